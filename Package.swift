@@ -1,0 +1,145 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target of this package is compiled with.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+let argumentParser: Target.Dependency = .product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: [Target.Dependency] = [
+  .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+  .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+]
+let nio: [Target.Dependency] = [
+  .product(name: "NIOCore", package: "swift-nio"),
+  .product(name: "NIOHTTP1", package: "swift-nio"),
+  .product(name: "NIOPosix", package: "swift-nio"),
+]
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+let package = Package(
+  name: "windlass",
+  products: [
+    .executable(name: "windlass", targets: ["windlass"]),
+    .executable(name: "beacon", targets: ["Beacon"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+    .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+  ],
+  targets: [
+    // Layer 0: the decision core, and the C libraries behind one module each.
+    .target(name: "WindlassCore", swiftSettings: strict),
+    .systemLibrary(
+      name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(
+      name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(
+      name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .target(name: "CLinux"),
+
+    // Layer 1: rules about schemas, values of HTTP and JSON.
+    .target(name: "WindlassSchema", dependencies: ["WindlassCore"], swiftSettings: strict),
+    .target(name: "WindlassWire", dependencies: ["WindlassCore"], swiftSettings: strict),
+
+    // Layer 2: drivers; none imports another.
+    .target(
+      name: "SQLiteDriver",
+      dependencies: ["WindlassCore", "WindlassSchema", "CLinux", "CSQLite", "CSodium"],
+      swiftSettings: strict),
+    .target(
+      name: "CurlTransport", dependencies: ["WindlassCore", "WindlassWire", "CCurl"],
+      swiftSettings: strict),
+    .target(
+      name: "ReleaseFeeds", dependencies: ["WindlassCore", "WindlassWire", "CSodium"],
+      swiftSettings: strict),
+    .target(
+      name: "ProcessFleet",
+      dependencies: ["WindlassCore", "WindlassWire", "CArchive", "CLinux", "CSodium"],
+      swiftSettings: strict),
+    .target(
+      name: "WindlassJournal", dependencies: ["WindlassCore", "CSodium"],
+      swiftSettings: strict),
+
+    // Layer 3: what drives a run.
+    .target(
+      name: "WindlassProof", dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire"],
+      swiftSettings: strict),
+    .target(
+      name: "WindlassEngine",
+      dependencies: [
+        "WindlassCore", "WindlassSchema", "WindlassJournal", "WindlassProof", logging,
+      ] + lifecycle,
+      swiftSettings: strict),
+
+    // Layer 4: programs.
+    .executableTarget(
+      name: "windlass",
+      dependencies: [
+        "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver", "CurlTransport",
+        "ReleaseFeeds", "ProcessFleet", "WindlassJournal", "WindlassProof", "WindlassEngine",
+        "CLinux", argumentParser, logging, yams,
+      ] + lifecycle,
+      swiftSettings: strict),
+    .executableTarget(
+      name: "Beacon", dependencies: ["CSQLite"] + nio, swiftSettings: strict),
+
+    // Test worlds: peers of the production drivers, and the suites that both must pass.
+    .target(
+      name: "WindlassSimulation", dependencies: ["WindlassCore"], swiftSettings: strict),
+    .executableTarget(
+      name: "simulate", dependencies: ["WindlassCore", "WindlassSimulation", argumentParser],
+      swiftSettings: strict),
+
+    .testTarget(
+      name: "WindlassCoreTests", dependencies: ["WindlassCore"], swiftSettings: strict),
+    .testTarget(
+      name: "WindlassSchemaTests", dependencies: ["WindlassCore", "WindlassSchema"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "WindlassWireTests", dependencies: ["WindlassCore", "WindlassWire"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SQLiteDriverTests",
+      dependencies: ["WindlassCore", "WindlassSchema", "SQLiteDriver", "CSQLite"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CurlTransportTests",
+      dependencies: ["WindlassCore", "WindlassWire", "CurlTransport"], swiftSettings: strict),
+    .testTarget(
+      name: "ReleaseFeedsTests",
+      dependencies: ["WindlassCore", "WindlassWire", "ReleaseFeeds"], swiftSettings: strict),
+    .testTarget(
+      name: "ProcessFleetTests",
+      dependencies: ["WindlassCore", "WindlassWire", "ProcessFleet", "CLinux"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "WindlassJournalTests",
+      dependencies: ["WindlassCore", "WindlassSchema", "WindlassJournal", "SQLiteDriver"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "WindlassProofTests",
+      dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire", "WindlassProof"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "WindlassSimulationTests", dependencies: ["WindlassCore", "WindlassSimulation"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["WindlassCore", "WindlassWire", "CLinux"], swiftSettings: strict),
+    .testTarget(name: "TidyTests", swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,98 @@
+/// Every bound of Windlass: sizes, counts, retries and waits, each named once.
+///
+/// A loop, queue, body, list, retry or wait without an entry here is a defect (invariant B1).
+public enum Bounds {
+  // Text
+  /// Bytes of a version's text.
+  public static let versionLengthMax = 256
+  /// Bytes of a version range's text.
+  public static let versionRangeLengthMax = 1_024
+
+  // Manifest and feeds
+  /// Bytes of a release manifest.
+  public static let manifestSizeMax = 1_048_576
+  /// Bytes of a signature file.
+  public static let signatureSizeMax = 4_096
+  /// Nesting of a JSON document.
+  public static let jsonDepthMax = 32
+  /// Members of one JSON object, and elements of one array.
+  public static let jsonElementsMax = 100_000
+  /// Releases in one manifest.
+  public static let releasesMax = 1_000
+  /// Serials stay below this, so that every reader of JSON holds them exactly.
+  public static let serialLimit: Int64 = 1 << 53
+  /// Bytes of one archive, whatever its manifest says.
+  public static let archiveSizeMax: Int64 = 2_147_483_648
+  /// Files in one archive.
+  public static let archiveEntriesMax = 10_000
+  /// How often an archive may expand over its packed size.
+  public static let archiveExpansionMax: Int64 = 100
+
+  // HTTP
+  /// Redirects followed for one request.
+  public static let redirectsMax = 3
+  /// Bytes of a reply's headers.
+  public static let headerSizeMax = 65_536
+  /// Time for a connection to stand.
+  public static let connectTimeout = Interval.seconds(10)
+  /// Time for a whole manifest request.
+  public static let manifestTimeout = Interval.seconds(30)
+  /// Time for a whole archive request.
+  public static let archiveTimeout = Interval.minutes(10)
+  /// The longest pause between two polls after failures.
+  public static let pollBackoffMax = Interval.minutes(15)
+
+  // Database
+  /// Time that one attempt may wait for a lock that blocks others.
+  public static let lockBudgetDefault = Interval.milliseconds(100)
+  /// Time that a lock may be held.
+  public static let holdBudgetDefault = Interval.seconds(1)
+  /// Time in which a lock must be obtained, over all attempts.
+  public static let lockDeadline = Interval.minutes(10)
+  /// The longest pause between two attempts at a lock.
+  public static let lockRetryDelayMax = Interval.seconds(10)
+  /// Rows that one read returns; one more is an error.
+  public static let rowsMax = 100_000
+  /// Bytes of one migration file.
+  public static let migrationSizeMax = 16_777_216
+  /// Files of one migration directory.
+  public static let migrationFilesMax = 20_000
+
+  // Runs
+  /// Attempts at an effect that fails with a wish to retry.
+  public static let effectAttemptsMax = 8
+  /// First pause before an effect is tried again; it doubles.
+  public static let effectRetryDelay = Interval.milliseconds(250)
+  /// Longest pause before an effect is tried again.
+  public static let effectRetryDelayMax = Interval.seconds(30)
+  /// First pause before a refused release is tried again; it doubles.
+  public static let refusalDelay = Interval.seconds(30)
+  /// Longest pause before a refused release is tried again.
+  public static let refusalDelayMax = Interval.hours(1)
+  /// Hops in one path.
+  public static let pathHopsMax = 64
+  /// Ended runs kept in the state; the journal keeps all.
+  public static let runsRememberedMax = 50
+  /// Dead instances remembered with their run.
+  public static let instancesRememberedMax = 200
+
+  // Fleet
+  /// Copies of one service on one machine.
+  public static let replicasMax = 64
+  /// Time for one readiness or version answer.
+  public static let probeTimeout = Interval.seconds(2)
+  /// Pause between two readings of a fleet while something changes.
+  public static let fleetPollInterval = Interval.milliseconds(100)
+  /// Pause between two readings of a fleet at rest.
+  public static let fleetIdleInterval = Interval.seconds(5)
+  /// Restarts of crashed instances within `restartPeriod` before the fleet is called degraded.
+  public static let restartsMax = 5
+  /// The window in which restarts are counted.
+  public static let restartPeriod = Interval.minutes(5)
+  /// Bytes of an instance's log before it is rotated.
+  public static let logSizeMax: Int64 = 16_777_216
+  /// Rotated logs kept for an instance.
+  public static let logsKept = 2
+  /// Bytes of one message between daemon, shim and command line.
+  public static let controlMessageMax = 4_194_304
+}
