@@ -17,6 +17,10 @@ public enum Bounds {
   public static let jsonDepthMax = 32
   /// Members of one JSON object, and elements of one array.
   public static let jsonElementsMax = 100_000
+  /// Nesting that no caller can raise the limit above: the parser recurses.
+  public static let jsonDepthLimit = 256
+  /// Bytes of one number in a JSON document.
+  public static let jsonNumberLengthMax = 128
   /// Releases in one manifest.
   public static let releasesMax = 1_000
   /// Serials stay below this, so that every reader of JSON holds them exactly.

@@ -1,5 +1,5 @@
 /// A JSON document as a value, with objects in their written order.
-public indirect enum JSONValue: Hashable, Sendable {
+public enum JSONValue: Hashable, Sendable {
   case null
   case bool(Bool)
   /// An integer that fits; every other number is a `double`.
