@@ -91,7 +91,7 @@ let package = Package(
       dependencies: [
         "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver", "CurlTransport",
         "ReleaseFeeds", "ProcessFleet", "WindlassJournal", "WindlassProof", "WindlassEngine",
-        "CLinux", argumentParser, logging, yams,
+        "CCurl", "CLinux", "CSodium", argumentParser, logging, yams,
       ] + lifecycle,
       swiftSettings: strict),
     .executableTarget(
@@ -140,6 +140,10 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: ["WindlassCore", "WindlassWire", "CLinux"], swiftSettings: strict),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: ["windlass", "WindlassCore", "WindlassWire", argumentParser],
+      swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ]
 )

@@ -99,4 +99,18 @@ public enum Bounds {
   public static let logsKept = 2
   /// Bytes of one message between daemon, shim and command line.
   public static let controlMessageMax = 4_194_304
+
+  // Configuration and journal
+  /// Bytes of a configuration file.
+  public static let configurationSizeMax = 1_048_576
+  /// Bytes of a file that holds a database's URL.
+  public static let databaseURLSizeMax = 8_192
+  /// Services in one configuration file.
+  public static let servicesMax = 64
+  /// Bytes of one journal record's payload.
+  public static let journalPayloadMax = 4_194_304
+  /// Records of one service that the journal keeps when it is pruned.
+  public static let journalRecordsKept = 20_000
+  /// Records that one reading of the journal returns.
+  public static let journalPageMax = 10_000
 }

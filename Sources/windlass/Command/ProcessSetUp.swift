@@ -1,0 +1,27 @@
+import CCurl
+import CSodium
+import Glibc
+
+/// What has to happen once, before any thread exists.
+enum ProcessSetUp {
+  /// Prepares the process: a write to a closed pipe becomes an error, libcurl and libsodium are
+  /// initialised (neither may be first used from two threads at once).
+  ///
+  /// Children inherit an ignored SIGPIPE; whoever starts one sets it back.
+  static func perform() throws(CommandFailure) {
+    signal(SIGPIPE, SIG_IGN)
+    let code = curl_global_init(Int(CURL_GLOBAL_ALL))
+    guard code == CURLE_OK else {
+      throw CommandFailure(
+        .failed, "SetUpFailed",
+        "libcurl can't be initialised: \(String(cString: curl_easy_strerror(code))). "
+          + "Check the installation of the package libcurl4.")
+    }
+    // The manual: 0 on success, 1 when initialised already, -1 on failure.
+    guard sodium_init() >= 0 else {
+      throw CommandFailure(
+        .failed, "SetUpFailed",
+        "libsodium can't be initialised. Check that /dev/urandom can be read by this user.")
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Glibc
+import WindlassWire
+
+/// The program: parses arguments, runs the command, and turns every ending into an exit code.
+@main
+struct Windlass: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "windlass",
+    abstract: "Lifts a running service and its database from one release to the next.",
+    discussion: """
+      Example: windlass demo
+
+      Exit codes: 0 done or safe, 1 failed, 2 usage or configuration, 3 unsafe, 4 unknown, \
+      5 pending, 6 dirty ledger or changed file, 7 lock not obtained.
+      """,
+    version: "0.1.0",
+    subcommands: subcommands)
+
+  /// Every command, one a line, in the order that `--help` shows.
+  private static let subcommands: [any ParsableCommand.Type] = []
+
+  static func main() async {
+    let status = await status(of: Array(CommandLine.arguments.dropFirst()))
+    Glibc.exit(status.rawValue)
+  }
+
+  /// Runs the program on the arguments and says how it ends.
+  static func status(of arguments: [String]) async -> ExitStatus {
+    let output = Output(isJSON: arguments.contains("--json"))
+    do {
+      try ProcessSetUp.perform()
+      var command = try parseAsRoot(arguments)
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+      return .done
+    } catch let failure as CommandFailure {
+      output.failure(failure)
+      return failure.status
+    } catch {
+      return finish(error, output)
+    }
+  }
+
+  /// Ends after an error of the argument parser: help that was asked for, an exit code that a
+  /// command chose, or wrong usage.
+  private static func finish(_ error: any Error, _ output: Output) -> ExitStatus {
+    if let code = error as? ExitCode { return ExitStatus(rawValue: code.rawValue) ?? .failed }
+    let text = fullMessage(for: error)
+    guard exitCode(for: error).rawValue != 0 else {
+      output.help(text)
+      return .done
+    }
+    output.failure(CommandFailure(.usage, "Usage", text.replacingPrefix("Error: ", with: "")))
+    return .usage
+  }
+}
+
+extension String {
+  /// This text with another beginning, where it has that one.
+  fileprivate func replacingPrefix(_ prefix: String, with replacement: String) -> String {
+    hasPrefix(prefix) ? replacement + dropFirst(prefix.count) : self
+  }
+}
