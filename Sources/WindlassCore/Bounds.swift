@@ -13,6 +13,10 @@ public enum Bounds {
   public static let manifestSizeMax = 1_048_576
   /// Bytes of a signature file.
   public static let signatureSizeMax = 4_096
+  /// Bytes of one comment in a signature file; two of them fit beside the signatures.
+  public static let signatureCommentMax = 1_024
+  /// Public keys that one service may trust.
+  public static let publicKeysMax = 16
   /// Nesting of a JSON document.
   public static let jsonDepthMax = 32
   /// Members of one JSON object, and elements of one array.
