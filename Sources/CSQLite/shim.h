@@ -3,4 +3,12 @@
 
 #include <sqlite3.h>
 
+/* sqlite3_db_config is variadic, which Swift cannot call; this is its form for the on/off options. */
+static inline int csqlite_set_flag(sqlite3 *database, int option, int value) {
+  return sqlite3_db_config(database, option, value, (int *)0);
+}
+
+/* SQLITE_TRANSIENT is a cast macro, which Swift does not import. */
+static inline sqlite3_destructor_type csqlite_transient(void) { return SQLITE_TRANSIENT; }
+
 #endif

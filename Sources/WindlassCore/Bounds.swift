@@ -57,8 +57,16 @@ public enum Bounds {
   public static let holdBudgetDefault = Interval.seconds(1)
   /// Time in which a lock must be obtained, over all attempts.
   public static let lockDeadline = Interval.minutes(10)
+  /// Time that a read waits for a lock; waiting to read blocks nobody.
+  public static let readLockWait = Interval.seconds(5)
+  /// The first pause's upper end between two attempts at a lock; it doubles.
+  public static let lockRetryDelay = Interval.milliseconds(200)
   /// The longest pause between two attempts at a lock.
   public static let lockRetryDelayMax = Interval.seconds(10)
+  /// Steps of SQLite's virtual machine between two looks at the clock.
+  public static let progressInterval = 1_000
+  /// Bytes read of the kernel's table of locks.
+  public static let lockTableSizeMax = 4_194_304
   /// Rows that one read returns; one more is an error.
   public static let rowsMax = 100_000
   /// Bytes of one migration file.
