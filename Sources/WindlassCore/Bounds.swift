@@ -105,6 +105,10 @@ public enum Bounds {
   public static let restartsMax = 5
   /// The window in which restarts are counted.
   public static let restartPeriod = Interval.minutes(5)
+  /// Deaths that nobody saw before the release is blamed for them.
+  public static let unseenDeathsMax = 3
+  /// The shortest time that an instance which was good may be unready before it counts as failed.
+  public static let unreadyToleranceMin = Interval.seconds(1)
   /// Bytes of an instance's log before it is rotated.
   public static let logSizeMax: Int64 = 16_777_216
   /// Rotated logs kept for an instance.

@@ -1,0 +1,109 @@
+/// Where a run stands.
+public enum RunPhase: String, Codable, Sendable, CaseIterable {
+  case preflight, prepare, backUp, verify, prove, approve, expand, observe, roll, soak, commit
+  case contractBackUp, contractVerify, contract, finish, rollBack
+}
+
+/// Which way a run goes; it changes at most once (invariant J2).
+public enum Direction: String, Codable, Sendable { case forward, rollback }
+
+/// Why something stands still, and what a person can do.
+public struct Block: Hashable, Codable, Sendable, CustomStringConvertible {
+  /// A stable CamelCase word.
+  public var code: String
+  public var message: String
+
+  public init(code: String, message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  public var description: String { "\(code): \(message)" }
+}
+
+/// How a run ended.
+public enum Ending: String, Codable, Sendable {
+  case completed = "Completed"
+  case rolledBack = "RolledBack"
+  /// Nothing was changed.
+  case refused = "Refused"
+}
+
+/// One attempt to do one hop.
+public struct Run: Hashable, Codable, Sendable {
+  public var plan: Plan
+  public var phase: RunPhase = .preflight
+  public var direction: Direction = .forward
+  /// Why the run turned back.
+  public var turnedBackFor: Block?
+  public var block: Block?
+  public var openedAt: Timestamp
+  public var phaseSince: Timestamp
+  public var backup: BackupReceipt?
+  public var contractBackup: BackupReceipt?
+  public var verdict: Verdict?
+  /// Migrations of the plan that were applied by this run, in order.
+  public var applied: [SchemaVersion] = []
+  public var isCommitted = false
+
+  public init(plan: Plan, openedAt: Timestamp) {
+    self.plan = plan
+    self.openedAt = openedAt
+    phaseSince = openedAt
+  }
+
+  /// The first migration of the phase's list that was not applied yet.
+  func next(of migrations: [Migration]) -> Migration? {
+    migrations.first { !applied.contains($0.version) }
+  }
+}
+
+/// What is remembered of an ended run.
+public struct RunSummary: Hashable, Codable, Sendable {
+  public var run: RunID
+  public var from: Version?
+  public var to: Version
+  public var ending: Ending
+  public var reason: Block?
+  public var endedAt: Timestamp
+  public var verdict: Verdict?
+}
+
+/// A release that failed here.
+public struct Quarantine: Hashable, Codable, Sendable {
+  public var version: Version
+  public var build: String
+  public var reason: Block
+  public var since: Timestamp
+}
+
+/// What is known of an instance across restarts of the daemon.
+public struct InstanceRecord: Hashable, Codable, Sendable {
+  public var id: InstanceID
+  public var release: Version
+  public var window: SchemaWindow
+  public var startedAt: Timestamp
+  /// When it was told to stop; nil while it should run.
+  public var stoppedAt: Timestamp?
+  /// Whether it was positively seen to be dead, or a person said so.
+  public var isDead = false
+  /// When it was found dead.
+  public var diedAt: Timestamp?
+  public var exit: ExitReport?
+  /// Whether the live probes passed.
+  public var passedProbes = false
+  /// Whether it was once good.
+  public var wasGood = false
+
+  /// Whether it may be alive: not positively known to be dead.
+  public var mayBeAlive: Bool { !isDead }
+  /// Whether it should be serving.
+  public var isWanted: Bool { !isDead && stoppedAt == nil }
+
+  init(id: InstanceID, release: Release, startedAt: Timestamp) {
+    self.id = id
+    self.release = release.version
+    window = release.window
+    self.startedAt = startedAt
+  }
+}

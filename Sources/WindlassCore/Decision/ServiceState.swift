@@ -1,0 +1,104 @@
+/// What an operator wants of a service.
+public struct ServicePolicy: Hashable, Codable, Sendable {
+  public var service: ServiceName
+  public var channel: String
+  public var versions: VersionRange
+  public var minimumAge: Interval
+  public var needsApproval: Bool
+  public var rollout: RolloutPolicy
+
+  public init(
+    service: ServiceName, channel: String = "stable", versions: VersionRange = .any,
+    minimumAge: Interval = .zero, needsApproval: Bool = false,
+    rollout: RolloutPolicy = RolloutPolicy()
+  ) {
+    self.service = service
+    self.channel = channel
+    self.versions = versions
+    self.minimumAge = minimumAge
+    self.needsApproval = needsApproval
+    self.rollout = rollout
+  }
+}
+
+/// The action whose intent is durable and whose outcome is not.
+public struct InFlight: Hashable, Codable, Sendable {
+  public var id: EffectID
+  public var action: Action
+}
+
+/// An action that failed and is due again.
+public struct Retry: Hashable, Codable, Sendable {
+  /// The action's name, for people.
+  public var action: String
+  public var attempts: Int
+  public var at: Timestamp
+  public var failure: StepFailure
+}
+
+/// Everything about a service that outlives the daemon; journaled before each effect.
+public struct ServiceRecord: Hashable, Codable, Sendable {
+  public var policy: ServicePolicy
+  public var deployed: Release?
+  public var run: Run?
+  public var instances: [InstanceRecord] = []
+  public var quarantine: [Quarantine] = []
+  public var pastRuns: [RunSummary] = []
+  public var epoch: Epoch?
+  public var inFlight: InFlight?
+  public var retry: Retry?
+  public var isPaused = false
+  public var approved: Version?
+  /// Why no run can be opened, when a person has to act.
+  public var block: Block?
+  /// Refusals in a row that blamed no release, and when to look again.
+  public var refusals = 0
+  public var refusedUntil: Timestamp?
+  /// When replacements of crashed instances were started.
+  public var restarts: [Timestamp] = []
+  public var lastEffectEndedAt = Timestamp(milliseconds: 0)
+  public var effectCount: Int64 = 0
+  public var runCount: Int64 = 0
+  public var instanceCount: Int64 = 0
+
+  /// A service that Windlass has never seen.
+  public init(policy: ServicePolicy) { self.policy = policy }
+}
+
+/// What was seen since the daemon started; never journaled, so a restart looks again.
+public struct Watch: Hashable, Sendable {
+  public var fleet: FleetReading?
+  public var ledger: LedgerReading?
+  public var offer: Offer?
+  /// Since when each instance is ready without interruption.
+  public var readySince: [InstanceID: Timestamp] = [:]
+  /// Since when each instance that was ready is not.
+  public var unreadySince: [InstanceID: Timestamp] = [:]
+  /// Whether this daemon took the fence.
+  public var isFenced = false
+  /// The last read that failed.
+  public var unreadable: StepFailure?
+  public var unreadableUntil: Timestamp?
+
+  public init() {}
+}
+
+/// A service as the core knows it.
+public struct ServiceState: Hashable, Sendable {
+  public var record: ServiceRecord
+  public var watch: Watch
+
+  public init(record: ServiceRecord, watch: Watch = Watch()) {
+    self.record = record
+    self.watch = watch
+  }
+}
+
+/// What one step decided.
+public struct Step: Sendable {
+  public var state: ServiceState
+  /// At most one: the shell journals the record, then carries it out.
+  public var effect: Effect?
+  /// When to step again although nothing happened; nil to wait for an event.
+  public var wakeUp: Timestamp?
+}
