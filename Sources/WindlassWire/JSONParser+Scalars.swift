@@ -102,6 +102,8 @@ extension JSONParser {
   }
 
   private func text(_ slice: ArraySlice<UInt8>, at start: Int) throws(JSONError) -> String {
+    // Decoding can't repair anything in ASCII, and is much cheaper than validating.
+    if slice.allSatisfy({ $0 < 0x80 }) { return String(decoding: slice, as: UTF8.self) }
     if let text = String(validating: slice, as: UTF8.self) { return text }
     var place = self
     place.position = start

@@ -66,7 +66,7 @@ struct JSONParser {
   private mutating func array(depth: Int) throws(JSONError) -> JSONValue {
     try enter(depth)
     var elements: [JSONValue] = []
-    if skip(UInt8(ascii: "]")) { return .array([]) }
+    if take(UInt8(ascii: "]")) { return .array([]) }
     while true {
       guard elements.count < limits.elementsMax else { throw tooManyElements("array") }
       elements.append(try value(depth: depth))
@@ -81,7 +81,7 @@ struct JSONParser {
     try enter(depth)
     var members: [JSONMember] = []
     var names = JSONNames()
-    if skip(UInt8(ascii: "}")) { return .object([]) }
+    if take(UInt8(ascii: "}")) { return .object([]) }
     while true {
       guard members.count < limits.elementsMax else { throw tooManyElements("object") }
       let start = position
@@ -151,8 +151,6 @@ extension JSONParser {
     guard bytes[position] == byte else { throw unexpected(wanted) }
     position += 1
   }
-
-  private mutating func skip(_ byte: UInt8) -> Bool { take(byte) }
 
   /// An error at the next byte.
   func error(_ code: JSONError.Code, _ message: String) -> JSONError {

@@ -68,6 +68,11 @@ private struct JSONWriter {
 
   private mutating func write(_ string: String) {
     put("\"")
+    if string.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C }) {
+      put(string)
+      put("\"")
+      return
+    }
     for scalar in string.unicodeScalars {
       switch scalar {
       case "\"": put("\\\"")
