@@ -143,7 +143,7 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: ["windlass", "WindlassCore", "WindlassWire", argumentParser],
-      swiftSettings: strict),
+      exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ]
 )

@@ -121,6 +121,10 @@ public enum Bounds {
   public static let configurationSizeMax = 1_048_576
   /// Bytes of a file that holds a database's URL.
   public static let databaseURLSizeMax = 8_192
+  /// Words of one command.
+  public static let commandWordsMax = 256
+  /// Listening sockets of one service.
+  public static let listenersMax = 16
   /// Services in one configuration file.
   public static let servicesMax = 64
   /// Bytes of one journal record's payload.

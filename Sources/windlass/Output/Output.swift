@@ -44,7 +44,7 @@ final class Output: Sendable {
   /// Writes one JSON object on a line, for machines.
   func object(_ value: JSONValue) {
     guard isJSON else { return }
-    write(JSONText.compact(value) + "\n", to: standardOutput)
+    write(value.text + "\n", to: standardOutput)
   }
 
   /// Writes a table for people: columns as wide as their widest cell, two blanks between.
