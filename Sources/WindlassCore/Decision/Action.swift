@@ -15,7 +15,7 @@ public enum Action: Hashable, Codable, Sendable {
   case stop(InstanceID)
   /// Put the release's safe probes to a live instance.
   case probe(InstanceID)
-  case recordCommitPoint(epoch: Epoch)
+  case recordCommitPoint(RunID, epoch: Epoch)
   /// Drop the records of a dead instance.
   case forget(InstanceID)
   /// Delete backups beyond those that are kept.

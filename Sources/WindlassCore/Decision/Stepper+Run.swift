@@ -203,7 +203,7 @@ extension Stepper {
     guard !run.isCommitted else {
       return enter(run.plan.contraction.isEmpty ? .finish : .contractBackUp)
     }
-    return guarded { .perform(.recordCommitPoint(epoch: $0)) }
+    return guarded { .perform(.recordCommitPoint(run.plan.run, epoch: $0)) }
   }
 
   // MARK: The contraction

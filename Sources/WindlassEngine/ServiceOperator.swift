@@ -1,0 +1,214 @@
+import FoundationEssentials
+package import Logging
+import ServiceLifecycle
+import Synchronization
+package import WindlassCore
+
+/// Drives one service: step, journal, effect, outcome, and again.
+///
+/// The loop never branches on a driver and holds no rule of its own; after a crash it starts from
+/// the journal's last record and asks what became of the effect that was in flight.
+package final class ServiceOperator: Service {
+  private struct Inbox {
+    var offer: Offer?
+    var decisions: [Decision] = []
+    var snapshot: ServiceState
+    var isStopping = false
+  }
+
+  private let policy: ServicePolicy
+  private let performer: EffectPerformer
+  private let journal: any RunJournal
+  private let clock: any RunClock
+  private let failpoint: Failpoint
+  private let logger: Logger
+  private let bell = Bell()
+  private let inbox: Mutex<Inbox>
+
+  package init(
+    policy: ServicePolicy, ports: ServicePorts, journal: any RunJournal, clock: any RunClock,
+    logger: Logger, failpoint: @escaping Failpoint = { _, _ in .pass }
+  ) {
+    self.policy = policy
+    performer = EffectPerformer(ports: ports)
+    self.journal = journal
+    self.clock = clock
+    self.logger = logger
+    self.failpoint = failpoint
+    let state = ServiceState(record: ServiceRecord(policy: policy))
+    inbox = Mutex(Inbox(snapshot: state))
+  }
+
+  package var name: ServiceName { policy.service }
+
+  /// What the service is like now.
+  package var snapshot: ServiceState { inbox.withLock(\.snapshot) }
+
+  /// Hands a newly verified manifest over.
+  package func offer(_ offer: Offer) {
+    inbox.withLock { $0.offer = offer }
+    bell.ring()
+  }
+
+  /// Hands a person's decision over.
+  package func decide(_ decision: Decision) {
+    inbox.withLock { $0.decisions.append(decision) }
+    bell.ring()
+  }
+
+  /// Ends the loop after the effect in flight.
+  package func stop() {
+    inbox.withLock { $0.isStopping = true }
+    bell.ring()
+  }
+
+  package func run() async throws {
+    var state = try await load()
+    try await withGracefulShutdownHandler {
+      var report: Report? = state.record.inFlight.map { .lost($0.id) }
+      var observation = Observation()
+      while !inbox.withLock(\.isStopping), !Task.isCancelled {
+        observation.report = report
+        receive(into: &observation)
+        let next = step(state, observation, now: clock.now())
+        try await persist(next.state.record, after: state.record)
+        state = next.state
+        inbox.withLock { $0.snapshot = state }
+        observation = Observation()
+        report = nil
+        if let effect = next.effect {
+          (report, observation) = await carryOut(effect, run: state.record.run)
+        } else {
+          await rest(until: next.wakeUp)
+        }
+      }
+    } onGracefulShutdown: {
+      self.stop()
+    }
+  }
+
+  // MARK: Parts of the loop
+
+  private func load() async throws(StepFailure) -> ServiceState {
+    let stored = try await journal.latest(.state, service: policy.service)
+    guard let stored else { return ServiceState(record: ServiceRecord(policy: policy)) }
+    do {
+      var record = try JSONDecoder().decode(
+        ServiceRecord.self, from: Data(stored.payload.utf8))
+      record.policy = policy
+      let state = ServiceState(record: record)
+      inbox.withLock { $0.snapshot = state }
+      return state
+    } catch {
+      throw StepFailure(
+        code: "JournalUnreadable", disposition: .stop,
+        message: "record \(stored.sequence) of the journal of \(policy.service) is not understood "
+          + "by this version: start the version that wrote it, or a newer one")
+    }
+  }
+
+  private func receive(into observation: inout Observation) {
+    inbox.withLock { inbox in
+      observation.offer = inbox.offer
+      observation.decisions = inbox.decisions
+      inbox.offer = nil
+      inbox.decisions = []
+    }
+  }
+
+  /// Makes the record durable when it changed; an effect follows only after this returned.
+  private func persist(
+    _ record: ServiceRecord, after old: ServiceRecord
+  ) async throws {
+    guard record != old else { return }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let payload = String(decoding: try encoder.encode(record), as: UTF8.self)
+    _ = try await journal.append(
+      JournalRecord(
+        service: policy.service, run: (record.run ?? old.run)?.plan.run, kind: .state,
+        effect: record.inFlight?.id, at: clock.now(), payload: payload))
+    tell(record, after: old)
+    if let settled = old.inFlight, record.inFlight?.id != settled.id {
+      _ = failpoint(settled.action.name, .settled)
+    }
+  }
+
+  private func carryOut(_ effect: Effect, run: Run?) async -> (Report?, Observation) {
+    do throws(StepFailure) {
+      switch effect {
+      case .inspect:
+        return (nil, Observation(ledger: try await inspect()))
+      case .observe:
+        return (nil, Observation(fleet: try await observe()))
+      case .readBack(let id, let action):
+        return (await performer.readBack(id, action), Observation())
+      case .perform(let id, let action):
+        return (await perform(id, action, run: run), Observation())
+      }
+    } catch {
+      logger.warning("Read failed", metadata: ["failure": "\(error)"])
+      return (.unreadable(error), Observation())
+    }
+  }
+
+  /// Reads the ledger, stamped with the time before the reading began.
+  private func inspect() async throws(StepFailure) -> LedgerReading {
+    let began = clock.now()
+    var reading = try await performer.ports.database.inspect()
+    reading.asOf = began
+    return reading
+  }
+
+  /// Reads the fleet, stamped with the time before the reading began.
+  private func observe() async throws(StepFailure) -> FleetReading {
+    let began = clock.now()
+    var reading = try await performer.ports.fleet.observe()
+    reading.asOf = began
+    return reading
+  }
+
+  private func perform(_ id: EffectID, _ action: Action, run: Run?) async -> Report {
+    logger.info("Effect began", metadata: ["effect": "\(id)"])
+    _ = failpoint(action.name, .before)
+    do throws(StepFailure) {
+      let outcome = try await performer.perform(action, run: run)
+      if case .loseReply = failpoint(action.name, .after) { return .lost(id) }
+      logger.info("Effect ended", metadata: ["effect": "\(id)"])
+      return .finished(id, outcome)
+    } catch {
+      logger.warning("Effect failed", metadata: ["effect": "\(id)", "failure": "\(error)"])
+      return .failed(id, error)
+    }
+  }
+
+  private func rest(until wakeUp: Timestamp?) async {
+    guard let wakeUp else { return await bell.wait() }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await self.bell.wait() }
+      group.addTask { await self.clock.sleep(until: wakeUp) }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  /// Logs what a person would want to know of a change.
+  private func tell(_ record: ServiceRecord, after old: ServiceRecord) {
+    if let run = record.run, run.phase != old.run?.phase || old.run?.plan.run != run.plan.run {
+      logger.notice(
+        "Run entered phase",
+        metadata: ["run": "\(run.plan.run)", "phase": "\(run.phase.rawValue)"])
+    }
+    if let block = record.run?.block ?? record.block, block != old.run?.block, block != old.block {
+      logger.warning("Stood still", metadata: ["reason": "\(block)"])
+    }
+    if record.run == nil, old.run != nil, let ended = record.pastRuns.last {
+      logger.notice(
+        "Run ended",
+        metadata: [
+          "run": "\(ended.run)", "ending": "\(ended.ending.rawValue)",
+          "reason": "\(ended.reason?.description ?? "")",
+        ])
+    }
+  }
+}

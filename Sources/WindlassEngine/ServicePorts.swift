@@ -1,0 +1,24 @@
+package import WindlassCore
+
+/// The outside of one service.
+package struct ServicePorts: Sendable {
+  package var database: any ServiceDatabase
+  package var backups: any BackupStore
+  package var rehearsal: any Rehearsal
+  package var fleet: any Fleet
+  package var artifacts: any ArtifactStore
+  /// Backups kept besides those of open runs.
+  package var backupsKept: Int
+
+  package init(
+    database: any ServiceDatabase, backups: any BackupStore, rehearsal: any Rehearsal,
+    fleet: any Fleet, artifacts: any ArtifactStore, backupsKept: Int
+  ) {
+    self.database = database
+    self.backups = backups
+    self.rehearsal = rehearsal
+    self.fleet = fleet
+    self.artifacts = artifacts
+    self.backupsKept = backupsKept
+  }
+}
