@@ -133,4 +133,28 @@ public enum Bounds {
   public static let journalRecordsKept = 20_000
   /// Records that one reading of the journal returns.
   public static let journalPageMax = 10_000
+
+  // Rehearsals and probes
+  /// Probes of one release that are asked.
+  public static let probesMax = 200
+  /// How often a release's probes are asked in each part of a rehearsal, so that a flaky one shows.
+  public static let probeRoundsDefault = 2
+  /// Most rounds that a configuration may ask for.
+  public static let probeRoundsMax = 10
+  /// Time for the whole reply to one probe.
+  public static let probeDeadline = Interval.seconds(10)
+  /// Bytes of a reply to a probe.
+  public static let probeReplySizeMax: Int64 = 1_048_576
+  /// Bytes of a probe's path or body after captured values were put in.
+  public static let probeTextSizeMax = 1_048_576
+  /// Time for a rehearsed server to become ready.
+  public static let rehearsalReadinessDeadline = Interval.minutes(1)
+  /// Pause between two questions for a rehearsed server's readiness.
+  public static let rehearsalReadinessPause = Interval.milliseconds(25)
+  /// Time for a whole rehearsal, after which it has shown nothing.
+  public static let rehearsalDeadline = Interval.hours(1)
+  /// Characters of foreign text that one sentence of evidence quotes.
+  public static let evidenceQuoteMax = 600
+  /// Sentences of evidence that a verdict carries; the report has all.
+  public static let evidenceLinesMax = 64
 }

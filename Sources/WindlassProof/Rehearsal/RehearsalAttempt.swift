@@ -1,0 +1,113 @@
+import WindlassCore
+import WindlassSchema
+
+/// One rehearsal while it goes on: what it holds open, and what it has found.
+///
+/// It belongs to the one task that carries it out.
+final class RehearsalAttempt {
+  let plan: Plan
+  let backup: BackupID
+  let runner: RehearsalRunner
+  var record: RehearsalRecord
+  /// What has to be cleaned up, whatever happens.
+  var leftovers: RehearsalLeftovers
+  /// When the rehearsal must be over, on the runner's clock.
+  let deadline: Interval
+  /// Rounds of probes so far; makes the value of `{unique}`.
+  var roundsBegun = 0
+
+  init(plan: Plan, backup: BackupID, runner: RehearsalRunner) {
+    self.plan = plan
+    self.backup = backup
+    self.runner = runner
+    record = RehearsalRecord(plan: plan, backup: backup)
+    leftovers = RehearsalLeftovers(fleet: runner.servers, scratch: runner.scratch)
+    deadline = runner.clock.elapsed() + runner.configuration.deadline
+  }
+
+  /// Carries out every part in its order.
+  ///
+  /// - Throws: `RehearsalEnd` when it goes no further; what was found until then is recorded.
+  func carryOut() async throws(RehearsalEnd) {
+    switch plan.kind {
+    case .install: try await install()
+    case .upgrade: try await upgrade()
+    }
+  }
+
+  private func install() async throws(RehearsalEnd) {
+    let copy = try await restore("migrated")
+    _ = try await migrate(plan.expansion, on: copy)
+    try await serve(plan.target, on: copy, in: .newInstalled)
+  }
+
+  private func upgrade() async throws(RehearsalEnd) {
+    guard let source = plan.source else {
+      throw .failed(
+        StepFailure(
+          code: "PlanWithoutSource", disposition: .stop,
+          message: "run \(plan.run) upgrades to \(plan.target.version), but its plan names no "
+            + "deployed release; abandon the run and let a new one be planned"))
+    }
+    let isBaselineGood = try await baseline(source)
+    let copy = try await restore("migrated")
+    let before = try await readCatalogue(of: copy, "before")
+    let migrated = try await migrate(plan.expansion, on: copy)
+    review(from: before, to: migrated)
+    if isBaselineGood { try await serve(source, on: copy, in: .oldOnNewSchema) }
+    let written = try await serve(plan.target, on: copy, in: .newOnNewSchema)
+    if isBaselineGood {
+      try await serve(source, on: copy, in: .oldOnNewRows, reading: written)
+      noteRollback(source)
+    }
+    try await contract(copy)
+  }
+
+  /// Runs the old server on an untouched copy; what it can't do there, no migration broke.
+  private func baseline(_ source: Release) async throws(RehearsalEnd) -> Bool {
+    guard !source.probes.isEmpty else {
+      record.unknown.append(
+        "\(source.version) has no probes, so nothing shows whether it works on a new schema; add "
+          + "probes to its release")
+      return false
+    }
+    let copy = try await restore("untouched")
+    do throws(RehearsalEnd) {
+      try await serve(source, on: copy, in: .oldBefore)
+    } catch {
+      // What an unsuited baseline leaves open, the catalogues and the new server may still settle.
+      guard case .baselineFailed = error else { throw error }
+      await discard(copy)
+      return false
+    }
+    await discard(copy)
+    return true
+  }
+
+  private func contract(_ copy: ScratchCopy) async throws(RehearsalEnd) {
+    guard !plan.contraction.isEmpty else { return }
+    let before = try await readCatalogue(of: copy, "before the contract migrations")
+    let after = try await migrate(plan.contraction, on: copy)
+    let findings = StructureReview.contraction(from: before, to: after)
+    record.report.findings += findings
+    record.unsafe += findings.filter(\.isBreaking).map(\.sentence)
+    try await serve(plan.target, on: copy, in: .newAfterContract)
+  }
+
+  private func review(from before: Catalogue, to after: Catalogue) {
+    let findings = StructureReview.expansion(from: before, to: after)
+    record.report.findings += findings
+    record.unsafe += findings.filter(\.isBreaking).map(\.sentence)
+    record.notes += findings.filter { !$0.isBreaking }.map(\.sentence)
+  }
+
+  private func noteRollback(_ source: Release) {
+    guard plan.target.probes.contains(where: { !$0.isReading }) else {
+      record.notes.append(
+        "the probes of \(plan.target.version) write nothing, so nothing shows that "
+          + "\(source.version) works with what it writes; automatic roll-back stays off")
+      return
+    }
+    record.hasShownRollback = true
+  }
+}
