@@ -7,6 +7,10 @@ public enum Bounds {
   public static let versionLengthMax = 256
   /// Bytes of a version range's text.
   public static let versionRangeLengthMax = 1_024
+  /// Bytes of a name: of a service, a channel, an engine, a probe.
+  public static let nameLengthMax = 128
+  /// Bytes of a URL.
+  public static let urlLengthMax = 2_048
 
   // Manifest and feeds
   /// Bytes of a release manifest.
@@ -27,8 +31,16 @@ public enum Bounds {
   public static let jsonNumberLengthMax = 128
   /// Releases in one manifest.
   public static let releasesMax = 1_000
+  /// Probes of one release.
+  public static let probesMax = 256
   /// Serials stay below this, so that every reader of JSON holds them exactly.
   public static let serialLimit: Int64 = 1 << 53
+  /// Published versions whose digests are remembered for one key.
+  public static let publishedReleasesMax = 10_000
+  /// Bytes of the file that remembers what was trusted.
+  public static let trustStateSizeMax = 8_388_608
+  /// Answers "not modified" in a row before the whole manifest is asked for again.
+  public static let unmodifiedAnswersMax = 60
   /// Bytes of one archive, whatever its manifest says.
   public static let archiveSizeMax: Int64 = 2_147_483_648
   /// Files in one archive.

@@ -12,9 +12,17 @@ enum Base64 {
     return String(decoding: text.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
+  /// The bytes of a text of any length; nil for any text but the one that `text` gives for them.
+  static func bytes(_ text: String) -> [UInt8]? {
+    let padding = text.utf8.suffix(2).count { $0 == UInt8(ascii: "=") }
+    guard text.utf8.count % 4 == 0 else { return nil }
+    return bytes(Array(text.utf8), count: text.utf8.count / 4 * 3 - padding)
+  }
+
   /// Exactly `count` bytes; nil for any text but the one that `text` gives for them.
   static func bytes(_ text: some Collection<UInt8>, count: Int) -> [UInt8]? {
     let characters = text.map { CChar(bitPattern: $0) }
+    guard count >= 0 else { return nil }
     var bytes = [UInt8](repeating: 0, count: count)
     var written = 0
     let result = sodium_base642bin(

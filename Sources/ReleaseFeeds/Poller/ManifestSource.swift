@@ -1,0 +1,61 @@
+/// Where a manifest and its signature come from.
+package enum ManifestSource: Hashable, Sendable {
+  /// By HTTP; the signature has the same URL with `.minisig` behind the path.
+  case web(url: String)
+  /// From a file, for machines without a network; the signature lies beside it.
+  case file(path: String)
+
+  /// Reads `https://…`, `http://…`, `file:///…`, or a path; nil for an empty text, another scheme,
+  /// and a file URL that names a host.
+  package init?(_ text: String) {
+    if text.hasPrefix("https://") || text.hasPrefix("http://") {
+      self = .web(url: text)
+    } else if text.hasPrefix("file:") {
+      // file:/path and file:///path mean the same; file://host/path is another machine's.
+      let rest = text.dropFirst(5)
+      let path = rest.hasPrefix("//") ? rest.dropFirst(2) : rest
+      guard path.hasPrefix("/"), !path.hasPrefix("//"),
+        let decoded = ManifestSource.unescaped(path)
+      else { return nil }
+      self = .file(path: decoded)
+    } else {
+      guard !text.isEmpty, !text.contains("://") else { return nil }
+      self = .file(path: text)
+    }
+  }
+
+  /// Where the signature is.
+  package var signature: ManifestSource {
+    switch self {
+    case .file(let path): return .file(path: path + ".minisig")
+    case .web(let url):
+      let end = url.firstIndex { $0 == "?" || $0 == "#" } ?? url.endIndex
+      return .web(url: url[..<end] + ".minisig" + url[end...])
+    }
+  }
+
+  /// The place without the query of a URL, which may hold a secret.
+  package var place: String {
+    switch self {
+    case .file(let path): path
+    case .web(let url): String(url.prefix { $0 != "?" && $0 != "#" })
+    }
+  }
+
+  /// The text with `%41` as `A`; nil for a broken escape or a zero byte.
+  private static func unescaped(_ text: Substring) -> String? {
+    var bytes: [UInt8] = []
+    var rest = text.utf8
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "%") else {
+        bytes.append(byte)
+        continue
+      }
+      guard rest.count >= 2, let value = UInt8(Substring(rest.prefix(2)), radix: 16), value != 0
+      else { return nil }
+      bytes.append(value)
+      rest = rest.dropFirst(2)
+    }
+    return String(validating: bytes, as: UTF8.self)
+  }
+}
