@@ -17,17 +17,28 @@ package struct CatalogueTable: Hashable, Codable, Sendable {
   package var columns: [CatalogueColumn]
   package var indexes: [CatalogueIndex]
   package var foreignKeys: [CatalogueForeignKey]
+  /// The CHECK constraints' conditions, sorted.
+  package var checks: [String]
+  /// What else the definition says of the whole table, such as `STRICT`, sorted.
+  package var options: [String]
+  /// The whole definition with blanks, quotes and comments normalised; empty where the engine
+  /// keeps none. It catches what the parts above do not tell.
+  package var definition: String
   /// Rows at the moment of the snapshot.
   package var rows: Int64
 
   package init(
     name: String, columns: [CatalogueColumn], indexes: [CatalogueIndex] = [],
-    foreignKeys: [CatalogueForeignKey] = [], rows: Int64 = 0
+    foreignKeys: [CatalogueForeignKey] = [], checks: [String] = [], options: [String] = [],
+    definition: String = "", rows: Int64 = 0
   ) {
     self.name = name
     self.columns = columns
     self.indexes = indexes
     self.foreignKeys = foreignKeys
+    self.checks = checks
+    self.options = options
+    self.definition = definition
     self.rows = rows
   }
 }
@@ -41,16 +52,22 @@ package struct CatalogueColumn: Hashable, Codable, Sendable {
   package var defaultValue: String?
   /// Its place in the primary key from 1, or 0.
   package var keyPosition: Int
+  /// The collation by which its values compare; empty for the engine's ordinary one.
+  package var collation: String
+  /// How its values are generated; nil for a column that is written.
+  package var generation: String?
 
   package init(
     name: String, type: String, isNotNull: Bool = false, defaultValue: String? = nil,
-    keyPosition: Int = 0
+    keyPosition: Int = 0, collation: String = "", generation: String? = nil
   ) {
     self.name = name
     self.type = type
     self.isNotNull = isNotNull
     self.defaultValue = defaultValue
     self.keyPosition = keyPosition
+    self.collation = collation
+    self.generation = generation
   }
 }
 

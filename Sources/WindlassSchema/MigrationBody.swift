@@ -1,0 +1,60 @@
+package import WindlassCore
+
+/// The text of one migration.
+package struct MigrationBody: Hashable, Sendable {
+  package let version: SchemaVersion
+  /// The file's name in its directory.
+  package let file: String
+  /// The file's bytes, which its checksum is of.
+  package let bytes: [UInt8]
+  package let text: String
+  /// What the first line says, `-- windlass: expand|backfill|contract`; nil when it says nothing.
+  package let declaredPhase: MigrationPhase?
+
+  /// Makes a body from a file's bytes.
+  ///
+  /// - Throws: when they are not UTF-8, or the first line names a phase that does not exist.
+  package init(version: SchemaVersion, file: String, bytes: [UInt8]) throws(StepFailure) {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw StepFailure(
+        code: "MigrationUnreadable", disposition: .stop,
+        message: "\(file) is not UTF-8. Save it as UTF-8.")
+    }
+    self.version = version
+    self.file = file
+    self.bytes = bytes
+    self.text = text
+    declaredPhase = try Self.declaredPhase(in: text, file: file)
+  }
+
+  /// The phase to run the migration in: the one that the manifest names, else the first line's,
+  /// else expand.
+  ///
+  /// - Throws: when manifest and first line differ.
+  package func phase(manifest: MigrationPhase?) throws(StepFailure) -> MigrationPhase {
+    if let manifest, let declaredPhase, manifest != declaredPhase {
+      throw StepFailure(
+        code: "MigrationPhaseConflict", disposition: .stop,
+        message: "\(file) says in its first line that it is \(declaredPhase.rawValue), and the"
+          + " manifest says \(manifest.rawValue). Publish a manifest that agrees with the file.")
+    }
+    return manifest ?? declaredPhase ?? .expand
+  }
+
+  private static func declaredPhase(
+    in text: String, file: String
+  ) throws(StepFailure) -> MigrationPhase? {
+    var line = text.prefix { !$0.isNewline }[...]
+    if line.first == "\u{FEFF}" { line = line.dropFirst() }
+    guard line.hasPrefix("--") else { return nil }
+    let words = line.dropFirst(2).split(whereSeparator: \.isWhitespace)
+    guard words.first == "windlass:" else { return nil }
+    guard words.count == 2, let phase = MigrationPhase(rawValue: String(words[1])) else {
+      throw StepFailure(
+        code: "MigrationPhaseUnknown", disposition: .stop,
+        message: "The first line of \(file) is \"\(line)\"; after `-- windlass:` it must say"
+          + " expand, backfill or contract and nothing else.")
+    }
+    return phase
+  }
+}

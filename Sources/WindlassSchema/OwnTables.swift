@@ -1,0 +1,27 @@
+/// The names of the tables that Windlass keeps in a service's database.
+package enum OwnTables {
+  /// One row with the fencing number: `(id, epoch, holder)`.
+  package static let fence = "windlass_fence"
+  /// One row with the random name of this database.
+  package static let identity = "windlass_identity"
+  /// Who holds the run.
+  package static let lock = "windlass_lock"
+  /// Which daemon acts.
+  package static let lease = "windlass_lease"
+  /// Which instance may be replaced now.
+  package static let slot = "windlass_slot"
+  /// What was applied, with checksum, run and duration.
+  package static let history = "windlass_migration_log"
+  /// The runs that passed their commit point.
+  package static let run = "windlass_run"
+  /// The catalogue as Windlass left it, from which drift is told.
+  package static let catalogue = "windlass_catalogue"
+
+  /// The tables that stand outside counts, digests and fingerprints, and are emptied in a backup.
+  package static let volatile: Set<String> = [fence, identity, lock, lease, slot]
+
+  /// Whether a table is one of Windlass's own, also one of a later version of Windlass.
+  package static func isOwn(_ name: String) -> Bool {
+    name.lowercased().hasPrefix("windlass_")
+  }
+}
