@@ -31,8 +31,6 @@ public enum Bounds {
   public static let jsonNumberLengthMax = 128
   /// Releases in one manifest.
   public static let releasesMax = 1_000
-  /// Probes of one release.
-  public static let probesMax = 256
   /// Serials stay below this, so that every reader of JSON holds them exactly.
   public static let serialLimit: Int64 = 1 << 53
   /// Published versions whose digests are remembered for one key.
