@@ -145,8 +145,6 @@ public enum Bounds {
   public static let journalPageMax = 10_000
 
   // Rehearsals and probes
-  /// Probes of one release that are asked.
-  public static let probesMax = 200
   /// How often a release's probes are asked in each part of a rehearsal, so that a flaky one shows.
   public static let probeRoundsDefault = 2
   /// Most rounds that a configuration may ask for.
