@@ -29,6 +29,8 @@ public enum Bounds {
   public static let jsonDepthLimit = 256
   /// Bytes of one number in a JSON document.
   public static let jsonNumberLengthMax = 128
+  /// Probes of one release.
+  public static let probesMax = 256
   /// Releases in one manifest.
   public static let releasesMax = 1_000
   /// Serials stay below this, so that every reader of JSON holds them exactly.

@@ -1,0 +1,83 @@
+import Logging
+import ReleaseFeeds
+import ServiceLifecycle
+import Synchronization
+import WindlassCore
+import WindlassEngine
+
+/// Polls one service's manifest for ever, and hands what is trusted to the service's operator.
+final class FeedLoop: Service {
+  private let poller: ManifestPoller
+  private let receiver: ServiceOperator
+  private let engine: String
+  private let clock: any RunClock
+  private let logger: Logger
+  private let last = Mutex(FeedCondition.pending)
+  private let polls = Mutex(0)
+
+  init(
+    poller: ManifestPoller, receiver: ServiceOperator, engine: String, clock: any RunClock,
+    logger: Logger
+  ) {
+    self.poller = poller
+    self.receiver = receiver
+    self.engine = engine
+    self.clock = clock
+    self.logger = logger
+  }
+
+  /// How the last poll went.
+  var condition: FeedCondition { last.withLock { $0 } }
+
+  /// Polls that have ended since the daemon started.
+  var pollCount: Int { polls.withLock { $0 } }
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      await self.tellRemembered()
+      while !Task.isCancelled {
+        let result = await self.poller.poll()
+        self.note(result)
+        await self.clock.sleep(until: self.clock.now() + result.nextPoll)
+      }
+    }
+  }
+
+  /// The manifest that was trusted before a restart is as good as a new one, network or not.
+  private func tellRemembered() async {
+    do {
+      if let manifest = try await poller.remembered() {
+        receiver.offer(manifest.offer(engine: engine))
+      }
+    } catch {
+      note(PollFailure(code: "\(error.code)", message: error.message))
+    }
+  }
+
+  private func note(_ result: PollResult) {
+    polls.withLock { $0 += 1 }
+    switch result.outcome {
+    case .news(let manifest):
+      logger.notice("Manifest was accepted", metadata: ["serial": "\(manifest.serial)"])
+      receiver.offer(manifest.offer(engine: engine))
+      fetched()
+    case .unchanged: fetched()
+    case .failure(let failure): note(failure)
+    }
+  }
+
+  private func fetched() {
+    last.withLock { $0 = FeedCondition(isFetched: true, code: "Fetched", message: "") }
+  }
+
+  private func note(_ failure: PollFailure) {
+    let isNew = last.withLock { last -> Bool in
+      defer {
+        last = FeedCondition(isFetched: false, code: failure.code, message: failure.message)
+      }
+      return last.code != failure.code || last.message != failure.message
+    }
+    // The same failure again says nothing new; the condition shows it as long as it lasts.
+    if isNew { logger.warning("Manifest was not fetched", metadata: ["failure": "\(failure)"]) }
+  }
+}
