@@ -22,6 +22,7 @@ struct Beacon {
     sigaddset(&signals, SIGTERM)
     sigaddset(&signals, SIGINT)
     pthread_sigmask(SIG_BLOCK, &signals, nil)
+    signal(SIGPIPE, SIG_IGN)
 
     let database = try Database(path: arguments.databasePath, release: arguments.release)
     let listeners = try listeners(arguments)
@@ -37,7 +38,7 @@ struct Beacon {
     }.wait()
     // The private listeners first: whoever watches over the start learns of it before clients do.
     for listener in listeners.sorted(by: { !$0.isPublic && $1.isPublic }) {
-      try loop.flatSubmit { server.value.accept(on: listener) }.wait()
+      try loop.submit { try server.value.accept(on: listener) }.wait()
     }
     let names = listeners.map(\.name).joined(separator: ", ")
     Log.write("release \(arguments.release.name): serving on \(names)")

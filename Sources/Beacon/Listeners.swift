@@ -11,9 +11,9 @@ struct Listener: Sendable {
 }
 
 extension Listener {
-  /// Connections that may wait to be accepted.
-  static let backlog: CInt = 4_096
   private static let firstInherited: CInt = 3
+  /// Connections that may wait to be accepted, where this process made the socket.
+  private static let backlog: CInt = 4_096
 
   /// The sockets that `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` hand to this process.
   static func inherited() throws(StartupError) -> [Listener] {
@@ -58,7 +58,7 @@ extension Listener {
         bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
       }
     }
-    guard code == 0 else {
+    guard code == 0, listen(descriptor, backlog) == 0 else {
       let reason = String(cString: strerror(errno))
       close(descriptor)
       throw StartupError("beacon: \(address) cannot be listened on: \(reason).")

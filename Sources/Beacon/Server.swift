@@ -5,9 +5,9 @@ import NIOPosix
 
 /// The running server: its listeners, its connections, and how it ends.
 ///
-/// One event loop accepts and serves. That is what makes the end exact: an accepted connection is
-/// in the table before anything else can run, so closing a listener never forgets one, and a
-/// connection that was not accepted stays in the socket's queue for those who share it.
+/// One event loop serves. An accepted connection is on its way to the loop before anything that
+/// the acceptor says later, so the end of accepting never overtakes one, and the server ends only
+/// when all of them have.
 final class Server {
   /// What `/healthz` says.
   enum Health: String, Sendable {
@@ -22,7 +22,7 @@ final class Server {
   private let endpoints: Endpoints
   private let drain: TimeAmount
   private let faultDelay: TimeAmount
-  private var publicListeners: [any Channel] = []
+  private var publicAcceptors: [Acceptor] = []
   private var connections: [ObjectIdentifier: HTTPConnection] = [:]
   private var isFaultScheduled = false
   private var exitStatus: Int32 = 0
@@ -43,20 +43,17 @@ final class Server {
   }
 
   /// Starts to accept on the listener.
-  func accept(on listener: Listener) -> EventLoopFuture<Void> {
+  func accept(on listener: Listener) throws {
+    let acceptor = try Acceptor(listener)
+    if listener.isPublic { publicAcceptors.append(acceptor) }
     let confined = NIOLoopBound(self, eventLoop: loop)
-    let bootstrap = ServerBootstrap(group: loop)
-      .childChannelOption(.allowRemoteHalfClosure, value: true)
-      .childChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture {
-          try confined.value.serve(channel, isPublic: listener.isPublic)
-        }
-      }
-    return bootstrap.withBoundSocket(listener.descriptor).assumeIsolated().map { channel in
-      // SwiftNIO has just asked for a backlog of 128 on a socket that others share.
-      listen(listener.descriptor, Listener.backlog)
-      if listener.isPublic { self.publicListeners.append(channel) }
-    }.nonisolated()
+    acceptor.start(
+      accepted: { [loop] descriptor in
+        loop.execute { confined.value.serve(descriptor, isPublic: listener.isPublic) }
+      },
+      ended: { [loop] in
+        loop.execute { confined.value.acceptingEnded() }
+      })
   }
 
   /// Answers a request of one of the connections.
@@ -75,28 +72,42 @@ final class Server {
     isDraining = true
     if health == .ready { health = .draining }
     log("draining \(connectionsPublic.count) connections because of \(reason)")
-    // close(2) alone: a shutdown(2) would end the socket for every process that shares it.
-    for listener in publicListeners { listener.close(promise: nil) }
+    for acceptor in publicAcceptors { acceptor.stop() }
     loop.assumeIsolated().scheduleTask(in: drain) { self.endAtDeadline() }
-    endWhenDone()
   }
 
   private var connectionsPublic: [HTTPConnection] { connections.values.filter(\.isPublic) }
 
-  private func serve(_ channel: any Channel, isPublic: Bool) throws {
-    let pipeline = channel.pipeline.syncOperations
-    try pipeline.configureHTTPServerPipeline()
+  private func serve(_ descriptor: CInt, isPublic: Bool) {
     let connection = HTTPConnection(server: self, isPublic: isPublic)
-    try pipeline.addHandler(connection)
+    let confined = NIOLoopBound(connection, eventLoop: loop)
     connections[ObjectIdentifier(connection)] = connection
-    channel.closeFuture.assumeIsolated().whenComplete { _ in
-      self.connections[ObjectIdentifier(connection)] = nil
-      self.endWhenDone()
-    }
+    ClientBootstrap(group: loop)
+      .channelOption(.allowRemoteHalfClosure, value: true)
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          let pipeline = channel.pipeline.syncOperations
+          try pipeline.configureHTTPServerPipeline()
+          try pipeline.addHandler(confined.value)
+        }
+      }
+      .withConnectedSocket(descriptor)
+      .flatMap(\.closeFuture).assumeIsolated().whenComplete { _ in
+        self.connections[ObjectIdentifier(connection)] = nil
+        self.endWhenDone()
+      }
+  }
+
+  /// Hears that a public listener is closed; every connection that it gave is in the table.
+  private func acceptingEnded() {
+    publicAcceptors.removeLast()
+    endWhenDone()
   }
 
   private func endWhenDone() {
-    guard isDraining, !connections.values.contains(where: { $0.isPublic || $0.isBusy }) else {
+    guard isDraining, publicAcceptors.isEmpty,
+      !connections.values.contains(where: { $0.isPublic || $0.isBusy })
+    else {
       return
     }
     end(exitStatus)

@@ -18,7 +18,9 @@ struct Windlass: AsyncParsableCommand {
     subcommands: subcommands)
 
   /// Every command, one a line, in the order that `--help` shows.
-  private static let subcommands: [any ParsableCommand.Type] = []
+  private static let subcommands: [any ParsableCommand.Type] = [
+    LoadCommand.self
+  ]
 
   static func main() async {
     let status = await status(of: Array(CommandLine.arguments.dropFirst()))
