@@ -53,6 +53,18 @@ public enum Bounds {
   public static let redirectsMax = 3
   /// Bytes of a reply's headers.
   public static let headerSizeMax = 65_536
+  /// Transfers of one transport under way at the same time; the others wait within their deadline.
+  public static let transfersMax = 256
+  /// Transfers under way to one host and port.
+  public static let transfersPerHostMax = 16
+  /// Transfers that wait for their turn; one more is refused.
+  public static let transfersWaitingMax = 10_000
+  /// How long a connection is used before its peer's address and certificate are checked anew.
+  public static let connectionLifetimeMax = Interval.minutes(10)
+  /// How long an unused connection is kept for the next request.
+  public static let connectionIdleMax = Interval.minutes(2)
+  /// Bytes of a URL.
+  public static let urlLengthMax = 8_192
   /// Time for a connection to stand.
   public static let connectTimeout = Interval.seconds(10)
   /// Time for a whole manifest request.

@@ -35,18 +35,23 @@ public struct HTTPLimits: Hashable, Sendable {
   public var bodySizeMax: Int64
   /// From the call to the last byte, redirects included.
   public var deadline: Interval
-  /// Redirects that are followed; none by default.
+  /// Redirects that are followed, at most `Bounds.redirectsMax`; with 0, the default, a redirect is
+  /// a reply like any other.
   public var redirectsMax: Int
   /// Which resolved addresses may be connected to.
   public var reach: HTTPReach
+  /// The longest silence of the peer, in whole seconds; nil leaves it to the deadline.
+  public var silenceMax: Interval?
 
   public init(
-    bodySizeMax: Int64, deadline: Interval, redirectsMax: Int = 0, reach: HTTPReach = .anywhere
+    bodySizeMax: Int64, deadline: Interval, redirectsMax: Int = 0, reach: HTTPReach = .anywhere,
+    silenceMax: Interval? = nil
   ) {
     self.bodySizeMax = bodySizeMax
     self.deadline = deadline
     self.redirectsMax = redirectsMax
     self.reach = reach
+    self.silenceMax = silenceMax
   }
 }
 
