@@ -137,6 +137,29 @@ public enum Bounds {
   public static let logSizeMax: Int64 = 16_777_216
   /// Rotated logs kept for an instance.
   public static let logsKept = 2
+  /// Log files kept of instances that are on record no more.
+  public static let forgottenLogsKept = 64
+  /// Instances on record in one fleet, dead ones included.
+  public static let instancesKnownMax = 1_024
+  /// Connections that may wait in the queue of a public listener; the kernel may hold fewer.
+  public static let publicBacklog: Int32 = 4_096
+  /// Connections that may wait in the queue of an instance's private listener.
+  public static let privateBacklog: Int32 = 128
+  /// When the public listeners are looked at after a start, because an instance may have changed
+  /// their queue.
+  public static let listenerChecks: [Interval] = [
+    .milliseconds(50), .milliseconds(200), .seconds(1), .seconds(5), .seconds(30),
+  ]
+  /// Pause between two rounds of rotating logs and reaping orphans while instances live.
+  public static let shimHousekeeping = Interval.seconds(5)
+  /// Pause between two looks at the descendants of an instance that ended.
+  public static let descendantPoll = Interval.milliseconds(20)
+  /// Connections to one shim at a time.
+  public static let shimClientsMax = 16
+  /// Time for a shim that was started to answer.
+  public static let shimStartTimeout = Interval.seconds(10)
+  /// Time for one answer of a shim.
+  public static let shimReplyTimeout = Interval.seconds(10)
   /// Bytes of one message between daemon, shim and command line.
   public static let controlMessageMax = 4_194_304
 
