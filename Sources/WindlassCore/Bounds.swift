@@ -9,8 +9,6 @@ public enum Bounds {
   public static let versionRangeLengthMax = 1_024
   /// Bytes of a name: of a service, a channel, an engine, a probe.
   public static let nameLengthMax = 128
-  /// Bytes of a URL.
-  public static let urlLengthMax = 2_048
 
   // Manifest and feeds
   /// Bytes of a release manifest.
