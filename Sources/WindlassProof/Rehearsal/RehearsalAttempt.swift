@@ -95,6 +95,7 @@ final class RehearsalAttempt {
   }
 
   private func review(from before: Catalogue, to after: Catalogue) {
+    record.report.differences = StructureReview.differences(from: before, to: after)
     let findings = StructureReview.expansion(from: before, to: after)
     record.report.findings += findings
     record.unsafe += findings.filter(\.isBreaking).map(\.sentence)

@@ -7,7 +7,7 @@ package import WindlassSchema
 package struct StructureReview: Sendable {
   /// Tables that belong to ledgers and to Windlass itself, which migrations keep anew each time.
   package static func isBookkeeping(_ table: String) -> Bool {
-    table.hasPrefix("windlass_") || table == "schema_migrations" || table == "schema_lock"
+    OwnTables.isOwn(table) || table == "schema_migrations" || table == "schema_lock"
   }
 
   /// The findings of what ran before the roll, breaking ones first, then by rule and object.
@@ -18,7 +18,8 @@ package struct StructureReview: Sendable {
     for (old, new) in sharedTables(before, after) {
       let change = TableChange(old: old, new: new)
       findings += change.columnFindings + change.orderFindings + change.keyFindings
-      findings += change.indexFindings + change.foreignKeyFindings + change.rowFindings
+      findings += change.indexFindings + change.foreignKeyFindings + change.checkFindings
+      findings += change.rowFindings
     }
     findings += objectFindings(from: before.objects, to: after.objects)
     return sorted(findings)
@@ -32,6 +33,13 @@ package struct StructureReview: Sendable {
     sorted(
       sharedTables(serviceTables(of: before), serviceTables(of: after))
         .flatMap { TableChange(old: $0, new: $1).rowFindings })
+  }
+
+  /// What changed in the service's own schema, a line each, for a person.
+  package static func differences(from before: Catalogue, to after: Catalogue) -> [String] {
+    serviceTables(of: before).differences(to: serviceTables(of: after)).map {
+      Excerpt.plain($0.sentence)
+    }
   }
 
   private static func serviceTables(of catalogue: Catalogue) -> Catalogue {

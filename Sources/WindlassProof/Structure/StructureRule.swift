@@ -16,6 +16,7 @@ package enum StructureRule: String, Hashable, Codable, Sendable, CaseIterable {
   case copyRows = "X12"
   case unmaintainedColumn = "X13"
   case changeDefault = "X14"
+  case changeCollation = "X17"
   case changeCode = "X18"
   case loseRows = "X20"
   case dropIndex = "X21"
@@ -48,6 +49,7 @@ package enum StructureRule: String, Hashable, Codable, Sendable, CaseIterable {
     case .unmaintainedColumn:
       "let the new release read its absence as unknown, or fill it by a trigger"
     case .changeDefault: "write the value explicitly in the new release instead"
+    case .changeCollation: "add a new column with the other collation, and move over to it"
     case .changeCode: "review it: it acts on what the running servers read and write"
     case .loseRows:
       "delete in contract after a backup; where a table is rebuilt, make sure that dropping the "

@@ -7,7 +7,7 @@ extension TableChange {
     for column in old.columns {
       if let kept = new.column(column.name) {
         findings += nullFindings(column, kept) + defaultFindings(column, kept)
-        findings += typeFindings(column, kept)
+        findings += typeFindings(column, kept) + valueFindings(column, kept)
       } else if let successor = successor(of: column) {
         findings.append(
           StructureFinding(
@@ -23,6 +23,7 @@ extension TableChange {
   }
 
   private func finding(added column: CatalogueColumn) -> StructureFinding? {
+    guard column.generation == nil else { return nil }
     if column.isNotNull, column.hasNoDefault {
       return StructureFinding(
         .requiredColumn, name(column), "is new, NOT NULL and has no default", .writesFail)
@@ -52,7 +53,8 @@ extension TableChange {
   private func defaultFindings(
     _ column: CatalogueColumn, _ kept: CatalogueColumn
   ) -> [StructureFinding] {
-    guard column.defaultValue != kept.defaultValue else { return [] }
+    guard column.defaultValue != kept.defaultValue, !(column.hasNoDefault && kept.hasNoDefault)
+    else { return [] }
     if kept.hasNoDefault, kept.isNotNull, !column.hasNoDefault {
       return [
         StructureFinding(
@@ -78,6 +80,82 @@ extension TableChange {
       [StructureFinding(.narrow, name(column), change, .meaningChanged, .preparedFails)]
     case .other: [StructureFinding(.narrow, name(column), change, .readsFail, .writesFail)]
     }
+  }
+}
+
+extension TableChange {
+  /// Findings about how a column's values compare and come about.
+  private func valueFindings(
+    _ column: CatalogueColumn, _ kept: CatalogueColumn
+  ) -> [StructureFinding] {
+    var findings: [StructureFinding] = []
+    if column.collation != kept.collation {
+      findings.append(
+        StructureFinding(
+          .changeCollation, name(column),
+          "compares by \(kept.collation.isEmpty ? "the ordinary collation" : kept.collation)",
+          .meaningChanged))
+    }
+    switch (column.generation, kept.generation) {
+    case (nil, .some):
+      findings.append(
+        StructureFinding(.narrow, name(column), "can no longer be written", .writesFail))
+    case (.some, nil):
+      findings.append(
+        StructureFinding(
+          .unmaintainedColumn, name(column), "is no longer generated, and nobody writes it yet",
+          .writesIncomplete))
+    case (let before, let after) where before != after:
+      findings.append(
+        StructureFinding(
+          .changeDefault, name(column), "is generated in another way", .meaningChanged))
+    default: break
+    }
+    return findings
+  }
+
+  /// Findings about conditions that rows must meet, and about options of the whole table.
+  var checkFindings: [StructureFinding] {
+    var findings: [StructureFinding] = []
+    for check in new.checks where !old.checks.contains(check) {
+      guard !isAboutNewColumnsAlone(check) else { continue }
+      findings.append(
+        StructureFinding(
+          .narrow, "table \(old.name)",
+          "gets the check (\(check)); what running servers write may violate it", .writesFail))
+    }
+    for check in old.checks where !new.checks.contains(check) {
+      findings.append(
+        StructureFinding(
+          .loosen, "table \(old.name)", "loses the check (\(check))", .meaningChanged))
+    }
+    // Which row gets which number next is nobody's contract.
+    let before = Set(old.options).subtracting(["AUTOINCREMENT"])
+    let after = Set(new.options).subtracting(["AUTOINCREMENT"])
+    let (gained, lost) = (after.subtracting(before), before.subtracting(after))
+    if !gained.isEmpty {
+      findings.append(
+        StructureFinding(
+          .narrow, "table \(old.name)",
+          "becomes \(gained.sorted().joined(separator: ", ")), which refuses what running servers "
+            + "may write or read", .readsFail, .writesFail))
+    }
+    if !lost.isEmpty {
+      findings.append(
+        StructureFinding(
+          .loosen, "table \(old.name)",
+          "is no longer \(lost.sorted().joined(separator: ", "))", .meaningChanged))
+    }
+    return findings
+  }
+
+  /// Whether a check names new columns and no old one: rows of running servers have NULL or the
+  /// default there, which the migration itself had to pass.
+  private func isAboutNewColumnsAlone(_ check: String) -> Bool {
+    let words = Set(
+      check.lowercased().split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init))
+    let isOld = old.columns.contains { words.contains($0.name.lowercased()) }
+    return !isOld && addedColumns.contains { words.contains($0.name.lowercased()) }
   }
 }
 
