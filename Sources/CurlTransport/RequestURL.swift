@@ -18,9 +18,9 @@ struct RequestURL: Hashable, Sendable {
 
   /// Reads the URL that a caller asks for.
   init(_ text: String) throws(HTTPError) {
-    guard text.utf8.count <= Bounds.requestURLLengthMax else {
+    guard text.utf8.count <= Bounds.urlLengthMax else {
       throw HTTPError(
-        .badURL, "The URL has more than \(Bounds.requestURLLengthMax) bytes; use a shorter one.")
+        .badURL, "The URL has more than \(Bounds.urlLengthMax) bytes; use a shorter one.")
     }
     let parser = try URLParser()
     let code = parser.set(text)
@@ -36,7 +36,7 @@ struct RequestURL: Hashable, Sendable {
   /// Reads what a reply's `Location` leads to from here.
   func following(_ location: String) throws(HTTPError) -> RequestURL {
     let refusal = "\(display) redirects to \(RequestURL.quoted(location))"
-    guard location.utf8.count <= Bounds.requestURLLengthMax else {
+    guard location.utf8.count <= Bounds.urlLengthMax else {
       throw HTTPError(.redirectRefused, "\(display) redirects to a URL that is far too long.")
     }
     let parser = try URLParser()

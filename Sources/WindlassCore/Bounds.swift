@@ -62,7 +62,7 @@ public enum Bounds {
   /// How long an unused connection is kept for the next request.
   public static let connectionIdleMax = Interval.minutes(2)
   /// Bytes of a URL that is requested; redirects to signed URLs are long.
-  public static let requestURLLengthMax = 8_192
+  public static let urlLengthMax = 8_192
   /// Time for a connection to stand.
   public static let connectTimeout = Interval.seconds(10)
   /// Time for a whole manifest request.
