@@ -135,6 +135,10 @@ let package = Package(
       dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire", "WindlassProof"],
       swiftSettings: strict),
     .testTarget(
+      name: "WindlassEngineTests",
+      dependencies: ["WindlassCore", "WindlassEngine", logging] + lifecycle,
+      swiftSettings: strict),
+    .testTarget(
       name: "WindlassSimulationTests", dependencies: ["WindlassCore", "WindlassSimulation"],
       swiftSettings: strict),
     .testTarget(
