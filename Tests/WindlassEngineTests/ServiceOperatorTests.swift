@@ -8,7 +8,9 @@ import WindlassEngine
 @Suite struct ServiceOperatorTests {
   private static let archive = ArchiveReference(url: "file:///m.tar.gz", digest: "00", size: 1)
 
-  private static func release(_ version: Version, min: UInt64, max: UInt64, _ migrations: [Migration])
+  private static func release(
+    _ version: Version, min: UInt64, max: UInt64, _ migrations: [Migration]
+  )
     -> Release
   {
     Release(
@@ -57,7 +59,7 @@ import WindlassEngine
       group.addTask { try await service.run() }
       group.addTask {
         for _ in 0..<200_000 {
-          if isDone(service.snapshot.record) { break }
+          if Task.isCancelled || isDone(service.snapshot.record) { break }
           await Task.yield()
         }
         service.stop()
@@ -122,7 +124,8 @@ import WindlassEngine
     let lasting = ["apply 2", "apply 3", "start 1.1.0", "stop", "back-up", "commit"]
     for call in lasting {
       #expect(
-        outside.calls.count { $0 == call } == plain.calls.count { $0 == call }, "\(call) of \(name)")
+        outside.calls.count { $0 == call } == plain.calls.count { $0 == call }, "\(call) of \(name)"
+      )
     }
   }
 

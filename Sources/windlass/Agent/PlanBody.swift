@@ -21,7 +21,8 @@ enum PlanBody {
     }
     guard let offer = state.watch.offer, let ledger = state.watch.ledger else {
       return Answer(
-        status: .unknown, message: "no verified manifest of \(service) and its ledger were read yet",
+        status: .unknown,
+        message: "no verified manifest of \(service) and its ledger were read yet",
         body: ["action": "wait"])
     }
     switch resolve(state.record, offer, ledger, now: now) {
