@@ -43,6 +43,10 @@ public enum Bounds {
   public static let archiveSizeMax: Int64 = 2_147_483_648
   /// Files in one archive.
   public static let archiveEntriesMax = 10_000
+  /// Directories inside each other in one archive.
+  public static let archiveDepthMax = 32
+  /// Bytes of the list of files that is kept of an unpacked archive.
+  public static let artifactIndexSizeMax = 16_777_216
   /// How often an archive may expand over its packed size.
   public static let archiveExpansionMax: Int64 = 100
 
@@ -119,6 +123,8 @@ public enum Bounds {
   public static let replicasMax = 64
   /// Time for one readiness or version answer.
   public static let probeTimeout = Interval.seconds(2)
+  /// Bytes of a reply to the readiness or version question.
+  public static let versionReplySizeMax: Int64 = 65_536
   /// Pause between two readings of a fleet while something changes.
   public static let fleetPollInterval = Interval.milliseconds(100)
   /// Pause between two readings of a fleet at rest.

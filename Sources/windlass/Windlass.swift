@@ -19,7 +19,8 @@ struct Windlass: AsyncParsableCommand {
 
   /// Every command, one a line, in the order that `--help` shows.
   private static let subcommands: [any ParsableCommand.Type] = [
-    LoadCommand.self
+    LoadCommand.self,
+    ShimCommand.self,
   ]
 
   static func main() async {

@@ -13,8 +13,8 @@ enum LogFile {
   /// Copies a log that has grown too large away and empties it in place: its writers keep their
   /// descriptor, and what they write next is at its new beginning.
   static func rotateIfLarge(_ path: String, limit: Int64 = Bounds.logSizeMax) {
-    var status = stat()
-    guard lstat(path, &status) == 0, Int64(status.st_size) > limit else { return }
+    // Without a file there is nothing to rotate.
+    guard let status = try? FileStatus(path), status.size > limit else { return }
     for number in stride(from: Bounds.logsKept, to: 1, by: -1) {
       // Absent at first; a log that can't be moved is overwritten below.
       rename("\(path).\(number - 1)", "\(path).\(number)")
@@ -39,15 +39,13 @@ enum LogFile {
 
   /// Deletes the oldest logs of instances that are on record no more.
   static func prune(in directory: String, keeping kept: Set<String>) {
-    var forgotten: [(path: String, time: Int)] = []
+    var forgotten: [(path: String, time: Int64)] = []
     // A directory that can't be read has nothing to delete; the next pass looks again.
     for name in (try? Files.names(in: directory)) ?? [] {
       let path = "\(directory)/\(name)"
-      var status = stat()
-      guard !kept.contains(where: { path.hasPrefix($0) }), lstat(path, &status) == 0 else {
-        continue
-      }
-      forgotten.append((path, status.st_mtim.tv_sec))
+      guard !kept.contains(where: { path.hasPrefix($0) }), let status = try? FileStatus(path)
+      else { continue }
+      forgotten.append((path, status.modified))
     }
     forgotten.sort { ($0.time, $0.path) > ($1.time, $1.path) }
     for file in forgotten.dropFirst(Bounds.forgottenLogsKept) { unlink(file.path) }

@@ -14,11 +14,9 @@ struct ListeningSocket: Sendable {
     guard let address = SocketAddress.bound(to: descriptor.number) else {
       throw SystemError("getsockname")
     }
-    var status = stat()
-    guard fstat(descriptor.number, &status) == 0 else { throw SystemError("fstat") }
     self.descriptor = descriptor
     self.address = address
-    self.inode = UInt64(status.st_ino)
+    self.inode = try FileStatus(descriptor).identity.inode
   }
 
   /// Binds and listens. `SO_REUSEADDR` lets it start beside connections that are still closing;

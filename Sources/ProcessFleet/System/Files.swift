@@ -84,13 +84,10 @@ enum Files {
   /// owner's and closed to all others, and is made so when it is ours.
   static func makePrivateDirectory(_ path: String) throws(SystemError) {
     try makeDirectories(path)
-    var status = stat()
-    guard lstat(path, &status) == 0 else { throw SystemError("lstat", path) }
-    guard status.st_mode & S_IFMT == S_IFDIR else {
-      throw SystemError("mkdir", path, number: ENOTDIR)
-    }
-    guard status.st_uid == geteuid() else { throw SystemError("mkdir", path, number: EPERM) }
-    guard status.st_mode & 0o777 == 0o700 || chmod(path, 0o700) == 0 else {
+    let status = try FileStatus(path)
+    guard status.kind == .directory else { throw SystemError("mkdir", path, number: ENOTDIR) }
+    guard status.owner == geteuid() else { throw SystemError("mkdir", path, number: EPERM) }
+    guard status.permissions == 0o700 || chmod(path, 0o700) == 0 else {
       throw SystemError("chmod", path)
     }
   }
@@ -123,5 +120,21 @@ enum Files {
     let count = readlink(path, &buffer, buffer.count)
     guard count > 0 else { return nil }
     return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// The path from the root on, whatever the working directory becomes later.
+  static func absolute(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
+    defer { free(current) }
+    return String(cString: current) + "/" + path
+  }
+
+  /// Removes a file, or a directory with everything in it, also where it is read-only; what can't
+  /// be removed stays.
+  static func removeTree(_ path: String) {
+    if unlink(path) == 0 || errno == ENOENT { return }
+    chmod(path, 0o700)
+    for name in (try? names(in: path)) ?? [] { removeTree("\(path)/\(name)") }
+    rmdir(path)
   }
 }

@@ -1,5 +1,3 @@
-import Glibc
-
 /// What a pid has a meaning in: one boot of one kernel, and one pid namespace.
 struct HostIdentity: Hashable, Sendable {
   /// Where Linux tells its boot id.
@@ -14,11 +12,8 @@ struct HostIdentity: Hashable, Sendable {
   static func current(bootIDPath: String = bootIDPath) throws(SystemError) -> HostIdentity {
     let bytes = try Files.read(bootIDPath, limit: 4_096)
     let text = String(decoding: bytes, as: UTF8.self)
-    var status = stat()
-    guard stat("/proc/self/ns/pid", &status) == 0 else {
-      throw SystemError("stat", "/proc/self/ns/pid")
-    }
+    let namespace = try FileStatus("/proc/self/ns/pid", followsLinks: true)
     return HostIdentity(
-      bootID: String(text.prefix { !$0.isWhitespace }), pidNamespace: UInt64(status.st_ino))
+      bootID: String(text.prefix { !$0.isWhitespace }), pidNamespace: namespace.identity.inode)
   }
 }
