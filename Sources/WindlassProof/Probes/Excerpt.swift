@@ -44,8 +44,7 @@ enum Excerpt {
   private static func message(in document: JSONValue) -> String? {
     for name in ["error", "message", "detail", "title"] {
       guard let member = document[name] else { continue }
-      let inner = member["message"]?.string ?? ""
-      guard let text = member.string ?? (inner.isEmpty ? nil : inner) else { continue }
+      guard let text = member.string ?? member["message"]?.string, !text.isEmpty else { continue }
       let holder = member.object == nil ? document : member
       return statement(in: holder).map { "\(text) in: \($0)" } ?? text
     }
