@@ -182,6 +182,12 @@ public enum Bounds {
   public static let journalPayloadMax = 4_194_304
   /// Records of one service that the journal keeps when it is pruned.
   public static let journalRecordsKept = 20_000
+  /// Bytes of payload that the journal keeps when it is pruned.
+  public static let journalPayloadKept = 67_108_864
+  /// Records that the journal checks at a time when it is opened.
+  public static let journalVerifyPage = 1_000
+  /// How long a transaction on the journal may hold its lock; nobody else waits for it.
+  public static let journalHoldBudget = Interval.seconds(30)
   /// Records that one reading of the journal returns.
   public static let journalPageMax = 10_000
 
