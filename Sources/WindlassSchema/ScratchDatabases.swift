@@ -33,6 +33,9 @@ package protocol ScratchDatabases: Sendable {
   func restore(_ backup: BackupID, label: String) async throws(StepFailure) -> ScratchCopy
 
   /// Applies one migration to the copy, as the real run would, without any budget.
+  ///
+  /// - Throws: `StepFailure`, with `blamesRelease` when the migration itself is at fault: a
+  ///   statement fails on these rows, or the file is missing or refused.
   func migrate(
     _ copy: ScratchCopy, _ migration: Migration, from archive: ArchiveReference
   ) async throws(StepFailure) -> MigrationObservation

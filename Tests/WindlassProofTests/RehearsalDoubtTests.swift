@@ -166,6 +166,33 @@ import WindlassWire
     #expect(verdict.evidence.contains { $0.contains("fatal: no such column: description") })
   }
 
+  @Test func `a new artifact that can't be started makes the release unsafe`() async throws {
+    let verdict = try await Self.refusing("new-1")
+    #expect(verdict.judgement == .unsafe)
+    #expect(
+      verdict.evidence.first
+        == "1.1.0 does not work on the schema that it expands to: it could not be started: no such "
+        + "program")
+  }
+
+  @Test func `an old artifact that can't be started blames nobody`() async throws {
+    let verdict = try await Self.refusing("old-0")
+    #expect(verdict.judgement == .unknown)
+    #expect(verdict.evidence.first?.hasSuffix("it could not be started: no such program") == true)
+  }
+
+  /// The verdict where the server of that label is refused by the fleet.
+  private static func refusing(_ label: String) async throws -> Verdict {
+    let world = RehearsalWorld()
+    _ = try await world.rehearse()
+    let calls = world.calls
+    let number = try #require(calls.firstIndex(of: "start \(label)")) + 1
+    let refusal = StepFailure(
+      code: "ExecutableRefused", disposition: .stop, message: "no such program", blamesRelease: true
+    )
+    return try await RehearsalWorld { $0.failure = (at: number, with: refusal) }.rehearse().verdict
+  }
+
   @Test func `a new server that is never ready makes the release unsafe`() async throws {
     let world = RehearsalWorld {
       $0.readiness = { HTTPResponse(status: $0.label == "new-1" ? 503 : 200) }

@@ -85,9 +85,7 @@ extension RehearsalAttempt {
   ) async throws(RehearsalEnd) {
     try checkTime(before: visit.title)
     do throws(StepFailure) {
-      let server = try await runner.servers.start(
-        release, databaseURL: copy.url, label: visit.part.label)
-      leftovers.servers.append(server)
+      guard let server = try await start(release, on: copy, &visit) else { return }
       try await question(server, release, reading: written, &visit)
       visit.see(try await runner.servers.report(on: server))
       // Seen before the stop, because the stop ends the server by itself.
@@ -97,6 +95,23 @@ extension RehearsalAttempt {
       visit.closeBooks(ownExit: ownExit)
     } catch {
       throw .failed(error)
+    }
+  }
+
+  /// Starts the release's server; nil when the artifact itself can't be started, which is a finding
+  /// about the release and not a hindrance.
+  private func start(
+    _ release: Release, on copy: ScratchCopy, _ visit: inout ServerVisit
+  ) async throws(StepFailure) -> RehearsalServer? {
+    do {
+      let server = try await runner.servers.start(
+        release, databaseURL: copy.url, label: visit.part.label)
+      leftovers.servers.append(server)
+      return server
+    } catch {
+      guard error.blamesRelease else { throw error }
+      visit.recordRefusedStart(error)
+      return nil
     }
   }
 

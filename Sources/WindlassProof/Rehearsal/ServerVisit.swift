@@ -36,6 +36,12 @@ struct ServerVisit {
     if !report.output.isEmpty { output = report.output }
   }
 
+  /// Takes into account that the artifact could not be started at all.
+  mutating func recordRefusedStart(_ failure: StepFailure) {
+    hasEndedUnready = true
+    failures.append("it could not be started: \(Excerpt.plain(failure.message))")
+  }
+
   /// Takes the wait for readiness into account; false when there is nobody to ask.
   mutating func recordReadiness(_ outcome: ReadinessOutcome, of version: Version) -> Bool {
     switch outcome {
