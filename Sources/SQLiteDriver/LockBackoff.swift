@@ -13,12 +13,41 @@ struct LockBackoff {
   var elapsed: Interval { (ContinuousClock.now - began).interval }
 
   /// The next pause; nil when the deadline leaves no room for another attempt.
-  mutating func next() -> Interval? {
+  private mutating func next() -> Interval? {
     let rest = Interval(milliseconds: deadline.milliseconds - elapsed.milliseconds)
     guard rest > .zero else { return nil }
     let pause = Interval(milliseconds: Int64.random(in: 1...limit.milliseconds))
     limit = min(limit * 2, Bounds.lockRetryDelayMax)
     return min(pause, rest)
+  }
+
+  /// Waits before the next attempt, or throws: the failure itself when trying again can't help or
+  /// the task was cancelled, `LockNotObtained` when the deadline is over.
+  mutating func pause(after failure: StepFailure, path: String) async throws(StepFailure) {
+    guard failure.disposition == .retry else { throw failure }
+    guard let pause = next() else {
+      throw failure.code == "DatabaseLocked"
+        ? LockHolders.lockNotObtained(path: path, waited: elapsed) : failure
+    }
+    do {
+      try await Task.sleep(for: .milliseconds(pause.milliseconds))
+    } catch {
+      throw failure
+    }
+  }
+
+  /// Tries until the attempt succeeds, fails for good, or the deadline is over.
+  static func retrying<Result>(
+    deadline: Interval, path: String, _ attempt: () throws(StepFailure) -> Result
+  ) async throws(StepFailure) -> Result {
+    var backoff = LockBackoff(deadline: deadline)
+    while true {
+      do throws(StepFailure) {
+        return try attempt()
+      } catch {
+        try await backoff.pause(after: error, path: path)
+      }
+    }
   }
 }
 

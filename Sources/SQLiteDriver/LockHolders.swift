@@ -10,7 +10,7 @@ enum LockHolders {
   /// where the kernel does not tell.
   static func processes(path: String) -> [Int32] {
     let files = [path, path + "-shm"].compactMap(inode)
-    guard !files.isEmpty, let table = read("/proc/locks") else { return [] }
+    guard !files.isEmpty, let table = ProcessFile.read("/proc/locks") else { return [] }
     var processes: Set<Int32> = []
     for line in table.split(separator: "\n") {
       // `1: POSIX  ADVISORY  WRITE 4711 08:01:1234567 120 120`
@@ -37,18 +37,5 @@ enum LockHolders {
   private static func inode(_ path: String) -> String? {
     var status = stat()
     return stat(path, &status) == 0 ? String(status.st_ino) : nil
-  }
-
-  private static func read(_ path: String) -> String? {
-    guard let file = fopen(path, "re") else { return nil }
-    defer { fclose(file) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65_536)
-    while bytes.count < Bounds.lockTableSizeMax {
-      let count = fread(&chunk, 1, chunk.count, file)
-      guard count > 0 else { break }
-      bytes += chunk[..<count]
-    }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }

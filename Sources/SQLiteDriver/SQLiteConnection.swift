@@ -1,5 +1,6 @@
 import CSQLite
 package import WindlassCore
+import WindlassSchema
 
 /// One open SQLite database, used by one thread at a time; the only owner of its handle.
 ///
@@ -161,8 +162,12 @@ extension SQLiteConnection {
       let length = Int32(clamping: text.count - offset)
       let code = sqlite3_prepare_v2(self.handle, start, length, &handle, &tail)
       guard code == SQLITE_OK else {
-        let place = offset + max(0, Int(sqlite3_error_offset(self.handle)))
-        throw failure(code).at(line: line(of: place, in: text))
+        // "If the most recent error does not reference a specific token in the input SQL, then
+        // the sqlite3_error_offset() function returns -1."
+        let place = Int(sqlite3_error_offset(self.handle))
+        throw failure(code).at(
+          line: place < 0
+            ? firstLine(from: offset, in: text) : line(of: offset + place, in: text))
       }
       // No handle and no error: only blanks and comments were left.
       guard let handle, let tail else { return }
@@ -170,14 +175,18 @@ extension SQLiteConnection {
       do throws(StepFailure) {
         while try statement.step() {}
       } catch {
-        throw error.at(line: line(of: firstByte(from: offset, in: text), in: text))
+        throw error.at(line: firstLine(from: offset, in: text))
       }
       offset += start.distance(to: tail)
     }
   }
 
-  private func firstByte(from offset: Int, in text: UnsafeBufferPointer<UInt8>) -> Int {
-    text[offset...].firstIndex { $0 > 0x20 } ?? offset
+  /// The line where the statement at an offset begins, behind blanks and comments.
+  private func firstLine(from offset: Int, in text: UnsafeBufferPointer<UInt8>) -> Int {
+    let rest = String(decoding: text[offset...], as: UTF8.self)
+    // A text that SQLite has read has tokens; without them the offset is close enough.
+    let first = try? SQLiteTokenizer.tokens(of: rest).first?.line
+    return line(of: offset, in: text) + ((first ?? 1) - 1)
   }
 
   private func line(of offset: Int, in text: UnsafeBufferPointer<UInt8>) -> Int {

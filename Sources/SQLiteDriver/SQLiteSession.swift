@@ -30,13 +30,10 @@ package actor SQLiteSession: DatabaseSession {
   }
 
   package func apply(_ batch: StatementBatch) async throws(StepFailure) -> BatchOutcome {
-    var backoff = LockBackoff(deadline: options.lockDeadline)
-    while true {
-      do throws(StepFailure) {
-        return try attempt(batch, backoff: backoff)
-      } catch {
-        try await pause(after: error, &backoff)
-      }
+    let backoff = LockBackoff(deadline: options.lockDeadline)
+    return try await LockBackoff.retrying(deadline: options.lockDeadline, path: options.path) {
+      () throws(StepFailure) in
+      try attempt(batch, backoff: backoff)
     }
   }
 
@@ -68,20 +65,6 @@ package actor SQLiteSession: DatabaseSession {
       }
       return BatchOutcome(
         rowsChanged: connection.rowsChanged - before, waited: waited, held: held)
-    }
-  }
-
-  private func pause(
-    after failure: StepFailure, _ backoff: inout LockBackoff
-  ) async throws(StepFailure) {
-    guard failure.disposition == .retry else { throw failure }
-    guard let pause = backoff.next() else {
-      throw LockHolders.lockNotObtained(path: options.path, waited: backoff.elapsed)
-    }
-    do {
-      try await Task.sleep(for: .milliseconds(pause.milliseconds))
-    } catch {
-      throw failure
     }
   }
 

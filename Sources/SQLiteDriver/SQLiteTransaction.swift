@@ -72,13 +72,29 @@ extension SQLiteConnection {
   }
 
   /// Runs the body in a read transaction: everything that it reads is of one moment.
+  ///
+  /// - Parameter limit: how long it may take; nil where the body is short by itself.
   package func snapshot<Result>(
-    _ body: (SQLiteConnection) throws(StepFailure) -> Result
+    within limit: Interval? = nil, _ body: (SQLiteConnection) throws(StepFailure) -> Result
   ) throws(StepFailure) -> Result {
     precondition(!isInTransaction, "a snapshot never begins inside a transaction")
+    let deadline = limit.map {
+      HoldDeadline(ContinuousClock.now + .milliseconds($0.milliseconds))
+    }
     try execute("BEGIN")
     defer { rollBack() }
-    return try body(self)
+    // BEGIN alone fixes nothing; the first read does.
+    _ = try scalar("SELECT count(*) FROM main.sqlite_schema")
+    do throws(StepFailure) {
+      return try watched(by: deadline) { () throws(StepFailure) -> Result in try body(self) }
+    } catch {
+      guard error.code == "Interrupted", let limit else { throw error }
+      throw StepFailure(
+        code: "ReadTimedOut", disposition: .stop,
+        message: "Reading \(path) took longer than \(limit) and was given up; nothing was changed."
+          + " If it uses a rollback journal, change it to a write-ahead log; otherwise look at the"
+          + " disk.")
+    }
   }
 
   private func rollBack() {

@@ -91,8 +91,23 @@ public enum Bounds {
   public static let lockRetryDelayMax = Interval.seconds(10)
   /// Steps of SQLite's virtual machine between two looks at the clock.
   public static let progressInterval = 1_000
-  /// Bytes read of the kernel's table of locks.
-  public static let lockTableSizeMax = 4_194_304
+  /// Bytes read of one of the kernel's tables, such as that of locks.
+  public static let kernelTableSizeMax = 4_194_304
+  /// Time that preflight waits for the write lock before it says that somebody holds it for long.
+  public static let preflightLockDeadline = Interval.seconds(10)
+  /// Bytes a second that a backup copies and hashes at least, for forecasts.
+  public static let backupRateFloor: Int64 = 67_108_864
+  /// Pages that one step of a backup copies, between two looks at the clock.
+  public static let backupStepPages: Int32 = 4_096
+  /// Time for a whole backup, or for its verification.
+  public static let backupDeadline = Interval.hours(1)
+  /// Bytes of a backup's manifest.
+  public static let backupManifestSizeMax = 16_777_216
+  /// Free bytes that stay on a file system beyond what a forecast needs.
+  public static let freeSpaceMargin: Int64 = 16_777_216
+  /// How far a restore without its target's fence goes beyond the backup's epoch, so that no
+  /// daemon of the lost database holds the new number.
+  public static let lostFenceStride: Int64 = 1_000_000
   /// Rows that one read returns; one more is an error.
   public static let rowsMax = 100_000
   /// Bytes of one migration file.

@@ -28,7 +28,7 @@ extension MigrationDirectory {
   package func body(of version: SchemaVersion) throws(StepFailure) -> MigrationBody {
     guard let entry = entry(version) else {
       throw StepFailure(
-        code: "MigrationMissing", disposition: .stop,
+        code: "MissingFile", disposition: .stop,
         message: "\(path) has no migration \(version), which the plan or the ledger names. Put the"
           + " file back, or use the directory that the ledger was made from.")
     }

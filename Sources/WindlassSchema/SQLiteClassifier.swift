@@ -94,7 +94,7 @@ package struct SQLiteClassifier: Sendable {
   }
 
   /// Pragmas that act inside the transaction and are undone with it, or only read.
-  private static let harmlessPragmas: Set<String> = [
+  package static let harmlessPragmas: Set<String> = [
     "application_id", "defer_foreign_keys", "foreign_key_check", "foreign_key_list", "index_info",
     "index_list", "index_xinfo", "integrity_check", "legacy_alter_table", "quick_check",
     "table_info", "table_list", "table_xinfo", "user_version",

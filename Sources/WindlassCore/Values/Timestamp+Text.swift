@@ -1,12 +1,10 @@
-package import WindlassCore
-
 /// Times as documents write them (RFC 3339).
 extension Timestamp {
   /// Reads `2026-11-20T10:00:00Z`, with an optional fraction and any offset; nil for anything
   /// else, for a day that its month does not have, and for times before 1970.
   ///
   /// A fraction is cut to milliseconds. A leap second is refused, as the Unix epoch has none.
-  package init?(rfc3339 text: String) {
+  public init?(rfc3339 text: String) {
     var scanner = DigitScanner(text)
     guard let year = scanner.number(4), scanner.take("-"), let month = scanner.number(2),
       scanner.take("-"), let day = scanner.number(2), scanner.take("T"),
@@ -24,7 +22,7 @@ extension Timestamp {
   }
 
   /// The time in UTC, to the second: `2026-11-20T10:00:00Z`.
-  package var rfc3339: String {
+  public var rfc3339: String {
     let seconds = milliseconds.flooredQuotient(by: 1_000)
     let day = seconds.flooredQuotient(by: 86_400)
     let second = seconds - day * 86_400

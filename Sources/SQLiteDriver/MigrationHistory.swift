@@ -1,0 +1,68 @@
+import WindlassCore
+import WindlassSchema
+
+/// Compares a migration directory with the history and the ledger.
+enum MigrationHistory {
+  /// Fails for a file that changed after it was applied, one that is missing, and one that came
+  /// late, below what is applied.
+  static func check(
+    _ directory: MigrationDirectory, against history: [HistoryEntry], ledger: SchemaVersion?
+  ) throws(StepFailure) {
+    let newest = directory.entries.last?.version
+    for entry in history {
+      guard directory.entry(entry.version) != nil else {
+        // Above the newest file it is a later release's, which this one may run on.
+        if let newest, entry.version > newest { continue }
+        throw missing(entry.version, directory)
+      }
+      let checksum = SHA256.digest(of: try directory.body(of: entry.version).bytes)
+      guard checksum == entry.checksum else {
+        throw changed(entry, now: checksum, directory: directory.path)
+      }
+    }
+    guard let ledger else { return }
+    let known = Set(history.map(\.version))
+    if directory.entry(ledger) == nil, !known.contains(ledger) { throw missing(ledger, directory) }
+    guard let first = history.first?.version else { return }
+    for entry in directory.entries
+    where entry.version > first && entry.version <= ledger && !known.contains(entry.version) {
+      throw StepFailure(
+        code: "LateFile", disposition: .stop,
+        message: "\(directory.path)/\(entry.upFile ?? entry.downFile ?? "") came late: the ledger"
+          + " says \(ledger), and neither Windlass nor golang-migrate would ever run"
+          + " \(entry.version). Give it a number above \(ledger).")
+    }
+  }
+
+  /// The failure for a file that is not what was applied.
+  static func changed(
+    _ entry: HistoryEntry, now: Digest, directory: String
+  ) -> StepFailure {
+    StepFailure(
+      code: "ChangedFile", disposition: .stop,
+      message: "Migration \(entry.version) (\(entry.file)) in \(directory) has changed since run"
+        + " \(entry.run) applied it: its SHA-256 was \(entry.checksum.text.prefix(16))… and is"
+        + " \(now.text.prefix(16))…. Put the old file back, and publish the change as a new"
+        + " migration.")
+  }
+
+  /// The failure for a ledger that is dirty.
+  static func dirty(_ version: SchemaVersion?, path: String) -> StepFailure {
+    let number = version?.description ?? "the first one"
+    return StepFailure(
+      code: "DirtyLedger", disposition: .stop,
+      message: "The ledger of \(path) is dirty at \(number): another tool began migration"
+        + " \(number) or took the one above it back, and did not finish. Windlass never clears"
+        + " this mark. Compare the schema with the file; when they agree, clear it with"
+        + " `migrate force \(number)` of golang-migrate, then try again.")
+  }
+
+  private static func missing(
+    _ version: SchemaVersion, _ directory: MigrationDirectory
+  ) -> StepFailure {
+    StepFailure(
+      code: "MissingFile", disposition: .stop,
+      message: "Migration \(version) is applied, and \(directory.path) has no file of that"
+        + " version. Put the file back, or use the directory that the service was migrated from.")
+  }
+}

@@ -1,0 +1,108 @@
+import Glibc
+package import WindlassCore
+package import WindlassSchema
+
+/// Scratch copies of a service's database, restored from backups of one store.
+package actor SQLiteScratch: ScratchDatabases {
+  private let executor: BlockingExecutor
+  private let options: SQLiteServiceOptions
+  private let backups: BackupDirectory
+  private let directory: String
+  private let locate: MigrationLocator
+  private let now: @Sendable () -> Timestamp
+
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    executor.asUnownedSerialExecutor()
+  }
+
+  /// Makes scratch copies in the directory, which belongs to them alone.
+  package init(
+    _ options: SQLiteServiceOptions, backups: String, directory: String,
+    locate: @escaping MigrationLocator, now: @escaping @Sendable () -> Timestamp
+  ) {
+    self.options = options
+    self.backups = BackupDirectory(path: backups)
+    self.directory = directory
+    self.locate = locate
+    self.now = now
+    executor = BlockingExecutor(label: "windlass.scratch")
+  }
+
+  package func restore(
+    _ backup: BackupID, label: String
+  ) async throws(StepFailure) -> ScratchCopy {
+    try BackupDirectory(path: directory).prepare()
+    let path = try path(of: label)
+    removeFiles(path)
+    guard let manifest = try backups.manifest(backup) else {
+      throw backups.damaged(backup, "it is missing")
+    }
+    guard FilePath.exists(backups.file(backup)) else {
+      throw backups.damaged(backup, "\(backups.file(backup)) is missing")
+    }
+    let digest = try FileStream.copy(backups.file(backup), to: path)
+    guard digest == manifest.digest else {
+      removeFiles(path)
+      throw backups.damaged(
+        backup, "its bytes are not the ones that were written when it was taken")
+    }
+    // As the database is, so that a rehearsed server finds the same file mode.
+    _ = try SQLiteConnection(SQLiteOptions(path: path, journalMode: manifest.journalMode))
+    return ScratchCopy(label: label, url: SQLiteURL.url(of: path))
+  }
+
+  package func migrate(
+    _ copy: ScratchCopy, _ migration: Migration, from archive: ArchiveReference
+  ) async throws(StepFailure) -> MigrationObservation {
+    guard let path = try locate(archive) else {
+      throw StepFailure(
+        code: "MigrationsNotUnpacked", disposition: .retry,
+        message: "The migrations of archive \(archive.digest.text.prefix(16))… are not unpacked on"
+          + " this machine. They are fetched again by the next attempt.")
+    }
+    let body = try MigrationDirectory.read(at: path).body(of: migration.version)
+    let classifier = SQLiteClassifier(ledgerTable: options.ledger.table)
+    if let failure = classifier.findings(in: body.text, file: body.file).failure { throw failure }
+    let phase = try body.phase(manifest: migration.phase)
+    let file = try self.path(of: copy.label)
+    let startedAt = now()
+    let options = options
+    let held = try await LockBackoff.retrying(deadline: Bounds.readLockWait, path: file) {
+      () throws(StepFailure) in
+      let connection = try SQLiteConnection(SQLiteOptions(path: file))
+      let limits = TransactionLimits(
+        lockBudget: Bounds.readLockWait, holdBudget: nil,
+        enforcesForeignKeys: options.enforcesForeignKeys, checksForeignKeys: true)
+      return try connection.transaction(limits) { connection throws(StepFailure) in
+        let after = try OwnSchema(connection: connection, ledger: options.ledger).ledgerRow()
+        let execution = MigrationExecution(
+          body: body, phase: phase, run: RunID("rehearsal"), fence: .none, after: after.version,
+          ledger: options.ledger, startedAt: startedAt)
+        return try execution.perform(on: connection)
+      }.held
+    }
+    return MigrationObservation(migration: migration, file: body.file, held: held)
+  }
+
+  package func catalogue(of copy: ScratchCopy) async throws(StepFailure) -> Catalogue {
+    let ledger = options.ledger
+    let connection = try SQLiteConnection(SQLiteOptions(path: try path(of: copy.label)))
+    return try connection.snapshot { connection throws(StepFailure) in
+      try connection.catalogue(ledger: ledger, countsRows: true)
+    }
+  }
+
+  package func discard(_ copy: ScratchCopy) async throws(StepFailure) {
+    removeFiles(try path(of: copy.label))
+  }
+
+  private func path(of label: String) throws(StepFailure) -> String {
+    // The same rule as for backups: a plain file name.
+    try backups.check(BackupID(label))
+    return "\(directory)/\(label).db"
+  }
+
+  private func removeFiles(_ path: String) {
+    for ending in ["", "-wal", "-shm", "-journal"] { FileStream.remove(path + ending) }
+  }
+}

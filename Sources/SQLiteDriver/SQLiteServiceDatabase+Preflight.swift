@@ -1,0 +1,162 @@
+import Glibc
+package import WindlassCore
+import WindlassSchema
+
+extension SQLiteServiceDatabase {
+  package func preflight(_ plan: Plan) async throws(StepFailure) {
+    let options = options
+    if let type = FilePath.networkFileSystem(options.path) {
+      throw StepFailure(
+        code: "NetworkFileSystem", disposition: .stop,
+        message: "\(options.path) is on a network file system (\(type)), on which SQLite's locks"
+          + " can't be trusted. Move the database to a local disk.")
+    }
+    let directory = try plannedDirectory(plan)
+    let connection = try options.connectExisting()
+    try connection.snapshot { connection throws(StepFailure) in
+      let check = PreflightCheck(
+        own: OwnSchema(connection: connection, ledger: options.ledger), options: options,
+        plan: plan)
+      try check.ledger()
+      if let directory { try check.files(in: directory) }
+      try check.drift()
+      try check.journalMode()
+      try check.diskSpace()
+    }
+    try await checkWriters()
+  }
+
+  private func plannedDirectory(_ plan: Plan) throws(StepFailure) -> MigrationDirectory? {
+    guard let archive = plan.target.migrationArchive else {
+      guard plan.migrations.isEmpty else {
+        throw StepFailure(
+          code: "MigrationsMissing", disposition: .stop,
+          message: "Release \(plan.target.version) names migrations and no archive that holds"
+            + " them. Publish a manifest with `migrations.sqlite.archive`.")
+      }
+      return nil
+    }
+    // An archive that is not unpacked yet is checked by the rehearsal and by each migration.
+    guard let path = try locate(archive) else { return nil }
+    return try MigrationDirectory.read(at: path)
+  }
+
+  /// Takes the write lock for a moment: somebody who holds it for long would stop every migration.
+  private func checkWriters() async throws(StepFailure) {
+    do throws(StepFailure) {
+      try await retrying(deadline: Bounds.preflightLockDeadline) { options throws(StepFailure) in
+        let connection = try options.connectExisting()
+        _ = try connection.transaction(options.ownLimits) { _ throws(StepFailure) in }
+      }
+    } catch {
+      guard error.code == "LockNotObtained" else { throw error }
+      throw StepFailure(code: "WriterActive", disposition: .wait, message: error.message)
+    }
+  }
+}
+
+/// The parts of preflight that read the database, in one snapshot.
+private struct PreflightCheck {
+  let own: OwnSchema
+  let options: SQLiteServiceOptions
+  let plan: Plan
+
+  func ledger() throws(StepFailure) {
+    let (version, isDirty) = try own.ledgerRow()
+    guard !isDirty else { throw MigrationHistory.dirty(version, path: options.path) }
+    guard version == plan.schemaBefore else {
+      throw StepFailure(
+        code: "LedgerMoved", disposition: .stop,
+        message: "The ledger of \(options.path) says \(version?.description ?? "nothing applied"),"
+          + " and the plan was made for \(plan.schemaBefore?.description ?? "nothing applied")."
+          + " Another tool has migrated; the next attempt plans anew.")
+    }
+  }
+
+  func files(in directory: MigrationDirectory) throws(StepFailure) {
+    let version = plan.schemaBefore
+    try MigrationHistory.check(directory, against: own.history(), ledger: version)
+    let classifier = SQLiteClassifier(ledgerTable: options.ledger.table)
+    for migration in plan.migrations {
+      let body = try directory.body(of: migration.version)
+      _ = try body.phase(manifest: migration.phase)
+      if let failure = classifier.findings(in: body.text, file: body.file).failure {
+        throw failure
+      }
+    }
+    let planned = Set(plan.migrations.map(\.version))
+    guard let last = planned.max() else { return }
+    for entry in directory.entries(after: version)
+    where entry.version <= last && !planned.contains(entry.version) {
+      throw StepFailure(
+        code: "MigrationUnplanned", disposition: .stop,
+        message: "\(directory.path) has a migration \(entry.version) that the manifest of release"
+          + " \(plan.target.version) does not name as expand, backfill or contract. Publish a"
+          + " manifest that names it.")
+    }
+  }
+
+  func drift() throws(StepFailure) {
+    guard let drift = try own.drift() else { return }
+    let sentences = drift.sentences
+    let more = sentences.count > 3 ? " And \(sentences.count - 3) more." : ""
+    throw StepFailure(
+      code: "SchemaDrift", disposition: .stop,
+      message: "The schema of \(options.path) is not as Windlass left it."
+        + " \(sentences.prefix(3).joined(separator: " "))\(more) Undo that, or accept it with"
+        + " `windlass schema --database \(SQLiteURL.url(of: options.path)) --accept-drift`.")
+  }
+
+  func journalMode() throws(StepFailure) {
+    try own.connection.refuseRollbackJournal(holdBudget: options.holdBudget)
+  }
+
+  func diskSpace() throws(StepFailure) {
+    let size = try own.connection.sizeInBytes()
+    // The migration's log beside the database; the backup and the copy that verifies it.
+    var needs: [(path: String, bytes: Int64)] = [(FilePath.directory(of: options.path), size)]
+    if let directory = options.backupDirectory, FilePath.exists(directory) {
+      needs.append((directory, 2 * size))
+    }
+    var needed: [UInt64: Int64] = [:]
+    for (path, bytes) in needs {
+      guard let space = FilePath.freeSpace(path) else { continue }
+      needed[space.device, default: Bounds.freeSpaceMargin] += bytes
+      let need = needed[space.device, default: 0]
+      guard space.bytes >= need else {
+        throw StepFailure(
+          code: "DiskFull", disposition: .stop,
+          message: "The file system of \(path) has \(space.bytes / 1_048_576) MiB free, and the"
+            + " upgrade needs \(need / 1_048_576) MiB there for backup and migration. Free space,"
+            + " then try again.")
+      }
+    }
+  }
+}
+
+extension SQLiteConnection {
+  /// The size of the database with its log, in bytes.
+  func sizeInBytes() throws(StepFailure) -> Int64 {
+    let pages = try scalar("PRAGMA main.page_count").integer ?? 0
+    let size = try scalar("PRAGMA main.page_size").integer ?? 0
+    return pages * size + FilePath.size(path + "-wal")
+  }
+
+  /// Whether readers and writers stop each other.
+  func usesRollbackJournal() throws(StepFailure) -> Bool {
+    try scalar("PRAGMA main.journal_mode") != .text("wal")
+  }
+
+  /// Fails when a backup would keep writers out for longer than the budget.
+  func refuseRollbackJournal(holdBudget: Interval) throws(StepFailure) {
+    guard try usesRollbackJournal() else { return }
+    let forecast = Interval.milliseconds(
+      try sizeInBytes() * 1_000 / Bounds.backupRateFloor)
+    guard forecast > holdBudget else { return }
+    throw StepFailure(
+      code: "RollbackJournal", disposition: .stop,
+      message: "\(path) uses a rollback journal, so that a backup would keep every writer out for"
+        + " about \(forecast), more than the hold budget of \(holdBudget). Change it in a quiet"
+        + " moment to a write-ahead log: `sqlite3 \(path) 'PRAGMA journal_mode=wal'`.")
+  }
+}
