@@ -1,6 +1,12 @@
 #ifndef CSQLITE_SHIM_H
 #define CSQLITE_SHIM_H
 
+/* What the C library declares belongs to its own module, in whatever order modules are loaded; a
+   second owner makes `import Glibc` insufficient in some builds and not in others. */
+#ifdef __swift__
+#pragma clang module import SwiftGlibc
+#endif
+
 #include <sqlite3.h>
 
 /* sqlite3_db_config is variadic, which Swift cannot call; this is its form for the on/off options. */

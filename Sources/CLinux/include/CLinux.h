@@ -3,6 +3,12 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+/* What the C library declares belongs to its own module, in whatever order modules are loaded; a
+   second owner makes `import Glibc` insufficient in some builds and not in others. */
+#ifdef __swift__
+#pragma clang module import SwiftGlibc
+#endif
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
