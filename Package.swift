@@ -65,7 +65,7 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "ReleaseFeeds", dependencies: ["WindlassCore", "WindlassWire", "CSodium"],
-      swiftSettings: strict),
+      exclude: ["ReleaseManifest.schema.json"], swiftSettings: strict),
     .target(
       name: "ProcessFleet",
       dependencies: ["WindlassCore", "WindlassWire", "CArchive", "CLinux", "CSodium"],

@@ -37,6 +37,9 @@ extension ManifestNode {
       guard JSONPointer.tokens(try node.text(max: Bounds.urlLengthMax)) != nil else {
         throw node.notPointer
       }
+      guard name.unicodeScalars.first?.isASCIIAlphanumeric == true,
+        name.first?.isNumber == false
+      else { throw node.error("captures under a name that does not begin with a letter") }
       _ = try ManifestNode(.string(name), path: node.path).word()
       probe.captures[name] = try node.text()
     }

@@ -31,6 +31,11 @@ package struct TrustState: Hashable, Sendable {
 package struct RememberedDocument: Hashable, Sendable {
   package var bytes: [UInt8]
   package var signature: [UInt8]
+
+  package init(bytes: [UInt8], signature: [UInt8]) {
+    self.bytes = bytes
+    self.signature = signature
+  }
 }
 
 /// A manifest that may be acted on once `state` is saved.
