@@ -129,3 +129,9 @@ int clinux_peer_uid(int socket, uid_t *uid) {
   *uid = credentials.uid;
   return 0;
 }
+
+int64_t clinux_milliseconds(clockid_t clock) {
+  struct timespec time = {0, 0};
+  clock_gettime(clock, &time);
+  return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}

@@ -3,15 +3,10 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
-/* What the C library declares belongs to its own module, in whatever order modules are loaded; a
-   second owner makes `import Glibc` insufficient in some builds and not in others. */
-#ifdef __swift__
-#pragma clang module import SwiftGlibc
-#endif
-
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 /// Descriptors that one message may carry.
 #define CLINUX_DESCRIPTORS_MAX 64
@@ -124,5 +119,9 @@ int clinux_accept(int socket);
 
 /// Tells the effective uid of the process that connected the UNIX socket.
 int clinux_peer_uid(int socket, uid_t *uid);
+
+/// The milliseconds that a clock shows; `struct timespec` belongs to a different module from build
+/// to build, so that Swift can't rely on seeing its members.
+int64_t clinux_milliseconds(clockid_t clock);
 
 #endif

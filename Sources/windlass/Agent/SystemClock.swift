@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import WindlassCore
 
@@ -26,8 +27,6 @@ struct SystemClock: RunClock {
   }
 
   private static func read(_ clock: clockid_t) -> Int64 {
-    var time = timespec()
-    clock_gettime(clock, &time)
-    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+    clinux_milliseconds(clock)
   }
 }
