@@ -126,6 +126,8 @@ public enum Bounds {
   public static let refusalDelay = Interval.seconds(30)
   /// Longest pause before a refused release is tried again.
   public static let refusalDelayMax = Interval.hours(1)
+  /// People's decisions that wait for the action under way.
+  public static let decisionsPendingMax = 100
   /// Hops in one path.
   public static let pathHopsMax = 64
   /// Ended runs kept in the state; the journal keeps all.
@@ -152,6 +154,9 @@ public enum Bounds {
   public static let unseenDeathsMax = 3
   /// The shortest time that an instance which was good may be unready before it counts as failed.
   public static let unreadyToleranceMin = Interval.seconds(1)
+  /// The longest pause between two readings of a fleet over which readiness counts as
+  /// uninterrupted.
+  public static let readingGapMax = Interval.seconds(10)
   /// Bytes of an instance's log before it is rotated.
   public static let logSizeMax: Int64 = 16_777_216
   /// Rotated logs kept for an instance.

@@ -51,6 +51,18 @@ public enum Action: Hashable, Codable, Sendable {
   }
 }
 
+extension Action {
+  /// Whether the fence's number travels with it as a precondition in the database.
+  public var isGuarded: Bool {
+    switch self {
+    case .apply, .recordCommitPoint: true
+    case .takeFence, .preflight, .prepare, .backUp, .verify, .rehearse, .start, .stop, .probe,
+      .forget, .prune:
+      false
+    }
+  }
+}
+
 /// What must be true in the database at the moment of a start (invariant R1).
 public struct StartGate: Hashable, Codable, Sendable {
   public var window: SchemaWindow
@@ -59,6 +71,12 @@ public struct StartGate: Hashable, Codable, Sendable {
   public init(window: SchemaWindow, epoch: Epoch?) {
     self.window = window
     self.epoch = epoch
+  }
+
+  /// Whether a reading opens the gate: there is one, begun when everything done before had ended.
+  public func admits(_ ledger: LedgerReading?, notBefore: Timestamp) -> Bool {
+    guard let ledger, ledger.asOf >= notBefore else { return false }
+    return admits(ledger)
   }
 
   /// Whether the reading opens the gate: clean, inside the window, under the same epoch.

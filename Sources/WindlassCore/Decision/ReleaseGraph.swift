@@ -1,11 +1,13 @@
-/// Releases as a graph whose edges are admissible hops.
+/// Releases as a graph whose edges are hops that the publisher admits.
 public struct ReleaseGraph: Sendable {
   private let releases: [Release]
+  private let stops: [Version]
   private let isBarred: @Sendable (Release) -> Bool
 
-  /// Makes a graph; barred releases (quarantined, withdrawn) are never stepped on.
+  /// Makes a graph; barred releases (quarantined, withdrawn, not wanted) are never stepped on.
   public init(_ releases: [Release], isBarred: @escaping @Sendable (Release) -> Bool) {
     self.releases = releases.sorted { $0.version < $1.version }
+    stops = self.releases.filter(\.isRequiredStop).map(\.version)
     self.isBarred = isBarred
   }
 
@@ -14,22 +16,25 @@ public struct ReleaseGraph: Sendable {
   public func admits(from source: Version, to target: Release) -> Bool {
     guard source < target.version, !isBarred(target) else { return false }
     if let range = target.upgradeFrom, !range.contains(source) { return false }
-    return !releases.contains {
-      $0.isRequiredStop && source < $0.version && $0.version < target.version
-    }
+    return !stops.contains { source < $0 && $0 < target.version }
   }
 
   /// The path with the fewest hops, the deployed version left out; nil when there is none.
   ///
-  /// Among paths of equal length the one over higher releases wins.
-  public func path(from source: Version, to target: Version) -> [Release]? {
+  /// Among paths of equal length the one over higher releases wins. No path begins with one of
+  /// `avoided`.
+  public func path(
+    from source: Version, to target: Version, avoiding avoided: Set<Version> = []
+  ) -> [Release]? {
     var reached: [Version: [Release]] = [source: []]
     var frontier = [source]
-    for _ in 0..<Bounds.pathHopsMax {
+    let above = releases.filter { source < $0.version && $0.version <= target }
+    for hop in 0..<Bounds.pathHopsMax {
       var next: [Version] = []
       for version in frontier.sorted(by: >) {
-        for release in releases.reversed()
+        for release in above.reversed()
         where reached[release.version] == nil && admits(from: version, to: release) {
+          if hop == 0, avoided.contains(release.version) { continue }
           reached[release.version] = (reached[version] ?? []) + [release]
           next.append(release.version)
         }
@@ -41,11 +46,12 @@ public struct ReleaseGraph: Sendable {
     return nil
   }
 
-  /// The path to the highest release that is wanted and can be reached; nil when there is none.
-  public func path(from source: Version, where isWanted: (Release) -> Bool) -> [Release]? {
-    for release in releases.reversed()
-    where release.version > source && !isBarred(release) && isWanted(release) {
-      if let path = path(from: source, to: release.version), !path.isEmpty { return path }
+  /// The path to the highest release that can be reached; nil when none can.
+  public func path(from source: Version, avoiding avoided: Set<Version> = []) -> [Release]? {
+    for release in releases.reversed() where source < release.version && !isBarred(release) {
+      if let path = path(from: source, to: release.version, avoiding: avoided), !path.isEmpty {
+        return path
+      }
     }
     return nil
   }

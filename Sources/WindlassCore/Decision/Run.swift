@@ -7,20 +7,6 @@ public enum RunPhase: String, Codable, Sendable, CaseIterable {
 /// Which way a run goes; it changes at most once (invariant J2).
 public enum Direction: String, Codable, Sendable { case forward, rollback }
 
-/// Why something stands still, and what a person can do.
-public struct Block: Hashable, Codable, Sendable, CustomStringConvertible {
-  /// A stable CamelCase word.
-  public var code: String
-  public var message: String
-
-  public init(code: String, message: String) {
-    self.code = code
-    self.message = message
-  }
-
-  public var description: String { "\(code): \(message)" }
-}
-
 /// How a run ended.
 public enum Ending: String, Codable, Sendable {
   case completed = "Completed"
@@ -45,6 +31,10 @@ public struct Run: Hashable, Codable, Sendable {
   /// Migrations of the plan that were applied by this run, in order.
   public var applied: [SchemaVersion] = []
   public var isCommitted = false
+  /// Whether a person wants a withdrawn release to be finished all the same.
+  public var keepsWithdrawn = false
+  /// Backups before the contraction that turned out to be unusable.
+  public var unusableBackups = 0
 
   public init(plan: Plan, openedAt: Timestamp) {
     self.plan = plan
@@ -75,6 +65,11 @@ public struct Quarantine: Hashable, Codable, Sendable {
   public var build: String
   public var reason: Block
   public var since: Timestamp
+
+  /// Whether it keeps the release from being tried; one without a build bars every build.
+  func bars(_ release: Release) -> Bool {
+    version == release.version && (build == release.build || build.isEmpty)
+  }
 }
 
 /// What is known of an instance across restarts of the daemon.
@@ -100,10 +95,10 @@ public struct InstanceRecord: Hashable, Codable, Sendable {
   /// Whether it should be serving.
   public var isWanted: Bool { !isDead && stoppedAt == nil }
 
-  init(id: InstanceID, release: Release, startedAt: Timestamp) {
+  init(id: InstanceID, release: Version, window: SchemaWindow, startedAt: Timestamp) {
     self.id = id
-    self.release = release.version
-    window = release.window
+    self.release = release
+    self.window = window
     self.startedAt = startedAt
   }
 }

@@ -46,12 +46,17 @@ public struct ServiceRecord: Hashable, Codable, Sendable {
   public var pastRuns: [RunSummary] = []
   public var epoch: Epoch?
   public var inFlight: InFlight?
+  /// A guarded action whose outcome was lost: it is looked up once the fence was taken anew, so
+  /// that a late attempt can change nothing any more.
+  public var unresolved: InFlight?
   public var retry: Retry?
+  /// What people decided while an action was under way, oldest first.
+  public var pending: [Decision] = []
   public var isPaused = false
   public var approved: Version?
   /// Why no run can be opened, when a person has to act.
   public var block: Block?
-  /// Refusals in a row that blamed no release, and when to look again.
+  /// Runs in a row that failed without blaming a release, and when to look again.
   public var refusals = 0
   public var refusedUntil: Timestamp?
   /// When replacements of crashed instances were started.
@@ -70,14 +75,17 @@ public struct Watch: Hashable, Sendable {
   public var fleet: FleetReading?
   public var ledger: LedgerReading?
   public var offer: Offer?
+  /// Since when this daemon looks without a gap.
+  public var since: Timestamp?
   /// Since when each instance is ready without interruption.
   public var readySince: [InstanceID: Timestamp] = [:]
   /// Since when each instance that was ready is not.
   public var unreadySince: [InstanceID: Timestamp] = [:]
   /// Whether this daemon took the fence.
   public var isFenced = false
-  /// The last read that failed.
+  /// The last read that failed, and how many failed in a row.
   public var unreadable: StepFailure?
+  public var unreadableCount = 0
   public var unreadableUntil: Timestamp?
 
   public init() {}

@@ -1,21 +1,33 @@
 extension Stepper {
   /// Folds in what was seen.
   mutating func absorb(_ observation: Observation) {
+    if watch.since == nil { watch.since = now }
     if let report = observation.report { absorb(report) }
     if let offer = observation.offer { watch.offer = offer }
-    if let ledger = observation.ledger, isCurrent(ledger.asOf) { absorb(ledger) }
-    if let fleet = observation.fleet, isCurrent(fleet.asOf) { absorb(fleet) }
-    for decision in observation.decisions { absorb(decision) }
+    if let ledger = observation.ledger, mayRestOn(ledger.asOf) { absorb(ledger) }
+    if let fleet = observation.fleet, mayRestOn(fleet.asOf) { absorb(fleet) }
+    let room = max(0, Bounds.decisionsPendingMax - record.pending.count)
+    record.pending += observation.decisions.prefix(room)
+    // What an action under way did is known before anything is decided about its run.
+    guard record.inFlight == nil, record.unresolved == nil, !record.pending.isEmpty else { return }
+    let decisions = record.pending
+    record.pending = []
+    for decision in decisions { absorb(decision) }
+  }
+
+  private func mayRestOn(_ asOf: Timestamp) -> Bool {
+    isCurrent(asOf) && (record.inFlight == nil || !rules.refusesStaleReadings)
   }
 
   private mutating func absorb(_ report: Report) {
     switch report {
     case .unreadable(let failure):
+      watch.unreadableCount = min(watch.unreadableCount + 1, Bounds.effectAttemptsMax)
       watch.unreadable = failure
-      watch.unreadableUntil = now + pause(afterAttempts: 1, failure)
+      watch.unreadableUntil = now + pause(afterAttempts: watch.unreadableCount)
     case .finished(let id, let outcome):
       guard let action = close(id) else { return }
-      record.retry = nil
+      if record.retry?.action == action.name { record.retry = nil }
       settle(action, outcome)
     case .failed(let id, let failure):
       guard let action = close(id) else { return }
@@ -23,13 +35,23 @@ extension Stepper {
     case .neverHappened(let id):
       guard let action = close(id) else { return }
       undo(action)
-    case .lost(let id):
-      guard let inFlight = record.inFlight, inFlight.id == id else { return }
-      // What has no lasting effect is simply done again when it is still wanted.
-      if !inFlight.action.hasLastingEffect || !rules.readsBackLostOutcomes {
-        if let action = close(id) { undo(action) }
-      }
+    case .lost(let id): lose(id)
     }
+  }
+
+  /// Nobody knows what became of the action in flight.
+  private mutating func lose(_ id: EffectID) {
+    guard let inFlight = record.inFlight, inFlight.id == id else { return }
+    // What has no lasting effect is simply done again when it is still wanted.
+    guard inFlight.action.hasLastingEffect, rules.readsBackLostOutcomes else {
+      if let action = close(id) { undo(action) }
+      return
+    }
+    // A statement may go on at the server, or wait in a queue: the next epoch bars it.
+    guard inFlight.action.isGuarded, rules.fencesTakeover else { return }
+    _ = close(id)
+    record.unresolved = inFlight
+    watch.isFenced = false
   }
 
   /// Ends the action in flight, if that is its id.
@@ -37,9 +59,14 @@ extension Stepper {
     guard let inFlight = record.inFlight, inFlight.id == id else { return nil }
     record.inFlight = nil
     record.lastEffectEndedAt = max(now, record.lastEffectEndedAt)
-    watch.unreadable = nil
-    watch.unreadableUntil = nil
+    becomeReadable()
     return inFlight.action
+  }
+
+  private mutating func becomeReadable() {
+    watch.unreadable = nil
+    watch.unreadableCount = 0
+    watch.unreadableUntil = nil
   }
 
   /// Takes back what the intent wrote down, for an action that never happened.
@@ -53,28 +80,33 @@ extension Stepper {
     }
   }
 
-  // MARK: Readings
+  // MARK: The ledger
 
   private mutating func absorb(_ ledger: LedgerReading) {
     watch.ledger = ledger
-    watch.unreadable = nil
-    watch.unreadableUntil = nil
-    if watch.isFenced, ledger.epoch != record.epoch {
-      watch.isFenced = false
-      stand(
-        Block(
-          code: "FenceLost",
-          message: "another daemon took the fence of \(record.policy.service)'s database "
-            + "(epoch \(ledger.epoch.map(\.description) ?? "none"), ours was "
-            + "\(record.epoch.map(\.description) ?? "none")): stop one of the two, then "
-            + "`windlass resume`"))
-    }
+    becomeReadable()
+    guard watch.isFenced, ledger.epoch != record.epoch else { return }
+    watch.isFenced = false
+    stand(
+      Block(
+        code: "FenceLost",
+        message: "another daemon took the fence of \(record.policy.service)'s database "
+          + "(epoch \(ledger.epoch.map(\.description) ?? "none"), ours was "
+          + "\(record.epoch.map(\.description) ?? "none")): stop one of the two, then "
+          + "`windlass resume`"))
   }
 
+  // MARK: The fleet
+
   private mutating func absorb(_ fleet: FleetReading) {
+    if let last = watch.fleet, fleet.asOf - last.asOf > Bounds.readingGapMax {
+      // Nobody looked meanwhile, so nothing was uninterrupted.
+      watch.since = fleet.asOf
+      watch.readySince = [:]
+      watch.unreadySince = [:]
+    }
     watch.fleet = fleet
-    watch.unreadable = nil
-    watch.unreadableUntil = nil
+    becomeReadable()
     let readings = Dictionary(
       fleet.instances.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     // The port promises to name every instance that was ever started.
@@ -85,9 +117,39 @@ extension Stepper {
       fold(reading, into: &instance, asOf: fleet.asOf)
       if instance != record.instances[index] { record.instances[index] = instance }
     }
+    takeIn(strangersAmong: fleet)
     let known = Set(record.instances.map(\.id))
     watch.readySince = watch.readySince.filter { known.contains($0.key) }
     watch.unreadySince = watch.unreadySince.filter { known.contains($0.key) }
+  }
+
+  /// Instances that the record does not name, as after the loss of the journal, count like others.
+  private mutating func takeIn(strangersAmong fleet: FleetReading) {
+    for reading in fleet.instances
+    where !record.instances.contains(where: { $0.id == reading.id }) {
+      var instance = InstanceRecord(
+        id: reading.id, release: reading.release, window: window(of: reading.release),
+        startedAt: fleet.asOf)
+      fold(reading, into: &instance, asOf: fleet.asOf)
+      record.instances.append(instance)
+      let prefix = "\(record.policy.service)-"
+      if reading.id.text.hasPrefix(prefix),
+        let number = Int64(reading.id.text.dropFirst(prefix.count))
+      {
+        record.instanceCount = max(record.instanceCount, number)
+      }
+    }
+  }
+
+  /// The window of a release; one that nobody knows is taken to bear only what the schema is now.
+  private func window(of version: Version) -> SchemaWindow {
+    let known = [record.deployed, record.run?.plan.source, record.run?.plan.target]
+    if let release = known.compactMap({ $0 }).first(where: { $0.version == version })
+      ?? watch.offer?.releases.first(where: { $0.version == version })
+    {
+      return release.window
+    }
+    return SchemaWindow(at: watch.ledger?.version ?? SchemaVersion(0))
   }
 
   private mutating func fold(
@@ -99,14 +161,21 @@ extension Stepper {
       instance.isDead = true
       instance.diedAt = asOf
       instance.exit = reading.exit
+    } else if reading.life == .alive {
+      // It was seen: whoever said that it is dead was wrong, and so was a stop that has no effect.
+      instance.isDead = false
+      instance.diedAt = nil
+      if !reading.isDraining {
+        instance.stoppedAt = nil
+      } else if instance.stoppedAt == nil {
+        instance.stoppedAt = asOf
+      }
     }
     if answers(reading, as: instance.release), !instance.isDead {
       watch.unreadySince[instance.id] = nil
       if watch.readySince[instance.id] == nil { watch.readySince[instance.id] = asOf }
-    } else {
-      if watch.readySince.removeValue(forKey: instance.id) != nil || instance.wasGood {
-        if watch.unreadySince[instance.id] == nil { watch.unreadySince[instance.id] = asOf }
-      }
+    } else if watch.readySince.removeValue(forKey: instance.id) != nil || instance.wasGood {
+      if watch.unreadySince[instance.id] == nil { watch.unreadySince[instance.id] = asOf }
     }
   }
 
@@ -114,52 +183,5 @@ extension Stepper {
   private func answers(_ reading: InstanceReading, as release: Version) -> Bool {
     guard reading.life == .alive, reading.isReady, !reading.isDraining else { return false }
     return !rules.checksReportedVersion || reading.reportedVersion == release.description
-  }
-
-  // MARK: People
-
-  private mutating func absorb(_ decision: Decision) {
-    switch decision.choice {
-    case .pause: record.isPaused = true
-    case .resume:
-      record.isPaused = false
-      record.block = nil
-      record.run?.block = nil
-      record.retry = nil
-      record.refusedUntil = nil
-    case .approve(let version): record.approved = version
-    case .rollback: turnBack(by: decision)
-    case .quarantine(let version):
-      let build = watch.offer?.releases.first { $0.version == version }?.build ?? ""
-      quarantine(version, build: build, for: Block(code: "ByPerson", message: note(decision)))
-    case .release(let version): record.quarantine.removeAll { $0.version == version }
-    case .confirmDead(let id):
-      let now = now
-      change(id) {
-        $0.isDead = true
-        $0.diedAt = now
-      }
-    case .adopt(let version): adopt(version, by: decision)
-    }
-  }
-
-  private mutating func turnBack(by decision: Decision) {
-    guard let run = record.run, !run.isCommitted else { return }
-    let reason = Block(code: "ByPerson", message: note(decision))
-    quarantine(run.plan.target.version, build: run.plan.target.build, for: reason)
-    record.run?.block = nil
-    if hasChangedNothing(run) { end(.refused, reason) } else { turnBack(reason, blame: false) }
-  }
-
-  private mutating func adopt(_ version: Version, by decision: Decision) {
-    guard record.run == nil, record.deployed == nil,
-      let release = watch.offer?.releases.first(where: { $0.version == version })
-    else { return }
-    record.deployed = release
-    record.block = nil
-  }
-
-  private func note(_ decision: Decision) -> String {
-    decision.reason.isEmpty ? "\(decision.by) said so" : "\(decision.by): \(decision.reason)"
   }
 }

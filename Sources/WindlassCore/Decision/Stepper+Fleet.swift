@@ -1,7 +1,20 @@
 extension Stepper {
-  /// A release's instances that are wanted, oldest first.
+  // MARK: Counting
+
+  /// A release's instances that should serve and are not in doubt, oldest first.
   func wanted(_ version: Version) -> [InstanceRecord] {
-    record.instances.filter { $0.isWanted && $0.release == version }
+    record.instances.filter { $0.isWanted && $0.release == version && !isInDoubt($0) }
+  }
+
+  /// The instances of other releases that should not serve any more and were not told so.
+  func strays(beside version: Version?) -> [InstanceRecord] {
+    record.instances.filter { $0.isWanted && $0.release != version && !isInDoubt($0) }
+  }
+
+  /// Whether the last reading could not tell if the instance lives.
+  func isInDoubt(_ instance: InstanceRecord) -> Bool {
+    guard !instance.isDead, let fleet = watch.fleet else { return false }
+    return fleet.instances.first { $0.id == instance.id }?.life == .unknown
   }
 
   /// Whether the last reading found the instance ready and of the right version.
@@ -17,24 +30,57 @@ extension Stepper {
     return !rules.waitsForStability || asOf - since >= policy.stability
   }
 
-  /// Everything that counts against the ceiling: not known to be dead.
-  var aliveCount: Int { record.instances.count { $0.mayBeAlive } }
+  /// Whether an instance has not been ready for longer than one may take to become so.
+  func isOverdue(_ instance: InstanceRecord, _ policy: RolloutPolicy, since: Timestamp) -> Bool {
+    guard !isReady(instance), !isInDoubt(instance) else { return false }
+    let began = max(
+      max(instance.startedAt, since),
+      max(watch.unreadySince[instance.id] ?? since, watch.since ?? now))
+    return now - began > policy.progressDeadline
+  }
 
+  /// Whether one more instance may be started: everything not known to be dead counts (R4).
+  func hasRoom(_ policy: RolloutPolicy) -> Bool {
+    !rules.boundsSurge
+      || record.instances.count { $0.mayBeAlive } < policy.replicas + policy.maxSurge
+  }
+
+  /// How many instances are ready.
   var readyCount: Int { record.instances.count { isReady($0) } }
+
+  /// The instance to stop next, unless that would leave too few ready ones (R4).
+  func victim(_ candidates: [InstanceRecord], _ policy: RolloutPolicy) -> InstanceRecord? {
+    guard let victim = candidates.first(where: { !isReady($0) }) ?? candidates.first else {
+      return nil
+    }
+    guard isReady(victim), rules.keepsCapacity else { return victim }
+    return readyCount - 1 >= policy.replicas - policy.maxUnavailable ? victim : nil
+  }
+
+  // MARK: Moves
 
   /// Starts one more instance of the release, once the ledger was seen to admit it.
   mutating func start(_ release: Release) -> Move {
     if let move = takeFenceIfNeeded() { return move }
-    let id = InstanceID("\(record.policy.service)-\(record.instanceCount + 1)")
     let gate = StartGate(window: release.window, epoch: record.epoch)
+    let id = InstanceID("\(record.policy.service)-\(record.instanceCount + 1)")
     let order = StartOrder(id: id, release: release)
     guard rules.gatesStarts else { return .perform(.start(order, gate: gate)) }
     guard let ledger = freshLedger() else { return .read(.inspect) }
-    guard gate.admits(ledger) else {
-      stand(closed(gate, ledger, release))
-      return .again
+    guard gate.admits(ledger, notBefore: ledger.asOf) else {
+      return refuseStart(closed(gate, ledger, release))
     }
     return .perform(.start(order, gate: gate))
+  }
+
+  /// At rest the gate is looked at again by itself; a run stands until a person mended it.
+  private mutating func refuseStart(_ block: Block) -> Move {
+    guard record.run != nil, record.run?.block != block else {
+      standing = block
+      return .wait(until: idle)
+    }
+    stand(block)
+    return .again
   }
 
   private func closed(_ gate: StartGate, _ ledger: LedgerReading, _ release: Release) -> Block {
@@ -46,40 +92,57 @@ extension Stepper {
         + "and the ledger is \(state). Look at `windlass schema`, mend it, then `windlass resume`")
   }
 
-  /// Keeps the wanted number of instances of one release; nil when there is nothing to do.
+  /// Keeps the wanted number of instances of one release, and none of another; nil when there is
+  /// nothing to do.
   mutating func maintain(_ release: Release, _ policy: RolloutPolicy) -> Move? {
-    let crashed = record.instances.filter { $0.isDead && $0.stoppedAt == nil }
     let serving = wanted(release.version)
     if serving.count > policy.replicas, let last = serving.last {
       let spare = serving.first { !isReady($0) } ?? last
       return .perform(.stop(spare.id))
     }
-    guard serving.count < policy.replicas, aliveCount < policy.replicas + max(policy.maxSurge, 1)
-    else { return nil }
-    let now = now
-    record.restarts.removeAll { now - $0 > Bounds.restartPeriod }
-    if !crashed.isEmpty, let latest = record.restarts.last {
-      let doublings = Int64(min(record.restarts.count - 1, 16))
-      let due =
-        latest
-        + min(Bounds.effectRetryDelay * (Int64(1) << doublings), Bounds.effectRetryDelayMax)
-      if now < due { return .wait(until: due) }
+    let strays = strays(beside: release.version)
+    let isWhole = serving.count { isReady($0) } >= policy.replicas
+    if isWhole || !hasRoom(policy), let stray = victim(strays, policy) {
+      return .perform(.stop(stray.id))
     }
-    let move = start(release)
-    if case .perform(.start) = move, !crashed.isEmpty {
-      record.restarts.append(now)
-      record.restarts = record.restarts.suffix(Bounds.instancesRememberedMax)
+    guard serving.count < policy.replicas else { return nil }
+    guard hasRoom(policy) else {
+      standing = doubt(policy)
+      return nil
     }
-    return move
+    if let due = restartIsDue(release.version), now < due { return .wait(until: due) }
+    return start(release)
   }
 
-  /// Drops the record of the oldest dead instance once it is of no more use; nil when none is.
-  func forgetDead(keeping phaseSince: Timestamp?) -> Move? {
-    let dead = record.instances.filter { instance in
-      guard instance.isDead, let diedAt = instance.diedAt else { return false }
-      return phaseSince.map { diedAt < $0 } ?? true
+  /// When a crashed instance may be replaced: the pause doubles with each replacement.
+  func restartIsDue(_ version: Version) -> Timestamp? {
+    let recent = record.restarts.filter { now - $0 <= Bounds.restartPeriod }
+    guard hasCrashed(version), let latest = recent.last else { return nil }
+    let doublings = Int64(min(recent.count - 1, 16))
+    return latest
+      + min(Bounds.effectRetryDelay * (Int64(1) << doublings), Bounds.effectRetryDelayMax)
+  }
+
+  /// Whether an instance of the release died without having been told to stop.
+  func hasCrashed(_ version: Version) -> Bool {
+    record.instances.contains { $0.isDead && $0.stoppedAt == nil && $0.release == version }
+  }
+
+  /// What holds up a start for want of room, when an instance in doubt takes it.
+  func doubt(_ policy: RolloutPolicy) -> Block? {
+    guard !hasRoom(policy), let instance = record.instances.first(where: isInDoubt) else {
+      return nil
     }
-    return dead.first.map { .perform(.forget($0.id)) }
+    return Block(
+      code: "InstanceInDoubt",
+      message: "instance \(instance.id) of \(instance.release) may be alive, and with it "
+        + "\(policy.replicas + policy.maxSurge) instances are, the most that may be: make sure "
+        + "that it is gone, then `windlass confirm-dead \(instance.id)`")
+  }
+
+  /// Drops the record of the oldest dead instance; nil when none is.
+  func forgetDead() -> Move? {
+    record.instances.first(where: \.isDead).map { .perform(.forget($0.id)) }
   }
 
   /// Looks again soon: something about the fleet is about to change.

@@ -9,18 +9,15 @@ extension Stepper {
     case (.backUp(_, .beforeExpand), .backedUp(let receipt)): record.run?.backup = receipt
     case (.backUp(_, .beforeContract), .backedUp(let receipt)):
       record.run?.contractBackup = receipt
-    case (.verify(let id), .backedUp(let receipt)):
-      if record.run?.backup?.id == id { record.run?.backup = receipt }
-      if record.run?.contractBackup?.id == id { record.run?.contractBackup = receipt }
+    case (.verify(let id), .backedUp(let receipt)): settle(verified: receipt, id)
     case (.rehearse, .judged(let verdict)): judge(verdict)
-    case (.apply(let order, _), _):
-      record.run?.applied.append(order.migration.version)
-      watch.ledger = nil
+    case (.apply(let order, _), _): settle(applied: order)
     case (.probe(let instance), .probed(let failure)): judge(instance, failure)
-    case (.recordCommitPoint, _): record.run?.isCommitted = true
-    case (.forget(let instance), _): record.instances.removeAll { $0.id == instance }
-    case (.preflight, _): _ = enter(.prepare)
-    case (.prepare, _): _ = enter(.backUp)
+    case (.recordCommitPoint(let run, _), _):
+      if record.run?.plan.run == run { record.run?.isCommitted = true }
+    case (.forget(let instance), _): record.instances.removeAll { $0.id == instance && $0.isDead }
+    case (.preflight, _): advance(from: .preflight, to: .prepare)
+    case (.prepare, _): advance(from: .prepare, to: .backUp)
     case (.prune, _): complete()
     case (.start, _), (.stop, _): break
     case (.takeFence, _), (.backUp, _), (.verify, _), (.rehearse, _), (.probe, _):
@@ -28,16 +25,40 @@ extension Stepper {
     }
   }
 
+  /// Moves the run on, unless it has gone elsewhere meanwhile.
+  private mutating func advance(from phase: RunPhase, to next: RunPhase) {
+    if record.run?.phase == phase { _ = enter(next) }
+  }
+
+  private mutating func settle(applied order: MigrationOrder) {
+    watch.ledger = nil
+    guard let run = record.run, run.plan.run == order.run,
+      !run.applied.contains(order.migration.version)
+    else { return }
+    record.run?.applied.append(order.migration.version)
+  }
+
+  private mutating func settle(verified receipt: BackupReceipt, _ id: BackupID) {
+    guard receipt.isVerified || !rules.verifiesBackups else {
+      giveUp(
+        .verify(id),
+        StepFailure(
+          code: "BackupUnverified", disposition: .stop,
+          message: "backup \(id), restored, did not equal its source: look at the backup directory "
+            + "and the disk under it; the next attempt takes a new one"))
+      return
+    }
+    if record.run?.backup?.id == id { record.run?.backup = receipt }
+    if record.run?.contractBackup?.id == id { record.run?.contractBackup = receipt }
+  }
+
   private mutating func judge(_ verdict: Verdict) {
-    guard let run = record.run else { return }
+    guard let run = record.run, run.phase == .prove else { return }
     record.run?.verdict = verdict
     let evidence = verdict.evidence.first ?? "no check was carried out"
     switch verdict.judgement {
     case .safe where verdict.checks > 0: _ = enter(.approve)
-    case .unsafe:
-      let reason = Block(code: "ProofUnsafe", message: evidence)
-      quarantine(run.plan.target.version, build: run.plan.target.build, for: reason)
-      end(.refused, reason)
+    case .unsafe: refuse(run, Block(code: "ProofUnsafe", message: evidence), blame: true)
     case .safe, .unknown:
       guard rules.distrustsUnknownVerdicts else {
         _ = enter(.approve)
@@ -65,65 +86,92 @@ extension Stepper {
 
   /// Plans another attempt, or gives up, as the failure's disposition and the bounds say.
   mutating func retryOrGiveUp(_ action: Action, _ failure: StepFailure) {
+    // A stop that failed leaves the instance wanted; a start that failed is found out by looking.
+    if case .stop(let instance) = action { change(instance) { $0.stoppedAt = nil } }
     let attempts = (record.retry?.action == action.name ? record.retry?.attempts ?? 0 : 0) + 1
-    let isSpent: Bool
-    switch failure.disposition {
-    case .retry: isSpent = attempts >= Bounds.effectAttemptsMax
-    case .wait: isSpent = false
-    case .stop: isSpent = true
-    }
-    if !isSpent {
+    let isSpent =
+      switch failure.disposition {
+      case .retry: attempts >= Bounds.effectAttemptsMax
+      case .wait: false
+      case .stop: true
+      }
+    guard isSpent else {
       record.retry = Retry(
-        action: action.name, attempts: attempts, at: now + pause(afterAttempts: attempts, failure),
+        action: action.name, attempts: attempts, at: now + pause(afterAttempts: attempts),
         failure: failure)
-      undoAttempt(action)
       return
     }
     record.retry = nil
-    undoAttempt(action)
     giveUp(action, failure)
   }
 
   /// The pause before another attempt; it doubles up to its bound.
-  func pause(afterAttempts attempts: Int, _ failure: StepFailure) -> Interval {
+  func pause(afterAttempts attempts: Int) -> Interval {
     let doublings = min(max(attempts - 1, 0), 16)
     return min(Bounds.effectRetryDelay * (Int64(1) << Int64(doublings)), Bounds.effectRetryDelayMax)
   }
 
-  /// A stop that failed leaves the instance wanted; a start that failed is found out by looking.
-  private mutating func undoAttempt(_ action: Action) {
-    if case .stop(let instance) = action { change(instance) { $0.stoppedAt = nil } }
-  }
-
   private mutating func giveUp(_ action: Action, _ failure: StepFailure) {
     let reason = Block(code: failure.code, message: failure.message)
-    guard let run = record.run else {
-      if case .forget = action { return }
+    if failure.code == "FenceLost" {
+      watch.isFenced = false
       stand(reason)
       return
     }
     switch action {
-    case .preflight, .prepare, .rehearse, .backUp(_, .beforeExpand):
-      refuse(run, reason, blame: failure.blamesRelease)
-    case .verify where !run.isCommitted: refuse(run, reason, blame: failure.blamesRelease)
-    case .apply where !run.isCommitted && failure.code == "DirtyLedger": stand(reason)
-    case .apply where !run.isCommitted:
-      if run.applied.isEmpty {
-        refuse(run, reason, blame: failure.blamesRelease)
-      } else {
-        turnBack(reason, blame: failure.blamesRelease)
-      }
-    case .start(let order, _) where order.release.version == run.plan.target.version:
-      run.isCommitted ? stand(reason) : turnBack(reason, blame: failure.blamesRelease)
-    case .probe where !run.isCommitted: turnBack(reason, blame: failure.blamesRelease)
-    case .prune: complete()
-    case .forget: break
-    case .takeFence, .verify, .backUp, .apply, .start, .stop, .probe, .recordCommitPoint:
-      stand(reason)
+    case .forget, .prune: giveUp(housekeeping: action, failure)
+    case .start where record.run == nil, .stop where record.run == nil,
+      .takeFence where record.run == nil:
+      giveUp(housekeeping: action, failure)
+    case .backUp, .verify, .apply: giveUp(change: action, reason, blame: failure.blamesRelease)
+    case .preflight, .prepare, .rehearse:
+      record.run.map { refuse($0, reason, blame: failure.blamesRelease) }
+    case .start(let order, _):
+      guard let run = record.run, !run.isCommitted, order.release.version == run.plan.target.version
+      else { return stand(reason) }
+      turnBack(reason, blame: failure.blamesRelease)
+    case .probe:
+      guard let run = record.run, !run.isCommitted else { return stand(reason) }
+      turnBack(reason, blame: failure.blamesRelease)
+    case .takeFence, .stop, .recordCommitPoint: stand(reason)
     }
   }
 
-  private mutating func refuse(_ run: Run, _ reason: Block, blame: Bool) {
+  /// Housekeeping, and upkeep at rest, hold nothing up: they are tried again at leisure.
+  private mutating func giveUp(housekeeping action: Action, _ failure: StepFailure) {
+    if case .prune = action { return complete() }
+    record.retry = Retry(
+      action: action.name, attempts: Bounds.effectAttemptsMax,
+      at: now + Bounds.effectRetryDelayMax, failure: failure)
+  }
+
+  private mutating func giveUp(change action: Action, _ reason: Block, blame: Bool) {
+    guard let run = record.run else { return stand(reason) }
+    guard !run.isCommitted else {
+      stand(reason)
+      dropContractBackup(after: action, reason)
+      return
+    }
+    if case .apply = action, !run.applied.isEmpty { return turnBack(reason, blame: blame) }
+    if case .apply = action, reason.code == "DirtyLedger" { return stand(reason) }
+    refuse(run, reason, blame: blame)
+  }
+
+  /// A backup that can't be used is replaced by a new one once a person lets the run go on.
+  private mutating func dropContractBackup(after action: Action, _ reason: Block) {
+    let isUnusable =
+      switch action {
+      case .verify: true
+      case .apply: reason.code == "BackupUnusable"
+      default: false
+      }
+    guard isUnusable, record.run?.contractBackup != nil else { return }
+    record.run?.contractBackup = nil
+    record.run?.unusableBackups += 1
+    _ = enter(.contractBackUp)
+  }
+
+  mutating func refuse(_ run: Run, _ reason: Block, blame: Bool) {
     if blame { quarantine(run.plan.target.version, build: run.plan.target.build, for: reason) }
     end(.refused, reason)
   }
@@ -136,7 +184,10 @@ extension Stepper {
   }
 
   /// Turns the run back, once; after the commit point it stands instead.
-  mutating func turnBack(_ reason: Block, blame: Bool) {
+  ///
+  /// Whatever the reason, instances go back by themselves only where the proof showed that the old
+  /// server works on what the new one wrote (invariant R8).
+  mutating func turnBack(_ reason: Block, blame: Bool, isDecided: Bool = false) {
     guard let run = record.run, run.direction == .forward else { return }
     if run.isCommitted, rules.staysForwardAfterCommit {
       stand(
@@ -148,12 +199,12 @@ extension Stepper {
       return
     }
     if blame { quarantine(run.plan.target.version, build: run.plan.target.build, for: reason) }
+    record.run?.block = nil
     record.run?.direction = .rollback
     record.run?.turnedBackFor = reason
     _ = enter(.rollBack)
     let isCovered = run.verdict?.coversRollback ?? true
-    let hasStarted = record.instances.contains { $0.release == run.plan.target.version }
-    if run.plan.kind == .upgrade, hasStarted, !isCovered, blame {
+    if run.plan.kind == .upgrade, hasStarted(run), !isCovered, !isDecided {
       stand(
         Block(
           code: "RollbackUnproven",
@@ -170,10 +221,16 @@ extension Stepper {
       Quarantine(version: version, build: build, reason: reason, since: now))
   }
 
+  /// Whether an instance of the run's target was started in this run.
+  func hasStarted(_ run: Run) -> Bool {
+    record.instances.contains {
+      $0.release == run.plan.target.version && ($0.mayBeAlive || $0.startedAt >= run.openedAt)
+    }
+  }
+
   /// Whether the run may still end as if it had never begun.
   func hasChangedNothing(_ run: Run) -> Bool {
-    run.applied.isEmpty && !run.isCommitted
-      && !record.instances.contains { $0.mayBeAlive && $0.release == run.plan.target.version }
+    run.applied.isEmpty && !run.isCommitted && !hasStarted(run)
   }
 
   /// Ends the open run.
@@ -187,18 +244,22 @@ extension Stepper {
     record.run = nil
     record.retry = nil
     record.approved = nil
-    switch ending {
-    case .completed:
+    guard ending != .completed else {
       record.deployed = run.plan.target
       record.refusals = 0
       record.refusedUntil = nil
-    case .rolledBack: break
-    case .refused:
-      record.refusals += 1
-      let doublings = Int64(min(record.refusals - 1, 16))
-      record.refusedUntil =
-        now + min(Bounds.refusalDelay * (Int64(1) << doublings), Bounds.refusalDelayMax)
+      return
     }
+    // A release that is to blame is not tried again, and so keeps none waiting.
+    guard !isQuarantined(run.plan.target) else { return }
+    record.refusals += 1
+    let doublings = Int64(min(record.refusals - 1, 16))
+    record.refusedUntil =
+      now + min(Bounds.refusalDelay * (Int64(1) << doublings), Bounds.refusalDelayMax)
+  }
+
+  func isQuarantined(_ release: Release) -> Bool {
+    record.quarantine.contains { $0.bars(release) }
   }
 
   private mutating func complete() {

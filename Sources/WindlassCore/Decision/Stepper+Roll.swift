@@ -7,41 +7,54 @@ extension Stepper {
       turnBack(trouble, blame: true)
       return .again
     }
+    if let move = promote(run) { return move }
     let new = wanted(run.plan.target.version)
-    if let unprobed = new.first(where: { isStable($0, policy) && !$0.passedProbes }) {
-      return .perform(.probe(unprobed.id))
-    }
-    let good = new.filter { isStable($0, policy) && $0.passedProbes }
-    for instance in good where !instance.wasGood { change(instance.id) { $0.wasGood = true } }
-    let old = record.instances.filter { $0.isWanted && $0.release != run.plan.target.version }
-
+    let good = new.filter { isGood($0, policy) }
+    let old = strays(beside: run.plan.target.version)
     if old.isEmpty, good.count >= policy.replicas { return rollEnds(run) }
-    let ceiling = policy.replicas + policy.maxSurge
-    let wave =
-      !rules.rollsCanaryFirst
-      ? policy.replicas
-      : good.count < policy.canary
-        ? policy.canary : good.count + max(1, policy.maxSurge + policy.maxUnavailable)
-    let mayStart = new.count < min(policy.replicas, wave)
-    let hasRoom = aliveCount < ceiling || !rules.boundsSurge
-    if mayStart, hasRoom { return start(run.plan.target) }
+
+    let mayStart = new.count < wave(after: good.count, policy)
+    if mayStart, hasRoom(policy) { return start(run.plan.target) }
+    // What died by itself is replaced by what is known to work, until the next wave is due.
+    if let source = run.plan.source, old.count + new.count < policy.replicas, hasRoom(policy) {
+      if let due = restartIsDue(source.version), now < due { return .wait(until: due) }
+      return start(source)
+    }
     // With no room above the wanted number, room is made below it, down to the floor.
-    let makesRoom = mayStart && !hasRoom && new.count == good.count
+    let makesRoom = mayStart && new.count == good.count
     let isReplaced = good.count + old.count > policy.replicas
     if isReplaced || makesRoom, let victim = victim(old, policy) {
       return .perform(.stop(victim.id))
     }
+    if mayStart { standing = doubt(policy) }
     return look()
   }
 
-  /// The instance to stop next, unless that would leave too few ready ones.
-  private func victim(_ candidates: [InstanceRecord], _ policy: RolloutPolicy) -> InstanceRecord? {
-    guard let victim = candidates.first(where: { !isReady($0) }) ?? candidates.first else {
-      return nil
+  /// How many new instances may be wanted while that many are good.
+  private func wave(after good: Int, _ policy: RolloutPolicy) -> Int {
+    guard rules.rollsCanaryFirst else { return policy.replicas }
+    let canary = min(max(policy.canary, 1), policy.replicas)
+    guard good >= canary else { return canary }
+    return min(policy.replicas, good + max(1, policy.maxSurge + policy.maxUnavailable))
+  }
+
+  /// Whether a new instance is stable and its live probes passed.
+  func isGood(_ instance: InstanceRecord, _ policy: RolloutPolicy) -> Bool {
+    isStable(instance, policy) && instance.passedProbes
+  }
+
+  /// Probes the stable instances of the target, and remembers those that are good; nil when there
+  /// is none to probe.
+  mutating func promote(_ run: Run) -> Move? {
+    let policy = run.plan.rollout
+    let new = wanted(run.plan.target.version)
+    if let unprobed = new.first(where: { isStable($0, policy) && !$0.passedProbes }) {
+      return .perform(.probe(unprobed.id))
     }
-    let floor = policy.replicas - policy.maxUnavailable
-    let left = readyCount - (isReady(victim) ? 1 : 0)
-    return left >= floor || !isReady(victim) || !rules.keepsCapacity ? victim : nil
+    for instance in new where !instance.wasGood && isGood(instance, policy) {
+      change(instance.id) { $0.wasGood = true }
+    }
+    return nil
   }
 
   /// All new instances are good and no old one is wanted: wait for those that drain.
@@ -52,16 +65,13 @@ extension Stepper {
     return isDraining ? look() : enter(.soak)
   }
 
-  /// Whether the last reading could not tell if the instance lives.
-  func isInDoubt(_ instance: InstanceRecord) -> Bool {
-    watch.fleet?.instances.first { $0.id == instance.id }?.life == .unknown
-  }
+  // MARK: Trouble
 
   /// What is wrong with the new instances, if anything that the release is to blame for.
   func trouble(_ run: Run) -> Block? {
     let target = run.plan.target.version
     let crashed = record.instances.filter {
-      $0.release == target && $0.isDead && $0.stoppedAt == nil
+      $0.release == target && $0.isDead && $0.stoppedAt == nil && $0.startedAt >= run.openedAt
     }
     // An exit that nobody saw (the shim or the host went down) is no proof against the release.
     if let seen = crashed.first(where: { $0.exit != nil }) {
@@ -69,9 +79,12 @@ extension Stepper {
       return Block(
         code: "InstanceCrashed", message: "instance \(seen.id) of \(target) ended with \(end)")
     }
-    if crashed.count >= Bounds.unseenDeathsMax {
+    // Those that went together went with what carried them; the same again and again is no chance.
+    let occasions = Set(crashed.compactMap(\.diedAt)).count
+    if occasions >= Bounds.unseenDeathsMax {
       return Block(
-        code: "InstanceCrashed", message: "\(crashed.count) instances of \(target) vanished")
+        code: "InstanceCrashed",
+        message: "instances of \(target) vanished on \(occasions) occasions")
     }
     for instance in wanted(target) {
       if let block = trouble(instance, run.plan.rollout) { return block }
@@ -90,7 +103,8 @@ extension Stepper {
           + "\(reported)")
     }
     let detail = reading.map { $0.detail.isEmpty ? "" : " (\($0.detail))" } ?? ""
-    if !instance.wasGood, now - instance.startedAt > policy.progressDeadline {
+    let began = max(instance.startedAt, watch.since ?? now)
+    if !instance.wasGood, !isStable(instance, policy), now - began > policy.progressDeadline {
       return Block(
         code: "NeverReady",
         message: "instance \(instance.id) of \(instance.release) was not good within "
@@ -104,54 +118,5 @@ extension Stepper {
         message: "instance \(instance.id) of \(instance.release) stopped being ready\(detail)")
     }
     return nil
-  }
-
-  /// Rolls the fleet back to the source: bad instances go at once, good ones when they are
-  /// replaced.
-  mutating func rollBack(_ run: Run) -> Move {
-    let policy = run.plan.rollout
-    let target = run.plan.target.version
-    guard let source = run.plan.source else { return clear(run) }
-    let crashes = record.instances.count {
-      $0.release == source.version && $0.isDead && $0.stoppedAt == nil
-        && ($0.diedAt ?? now) >= run.phaseSince
-    }
-    if crashes >= Bounds.restartsMax {
-      stand(
-        Block(
-          code: "PreviousFails",
-          message: "\(source.version) fails as well (\(crashes) crashes while rolling back): what "
-            + "still runs is left alone. Mend the cause, then `windlass resume`"))
-      return .again
-    }
-    let new = wanted(target)
-    if let bad = new.first(where: { !isReady($0) }) { return .perform(.stop(bad.id)) }
-    let old = wanted(source.version)
-    let good = old.filter { isStable($0, policy) }
-    let hasRoom = aliveCount < policy.replicas + policy.maxSurge || !rules.boundsSurge
-    if old.count < policy.replicas, hasRoom { return start(source) }
-    let isReplaced = good.count + new.count > policy.replicas
-    let makesRoom = old.count < policy.replicas && !hasRoom && old.count == good.count
-    if isReplaced || makesRoom, let victim = victim(new, policy) {
-      return .perform(.stop(victim.id))
-    }
-    let isDraining = record.instances.contains {
-      $0.release == target && $0.mayBeAlive && !isInDoubt($0)
-    }
-    if new.isEmpty, !isDraining, good.count >= policy.replicas {
-      end(.rolledBack, run.turnedBackFor)
-      return .again
-    }
-    return look()
-  }
-
-  /// Takes a failed install's instances away; there is nothing to go back to.
-  private mutating func clear(_ run: Run) -> Move {
-    if let instance = record.instances.first(where: { $0.isWanted }) {
-      return .perform(.stop(instance.id))
-    }
-    if record.instances.contains(where: { $0.mayBeAlive && !isInDoubt($0) }) { return look() }
-    end(.rolledBack, run.turnedBackFor)
-    return .again
   }
 }

@@ -4,11 +4,10 @@ extension Stepper {
     guard let run = record.run else { return .again }
     if let move = yield(to: run) { return move }
     guard freshFleet() != nil else { return .read(.observe) }
-    if run.phase == .rollBack { return run.block == nil ? rollBack(run) : look(later: run) }
+    let stands = run.block.map { !isPassing($0) } ?? false
+    if run.phase == .rollBack { return stands ? .wait(until: idle) : rollBack(run) }
     if let move = keepServing(run) { return move }
-    if run.block != nil, run.phase != .contract { return look(later: run) }
-    if record.isPaused { return look(later: run) }
-    if let retry = record.retry, now < retry.at { return .wait(until: retry.at) }
+    guard !stands, !record.isPaused else { return .wait(until: idle) }
     switch run.phase {
     case .preflight: return guarded { _ in .perform(.preflight) }
     case .prepare: return .perform(.prepare)
@@ -29,9 +28,6 @@ extension Stepper {
     }
   }
 
-  /// Looks at the fleet now and then while the run stands.
-  private func look(later run: Run) -> Move { .wait(until: now + Bounds.fleetIdleInterval) }
-
   /// What takes precedence over the run's own next move: a withdrawn target, a changed plan.
   private mutating func yield(to run: Run) -> Move? {
     if !rules.pinsPlans, let newest = watch.offer?.releases.max(by: { $0.version < $1.version }),
@@ -46,20 +42,40 @@ extension Stepper {
       record.run?.direction = .forward
       return enter(.roll)
     }
-    guard rules.heedsYanks, run.direction == .forward,
-      let yank = watch.offer?.releases.first(where: { $0.version == run.plan.target.version })?.yank
-    else { return nil }
-    let reason = Block(
-      code: "Yanked",
-      message: "\(run.plan.target.version) was withdrawn: \(yank.reason). \(yank.remedy)")
-    if run.isCommitted {
-      guard run.block == nil else { return nil }
-      stand(reason)
-      return .again
+    guard run.direction == .forward, let reason = withdrawal(of: run.plan.target) else {
+      return nil
     }
+    if run.isCommitted { return hold(run, for: reason) }
     quarantine(run.plan.target.version, build: run.plan.target.build, for: reason)
     record.run?.block = nil
     if hasChangedNothing(run) { end(.refused, reason) } else { turnBack(reason, blame: false) }
+    return .again
+  }
+
+  /// Why the target goes no further: its publisher or a person withdrew it (invariant T4).
+  private func withdrawal(of target: Release) -> Block? {
+    if rules.heedsYanks,
+      let yank = watch.offer?.releases.first(where: { $0.version == target.version })?.yank
+    {
+      return Block(
+        code: "Yanked",
+        message: "\(target.version) was withdrawn: \(yank.reason). \(yank.remedy)")
+    }
+    return record.quarantine.first { $0.bars(target) }.map {
+      Block(code: "Quarantined", message: "\(target.version) is quarantined: \($0.reason.message)")
+    }
+  }
+
+  /// Past the commit point nothing goes back; the contraction is held until a person wants it.
+  private mutating func hold(_ run: Run, for reason: Block) -> Move? {
+    guard !run.keepsWithdrawn, run.next(of: run.plan.contraction) != nil,
+      run.block.map(isPassing) ?? true
+    else { return nil }
+    stand(
+      Block(
+        code: reason.code,
+        message: "\(reason.message) \(run.plan.run) is past its commit point: `windlass resume` "
+          + "finishes it all the same"))
     return .again
   }
 
@@ -76,7 +92,7 @@ extension Stepper {
   }
 
   /// A move that needs the fence.
-  private mutating func guarded(_ move: (Epoch) -> Move) -> Move {
+  mutating func guarded(_ move: (Epoch) -> Move) -> Move {
     if let fence = takeFenceIfNeeded() { return fence }
     guard let epoch = record.epoch else { return .read(.inspect) }
     return move(epoch)
@@ -93,10 +109,26 @@ extension Stepper {
   }
 
   private mutating func verify(_ run: Run) -> Move {
-    guard let backup = run.backup, !backup.isVerified, rules.verifiesBackups else {
-      return enter(.prove)
+    guard let backup = run.backup, rules.verifiesBackups else { return enter(.prove) }
+    guard backup.isVerified else { return .perform(.verify(backup.id)) }
+    guard let ledger = freshLedger() else { return .read(.inspect) }
+    if let block = mismatch(backup, ledger) {
+      refuse(run, block, blame: false)
+      return .again
     }
-    return .perform(.verify(backup.id))
+    return enter(.prove)
+  }
+
+  /// Whether a backup is of another database or schema than the one to be changed.
+  func mismatch(_ backup: BackupReceipt, _ ledger: LedgerReading) -> Block? {
+    guard backup.systemID != ledger.systemID || backup.schema != ledger.version else { return nil }
+    return Block(
+      code: "BackupUnusable",
+      message:
+        "backup \(backup.id) is of schema \(backup.schema?.description ?? "nothing applied") "
+        + "in database \(backup.systemID), and the live one is at "
+        + "\(ledger.version?.description ?? "nothing applied") in \(ledger.systemID): check what "
+        + "the backup connects to and who migrates; the next attempt takes a new one")
   }
 
   private mutating func prove(_ run: Run) -> Move {
@@ -108,7 +140,7 @@ extension Stepper {
     guard record.policy.needsApproval, record.approved != run.plan.target.version else {
       return enter(.expand)
     }
-    return .wait(until: now + Bounds.fleetIdleInterval)
+    return .wait(until: idle)
   }
 
   // MARK: The change
@@ -118,10 +150,26 @@ extension Stepper {
     guard let migration = run.next(of: pending) else {
       return settled(run, at: run.applied.last ?? run.plan.schemaBefore, then: .observe)
     }
+    // What is unhealthy before the change can't be told from what the change broke.
+    if run.applied.isEmpty, let block = unhealthy(run) {
+      standing = block
+      return .wait(until: idle)
+    }
     return apply(migration, run, checking: run.applied.isEmpty ? run.backup?.id : nil)
   }
 
-  private mutating func apply(_ migration: Migration, _ run: Run, checking: BackupID?) -> Move {
+  private func unhealthy(_ run: Run) -> Block? {
+    guard let source = run.plan.source else { return nil }
+    let ready = wanted(source.version).count { isReady($0) }
+    guard ready < run.plan.rollout.replicas else { return nil }
+    return Block(
+      code: "OldFleetUnhealthy",
+      message: "\(ready) of \(run.plan.rollout.replicas) instances of \(source.version) are ready: "
+        + "the schema is not changed before all are. Look at their logs")
+  }
+
+  /// Applies one migration under the fence, after what the ledger must then say.
+  mutating func apply(_ migration: Migration, _ run: Run, checking: BackupID?) -> Move {
     guard let archive = run.plan.target.migrationArchive else {
       stand(
         Block(
@@ -141,7 +189,7 @@ extension Stepper {
   }
 
   /// Reads the ledger back after the last migration of a phase before going on.
-  private mutating func settled(
+  mutating func settled(
     _ run: Run, at expected: SchemaVersion?, then phase: RunPhase
   ) -> Move {
     guard !run.plan.migrations.isEmpty, rules.appliesInOrder else { return enter(phase) }
@@ -162,107 +210,34 @@ extension Stepper {
   /// Watches the old fleet on the expanded schema.
   private mutating func observe(_ run: Run) -> Move {
     guard let source = run.plan.source else { return enter(.roll) }
-    let crashed = record.instances.first {
-      $0.release == source.version && $0.isDead && $0.stoppedAt == nil
-        && ($0.diedAt ?? run.openedAt) >= run.phaseSince && $0.exit != nil
-    }
-    let sick = wanted(source.version).first {
-      watch.unreadySince[$0.id].map {
-        now - $0 >= max(run.plan.rollout.stability, Bounds.unreadyToleranceMin)
-      } ?? false
-    }
-    if !run.plan.expansion.isEmpty, let bad = crashed ?? sick {
-      let detail = bad.exit.map { "ended with \($0)" } ?? "stopped being ready"
-      turnBack(
-        Block(
-          code: "OldFleetFailed",
-          message: "instance \(bad.id) of \(source.version) \(detail) on the expanded schema"),
-        blame: true)
+    if !run.plan.expansion.isEmpty, let reason = oldFleetFailure(run, source.version) {
+      turnBack(reason, blame: true)
       return .again
     }
     if let move = maintain(source, run.plan.rollout) { return move }
-    let isWhole = wanted(source.version).filter(isReady).count >= run.plan.rollout.replicas
+    // Without a change there is nothing to watch, and the roll may be what heals the fleet.
+    guard !run.plan.expansion.isEmpty else { return enter(.roll) }
+    let isWhole = wanted(source.version).count { isReady($0) } >= run.plan.rollout.replicas
     let hasWatched = now - run.phaseSince >= run.plan.rollout.observe
-    if isWhole, hasWatched || run.plan.expansion.isEmpty { return enter(.roll) }
-    return look()
+    return isWhole && hasWatched ? enter(.roll) : look()
   }
 
-  private mutating func soak(_ run: Run) -> Move {
-    if let trouble = trouble(run) {
-      turnBack(trouble, blame: true)
-      return .again
+  private func oldFleetFailure(_ run: Run, _ source: Version) -> Block? {
+    let policy = run.plan.rollout
+    let crashed = record.instances.first {
+      $0.release == source && $0.isDead && $0.stoppedAt == nil && $0.exit != nil
+        && ($0.diedAt ?? run.openedAt) >= run.phaseSince
     }
-    if let move = maintain(run.plan.target, run.plan.rollout) { return move }
-    let isWhole = wanted(run.plan.target.version).filter(isReady).count >= run.plan.rollout.replicas
-    if isWhole, now - run.phaseSince >= run.plan.rollout.soak { return enter(.commit) }
-    if !rules.contractsAfterCommit, !run.plan.contraction.isEmpty { return enter(.contractBackUp) }
-    return look()
-  }
-
-  private mutating func commit(_ run: Run) -> Move {
-    guard !run.isCommitted else {
-      return enter(run.plan.contraction.isEmpty ? .finish : .contractBackUp)
+    let sick = wanted(source).first { instance in
+      let since = watch.unreadySince[instance.id]
+      return since.map { now - $0 >= max(policy.stability, Bounds.unreadyToleranceMin) } ?? false
+        || isOverdue(instance, policy, since: run.phaseSince)
     }
-    return guarded { .perform(.recordCommitPoint(run.plan.run, epoch: $0)) }
-  }
-
-  // MARK: The contraction
-
-  private mutating func backUpAgain(_ run: Run) -> Move {
-    guard rules.backsUpBeforeContract else { return enter(.contract) }
-    guard run.contractBackup != nil else {
-      return .perform(.backUp(BackupID("\(run.plan.run)-contract"), .beforeContract))
+    return (crashed ?? sick).map { bad in
+      let detail = bad.exit.map { "ended with \($0)" } ?? "is not ready"
+      return Block(
+        code: "OldFleetFailed",
+        message: "instance \(bad.id) of \(source) \(detail) on the expanded schema")
     }
-    return enter(.contractVerify)
-  }
-
-  private mutating func verifyAgain(_ run: Run) -> Move {
-    guard let backup = run.contractBackup, !backup.isVerified, rules.verifiesBackups else {
-      return enter(.contract)
-    }
-    return .perform(.verify(backup.id))
-  }
-
-  private mutating func contract(_ run: Run) -> Move {
-    guard let migration = run.next(of: run.plan.contraction) else {
-      return settled(run, at: run.applied.last, then: .finish)
-    }
-    let bar = barrier(to: migration, run)
-    if let block = run.block, block.code != "ContractPending" { return look(later: run) }
-    if record.run?.block != bar {
-      record.run?.block = bar
-      return .again
-    }
-    guard bar == nil else { return look(later: run) }
-    let isFirst = run.plan.contraction.allSatisfy { !run.applied.contains($0.version) }
-    return apply(migration, run, checking: isFirst ? run.contractBackup?.id : nil)
-  }
-
-  /// Why a contract migration may not start: an instance that may be alive could not bear it
-  /// (invariant R3).
-  private func barrier(to migration: Migration, _ run: Run) -> Block? {
-    guard rules.contractsAfterOldInstances else { return nil }
-    let target = run.plan.target
-    guard
-      let old = record.instances.first(where: { instance in
-        let window = instance.release == target.version ? target.window : instance.window
-        return instance.mayBeAlive && !window.contains(migration.version)
-      })
-    else { return nil }
-    return Block(
-      code: "ContractPending",
-      message: "instance \(old.id) of \(old.release) may be alive and could not work with schema "
-        + "\(migration.version): make sure that it is gone, then `windlass confirm-dead \(old.id)`")
-  }
-
-  private mutating func finish(_ run: Run) -> Move {
-    let expected = run.applied.last ?? run.plan.schemaBefore
-    if !run.plan.migrations.isEmpty, rules.appliesInOrder {
-      guard let ledger = freshLedger() else { return .read(.inspect) }
-      guard !ledger.isDirty, ledger.version == expected else {
-        return settled(run, at: expected, then: .finish)
-      }
-    }
-    return .perform(.prune)
   }
 }

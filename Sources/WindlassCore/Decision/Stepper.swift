@@ -2,7 +2,8 @@
 ///
 /// Pure: no clock, no I/O, no randomness. What was seen comes in, at most one effect goes out, and
 /// a failure is something seen like any other, so nothing here throws. The shell makes the
-/// returned record durable before it carries the effect out.
+/// returned record durable before it carries the effect out, and steps again only when the effect
+/// ended.
 public func step(
   _ state: ServiceState, _ observation: Observation, now: Timestamp, rules: Rules = .whole
 ) -> Step {
@@ -12,9 +13,15 @@ public func step(
   for _ in 0..<(4 * RunPhase.allCases.count) {
     switch stepper.decide() {
     case .again: continue
-    case .wait(let until): return Step(state: stepper.state, effect: nil, wakeUp: until)
+    case .wait(let until):
+      stepper.showStanding()
+      return Step(state: stepper.state, effect: nil, wakeUp: until)
     case .read(let effect): return Step(state: stepper.state, effect: effect, wakeUp: nil)
     case .perform(let action):
+      stepper.showStanding()
+      if let retry = stepper.record.retry, retry.action == action.name, now < retry.at {
+        return Step(state: stepper.state, effect: nil, wakeUp: retry.at)
+      }
       let effect = stepper.issue(action)
       return Step(state: stepper.state, effect: effect, wakeUp: nil)
     }
@@ -38,19 +45,40 @@ struct Stepper {
   var watch: Watch
   let now: Timestamp
   let rules: Rules
+  /// What this step found that it has to wait for; shown as a block that clears by itself.
+  var standing: Block?
+
+  init(record: ServiceRecord, watch: Watch, now: Timestamp, rules: Rules) {
+    self.record = record
+    self.watch = watch
+    self.now = now
+    self.rules = rules
+  }
 
   var state: ServiceState { ServiceState(record: record, watch: watch) }
 
-  /// What comes next, by urgency: the unknown outcome, a pause after a failure, the open run, and
-  /// only then the service at rest.
+  /// When to look again at something that changes seldom.
+  var idle: Timestamp { now + Bounds.fleetIdleInterval }
+
+  /// What comes next, by urgency: the unknown outcome, a pause after a failed read, the open run,
+  /// and only then the service at rest.
   mutating func decide() -> Move {
-    if let inFlight = record.inFlight {
-      if let until = watch.unreadableUntil, now < until { return .wait(until: until) }
-      return .read(.readBack(inFlight.id, inFlight.action))
-    }
+    standing = nil
     if let until = watch.unreadableUntil, now < until { return .wait(until: until) }
-    if record.run != nil { return advance() }
-    return rest()
+    if let inFlight = record.inFlight { return .read(.readBack(inFlight.id, inFlight.action)) }
+    if let unresolved = record.unresolved { return resume(unresolved) }
+    return record.run == nil ? rest() : advance()
+  }
+
+  /// Looks up what became of a guarded action, once no late attempt can pass the fence.
+  private mutating func resume(_ unresolved: InFlight) -> Move {
+    if let block = record.run?.block ?? record.block, !isPassing(block) {
+      return .wait(until: idle)
+    }
+    if let move = takeFenceIfNeeded() { return move }
+    record.inFlight = unresolved
+    record.unresolved = nil
+    return .again
   }
 
   /// Gives the action its id and writes down the intent.
@@ -61,9 +89,14 @@ struct Stepper {
     record.inFlight = InFlight(id: id, action: action)
     switch action {
     case .start(let order, _):
-      let instance = InstanceRecord(id: order.id, release: order.release, startedAt: now)
       record.instanceCount += 1
-      record.instances.append(instance)
+      if hasCrashed(order.release.version) {
+        record.restarts = record.restarts.filter { now - $0 <= Bounds.restartPeriod } + [now]
+      }
+      record.instances.append(
+        InstanceRecord(
+          id: order.id, release: order.release.version, window: order.release.window,
+          startedAt: now))
     case .stop(let instance):
       let now = now
       change(instance) { $0.stoppedAt = now }
@@ -87,6 +120,28 @@ struct Stepper {
     record.run?.phaseSince = now
     record.retry = nil
     return .again
+  }
+
+  // MARK: Standing still
+
+  /// Whether the block is found anew at every look, and so clears by itself.
+  func isPassing(_ block: Block) -> Bool {
+    let codes = record.run == nil ? Block.passingAtRest : Block.passingInRun
+    return codes.contains(block.code)
+  }
+
+  /// Shows what is waited for, unless something graver holds already.
+  func showsStanding(over block: Block?) -> Bool {
+    block != standing && (block.map(isPassing) ?? true)
+  }
+
+  mutating func showStanding() {
+    if let run = record.run {
+      if showsStanding(over: run.block) { record.run?.block = standing }
+      if let old = record.block, Block.passingAtRest.contains(old.code) { record.block = nil }
+    } else if showsStanding(over: record.block) {
+      record.block = standing
+    }
   }
 
   // MARK: Looking before deciding

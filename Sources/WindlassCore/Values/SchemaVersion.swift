@@ -35,6 +35,12 @@ public struct SchemaWindow: Hashable, Codable, Sendable, CustomStringConvertible
     self.max = max
   }
 
+  /// The window of exactly one version.
+  public init(at version: SchemaVersion) {
+    min = version
+    max = version
+  }
+
   /// Whether the version lies in the window; nothing applied lies in none.
   public func contains(_ version: SchemaVersion?) -> Bool {
     guard let version else { return false }

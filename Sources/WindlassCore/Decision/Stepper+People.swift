@@ -1,0 +1,73 @@
+extension Stepper {
+  /// Folds in what a person decided.
+  mutating func absorb(_ decision: Decision) {
+    switch decision.choice {
+    case .pause: record.isPaused = true
+    case .resume: goOn()
+    case .approve(let version): record.approved = version
+    case .rollback: turnBack(by: decision)
+    case .quarantine(let version):
+      let build = watch.offer?.releases.first { $0.version == version }?.build ?? ""
+      quarantine(version, build: build, for: Block(code: "ByPerson", message: note(decision)))
+    case .release(let version): record.quarantine.removeAll { $0.version == version }
+    case .confirmDead(let id): bury(id)
+    case .adopt(let version): adopt(version)
+    }
+  }
+
+  /// Whatever stands goes on, and looks at everything anew.
+  private mutating func goOn() {
+    let now = now
+    if let run = record.run, run.block != nil {
+      if run.isCommitted, Block.withdrawing.contains(run.block?.code ?? "") {
+        record.run?.keepsWithdrawn = true
+      }
+      // The counts of a roll back that stood still begin anew.
+      if run.phase == .rollBack { record.run?.phaseSince = now }
+    }
+    record.isPaused = false
+    record.block = nil
+    record.run?.block = nil
+    record.retry = nil
+    record.refusedUntil = nil
+    record.restarts = []
+    watch.ledger = nil
+  }
+
+  /// Takes a person's word that an instance is dead, unless it was just seen alive.
+  private mutating func bury(_ id: InstanceID) {
+    let reading = watch.fleet?.instances.first { $0.id == id }
+    guard reading?.life != .alive else { return }
+    let now = now
+    change(id) { instance in
+      guard !instance.isDead else { return }
+      instance.isDead = true
+      instance.diedAt = now
+      if instance.stoppedAt == nil { instance.stoppedAt = now }
+    }
+  }
+
+  private mutating func turnBack(by decision: Decision) {
+    guard let run = record.run, !run.isCommitted || !rules.staysForwardAfterCommit else { return }
+    let reason = Block(code: "ByPerson", message: note(decision))
+    quarantine(run.plan.target.version, build: run.plan.target.build, for: reason)
+    record.run?.block = nil
+    if hasChangedNothing(run) {
+      end(.refused, reason)
+    } else {
+      turnBack(reason, blame: false, isDecided: true)
+    }
+  }
+
+  private mutating func adopt(_ version: Version) {
+    guard record.run == nil, record.deployed == nil,
+      let release = watch.offer?.releases.first(where: { $0.version == version })
+    else { return }
+    record.deployed = release
+    record.block = nil
+  }
+
+  private func note(_ decision: Decision) -> String {
+    decision.reason.isEmpty ? "\(decision.by) said so" : "\(decision.by): \(decision.reason)"
+  }
+}
