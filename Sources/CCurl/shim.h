@@ -30,10 +30,13 @@ static inline CURLcode ccurl_set_string(CURL *easy, CURLoption option, const cha
   return curl_easy_setopt(easy, option, value);
 }
 
-/* CURLOPT_COPYPOSTFIELDS with its size set before, so that libcurl copies that many bytes. */
+/*
+ * CURLOPT_COPYPOSTFIELDS with its size set before, so that libcurl copies that many bytes. Without
+ * a pointer libcurl would read the body from standard input.
+ */
 static inline CURLcode ccurl_set_body(CURL *easy, const void *bytes, curl_off_t count) {
   CURLcode code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, count);
-  return code ? code : curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, bytes);
+  return code ? code : curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, bytes ? bytes : "");
 }
 
 /* CURLOPTTYPE_SLISTPOINT; the list is not copied and must outlive the transfer. */

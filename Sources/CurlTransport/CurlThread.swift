@@ -119,6 +119,16 @@ private func runThread(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawP
   var all = sigset_t()
   sigfillset(&all)
   pthread_sigmask(SIG_BLOCK, &all, nil)
+  nameThread()
   start.thread.run(certificateAuthorities: start.certificateAuthorities)
   return nil
+}
+
+/// Shows up in `top -H` and in a debugger; that it may fail hurts nobody.
+private func nameThread() {
+  let descriptor = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { return }
+  let name = "windlass-http"
+  _ = write(descriptor, name, name.utf8.count)
+  close(descriptor)
 }
