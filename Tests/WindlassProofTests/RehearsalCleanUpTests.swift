@@ -90,6 +90,35 @@ import WindlassWire
     }
   }
 
+  @Test func `a rehearsal that is cancelled before it begins does nothing`() async {
+    let world = RehearsalWorld { $0.ignoresCancellation = true }
+    let rehearsal = Task {
+      withUnsafeCurrentTask { $0?.cancel() }
+      _ = await #expect {
+        _ = try await world.rehearse()
+      } throws: { ($0 as? StepFailure)?.code == "RehearsalCancelled" }
+    }
+    await rehearsal.value
+    #expect(world.calls == [])
+  }
+
+  @Test func `a rehearsal that is cancelled asks no more probes, whatever the ports do`() async {
+    let world = RehearsalWorld { state in
+      state.ignoresCancellation = true
+      state.onCall = { call in
+        if call.hasPrefix("report") { withUnsafeCurrentTask { $0?.cancel() } }
+      }
+    }
+    let rehearsal = Task {
+      _ = await #expect {
+        _ = try await world.rehearse()
+      } throws: { ($0 as? StepFailure)?.code == "RehearsalCancelled" }
+    }
+    await rehearsal.value
+    #expect(world.requests.map(\.url) == ["http://127.0.0.1/old-0/healthz"])
+    #expect(world.leaks == [])
+  }
+
   @Test func `an unsafe verdict cleans up as well`() async throws {
     for label in ["old-0", "old-1", "new-1", "old-2", "new-2"] {
       let world = RehearsalWorld {

@@ -45,6 +45,24 @@ import WindlassWire
     #expect(world.requests.allSatisfy { $0.url.hasSuffix("/healthz") })
   }
 
+  @Test func `one look at which a server was not isolated is enough to doubt`() async throws {
+    let world = RehearsalWorld {
+      $0.reportByLook = { _, look in Self.report(isIsolated: look != 1) }
+    }
+    let (verdict, _) = try await world.rehearse()
+    #expect(verdict.judgement == .unknown)
+  }
+
+  @Test func `one look at which a server held the production database is enough to doubt`()
+    async throws
+  {
+    let world = RehearsalWorld {
+      $0.reportByLook = { _, look in Self.report(usesProduction: look == 1) }
+    }
+    let (verdict, _) = try await world.rehearse()
+    #expect(verdict.judgement == .unknown)
+  }
+
   @Test(arguments: ["old-0", "old-1", "new-1", "old-2", "new-2"])
   func `a server that was not seen on the scratch database proves nothing`(
     _ label: String

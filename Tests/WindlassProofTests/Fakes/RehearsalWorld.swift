@@ -27,6 +27,8 @@ final class RehearsalWorld: Sendable {
     var calls: [String] = []
     /// Which call fails, counted from 1, and with what.
     var failure: (at: Int, with: StepFailure)?
+    /// Whether the ports go on for a caller that was cancelled.
+    var ignoresCancellation = false
     /// Does something when a call is made, before it has any effect.
     var onCall: (@Sendable (String) -> Void)?
     var copies: [String: [Migration]] = [:]
@@ -42,6 +44,10 @@ final class RehearsalWorld: Sendable {
     var readiness: @Sendable (RehearsalServer) throws -> HTTPResponse = { _ in
       HTTPResponse(status: 200)
     }
+    /// How often a report was asked for, by the server's label.
+    var looks: [String: Int] = [:]
+    /// What is reported of a running server, given how often it was looked at before.
+    var reportByLook: (@Sendable (RehearsalServer, Int) -> RehearsalServerReport)?
     /// What is reported of a running server.
     var report: @Sendable (RehearsalServer) -> RehearsalServerReport = { _ in
       RehearsalServerReport(
@@ -71,15 +77,15 @@ final class RehearsalWorld: Sendable {
 
   /// Records a call, and fails it when its number has come.
   fileprivate func enter(_ call: String) throws(StepFailure) {
-    let (failure, hook) = state.withLock { state in
+    let (failure, hook, ignoresCancellation) = state.withLock { state in
       state.calls.append(call)
       let isDue = state.failure.map { $0.at == state.calls.count } ?? false
-      return (isDue ? state.failure?.with : nil, state.onCall)
+      return (isDue ? state.failure?.with : nil, state.onCall, state.ignoresCancellation)
     }
     hook?(call)
     if let failure { throw failure }
     // Drivers give up when their caller was cancelled; a clean-up has to reach them all the same.
-    if Task.isCancelled {
+    if Task.isCancelled, !ignoresCancellation {
       throw StepFailure(
         code: "RehearsalCancelled", disposition: .retry, message: "\(call) was cancelled")
     }
@@ -134,7 +140,11 @@ extension RehearsalWorld: RehearsalServers {
 
   func report(on server: RehearsalServer) async throws(StepFailure) -> RehearsalServerReport {
     try enter("report \(server.label)")
-    return state.withLock { $0.report(server) }
+    return state.withLock { state in
+      let look = state.looks[server.label, default: 0]
+      state.looks[server.label] = look + 1
+      return state.reportByLook?(server, look) ?? state.report(server)
+    }
   }
 
   func stop(_ server: RehearsalServer) async throws(StepFailure) -> RehearsalServerReport {
