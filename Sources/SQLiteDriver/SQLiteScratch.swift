@@ -51,8 +51,27 @@ package actor SQLiteScratch: ScratchDatabases {
     return ScratchCopy(label: label, url: SQLiteURL.url(of: path))
   }
 
+  /// The ways to fail that are the migration's own: its text, or what it does to these rows.
+  private static let migrationFaults: Set<String> = [
+    "ConstraintViolated", "ForeignKeyViolated", "MigrationPhaseConflict", "MigrationPhaseUnknown",
+    "MigrationRefused", "StatementFailed", "StatementRefused", "TransactionEnded",
+  ]
+
   package func migrate(
     _ copy: ScratchCopy, _ migration: Migration, from archive: ArchiveReference
+  ) async throws(StepFailure) -> MigrationObservation {
+    do {
+      return try await apply(migration, from: archive, to: copy)
+    } catch {
+      var failure = error
+      // On a copy nobody else can be to blame: no lock, no other writer, no drift since the backup.
+      failure.blamesRelease = Self.migrationFaults.contains(error.code)
+      throw failure
+    }
+  }
+
+  private func apply(
+    _ migration: Migration, from archive: ArchiveReference, to copy: ScratchCopy
   ) async throws(StepFailure) -> MigrationObservation {
     guard let path = try locate(archive) else {
       throw StepFailure(
