@@ -137,6 +137,27 @@ import WindlassWire
     #expect(verdict.evidence.contains { $0.contains("write nothing") })
   }
 
+  @Test func `the deployed server alone can show that it works, and covers no rolling back`()
+    async throws
+  {
+    let world = RehearsalWorld()
+    let (verdict, _) = try await world.rehearse(
+      SamplePlan.upgrade, RehearsalConfiguration(scope: .deployedRelease))
+    #expect(verdict.judgement == .safe)
+    #expect(!verdict.coversRollback)
+    #expect(verdict.evidence.contains { $0.hasPrefix("no server of 1.1.0 was run") })
+    #expect(world.calls.filter { $0.hasPrefix("start") } == ["start old-0", "start old-1"])
+  }
+
+  @Test func `catalogues alone are never enough to be safe`() async throws {
+    let world = RehearsalWorld()
+    let (verdict, _) = try await world.rehearse(
+      SamplePlan.upgrade, RehearsalConfiguration(scope: .schema))
+    #expect(verdict.judgement == .unknown)
+    #expect(verdict.checks == 0)
+    #expect(!world.calls.contains { $0.hasPrefix("start") })
+  }
+
   @Test func `an upgrade without a deployed release is refused`() async throws {
     let world = RehearsalWorld()
     await #expect {

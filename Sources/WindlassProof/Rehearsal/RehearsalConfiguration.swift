@@ -8,6 +8,17 @@ package enum IsolationPolicy: String, Hashable, Codable, Sendable {
   case none
 }
 
+/// How much of an upgrade a rehearsal can show.
+package enum RehearsalScope: String, Hashable, Codable, Sendable {
+  /// Both releases' servers: everything.
+  case hop
+  /// The deployed release's server alone: that it works on the expanded schema, and nothing of what
+  /// the new one writes.
+  case deployedRelease
+  /// No server at all: what the catalogues tell, which is never enough to be safe.
+  case schema
+}
+
 /// How a rehearsal is carried out.
 package struct RehearsalConfiguration: Hashable, Sendable {
   package var probes: ProbeConfiguration
@@ -16,18 +27,21 @@ package struct RehearsalConfiguration: Hashable, Sendable {
   /// How often a release's probes are asked in each part, from 1 to `Bounds.probeRoundsMax`.
   package var rounds: Int
   package var isolation: IsolationPolicy
+  package var scope: RehearsalScope
   /// The most that the whole may take; checked between its steps.
   package var deadline: Interval
 
   package init(
     probes: ProbeConfiguration = ProbeConfiguration(),
     holdBudget: Interval = Bounds.holdBudgetDefault, rounds: Int = Bounds.probeRoundsDefault,
-    isolation: IsolationPolicy = .network, deadline: Interval = Bounds.rehearsalDeadline
+    isolation: IsolationPolicy = .network, scope: RehearsalScope = .hop,
+    deadline: Interval = Bounds.rehearsalDeadline
   ) {
     self.probes = probes
     self.holdBudget = holdBudget
     self.rounds = min(max(rounds, 1), Bounds.probeRoundsMax)
     self.isolation = isolation
+    self.scope = scope
     self.deadline = deadline
   }
 }
