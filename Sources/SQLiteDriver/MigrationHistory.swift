@@ -23,9 +23,12 @@ enum MigrationHistory {
     guard let ledger else { return }
     let known = Set(history.map(\.version))
     if directory.entry(ledger) == nil, !known.contains(ledger) { throw missing(ledger, directory) }
-    guard let first = history.first?.version else { return }
+    // Below the first and above the last, another tool migrated; what it ran is not known.
+    guard let first = history.first?.version, let last = history.last?.version else { return }
     for entry in directory.entries
-    where entry.version > first && entry.version <= ledger && !known.contains(entry.version) {
+    where entry.version > first && entry.version <= min(last, ledger)
+      && !known.contains(entry.version)
+    {
       throw StepFailure(
         code: "LateFile", disposition: .stop,
         message: "\(directory.path)/\(entry.upFile ?? entry.downFile ?? "") came late: the ledger"

@@ -32,7 +32,8 @@ enum SQLiteBackup {
     guard code == SQLITE_DONE, result == SQLITE_OK else {
       let reason = code == SQLITE_DONE ? result : code
       throw SQLiteFailure.failure(
-        reason, String(cString: sqlite3_errstr(reason)), path: target.path)
+        reason, String(cString: sqlite3_errstr(reason)), path: target.path,
+        systemError: sqlite3_system_errno(target.handle))
     }
   }
 

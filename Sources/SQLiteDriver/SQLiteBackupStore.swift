@@ -8,17 +8,23 @@ package actor SQLiteBackupStore: BackupStore {
   let options: SQLiteServiceOptions
   let directory: BackupDirectory
   let now: @Sendable () -> Timestamp
+  private let freeSpaceMargin: Int64?
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor {
     executor.asUnownedSerialExecutor()
   }
 
   /// Makes a store; no file is touched yet.
+  ///
+  /// - Parameter freeSpaceMargin: bytes that must stay free beyond the backup's own; nil makes no
+  ///   forecast, so that a full disk is only met.
   package init(
     _ options: SQLiteServiceOptions, directory: String,
-    now: @escaping @Sendable () -> Timestamp
+    now: @escaping @Sendable () -> Timestamp,
+    freeSpaceMargin: Int64? = Bounds.freeSpaceMargin
   ) {
     self.options = options
+    self.freeSpaceMargin = freeSpaceMargin
     self.directory = BackupDirectory(path: directory)
     self.now = now
     executor = BlockingExecutor(label: "windlass.backups")
@@ -119,7 +125,8 @@ package actor SQLiteBackupStore: BackupStore {
   }
 
   private func checkSpace(for source: SQLiteConnection) throws(StepFailure) {
-    let need = try source.sizeInBytes() + Bounds.freeSpaceMargin
+    guard let freeSpaceMargin else { return }
+    let need = try source.sizeInBytes() + freeSpaceMargin
     guard let free = FilePath.freeSpace(directory.path), free.bytes < need else { return }
     throw StepFailure(
       code: "DiskFull", disposition: .stop,

@@ -25,10 +25,12 @@ package final class SQLiteConnection {
     let code = sqlite3_open_v2(options.path, &opened, flags, nil)
     guard code == SQLITE_OK, let opened else {
       let message = String(cString: sqlite3_errmsg(opened))
+      let systemError = sqlite3_system_errno(opened)
       // "Whether or not an error occurs when it is opened, resources associated with the
       // connection handle should be released by passing it to sqlite3_close()."
       sqlite3_close_v2(opened)
-      throw SQLiteFailure.failure(code, message, path: options.path)
+      throw SQLiteFailure.failure(
+        code, message, path: options.path, systemError: systemError)
     }
     handle = opened
     path = options.path
@@ -87,7 +89,8 @@ package final class SQLiteConnection {
     return SQLiteFailure.failure(
       sqlite3_extended_errcode(handle) & 0xff == code & 0xff
         ? sqlite3_extended_errcode(handle) : code,
-      String(cString: sqlite3_errmsg(handle)), path: path)
+      String(cString: sqlite3_errmsg(handle)), path: path,
+      systemError: sqlite3_system_errno(handle))
   }
 }
 

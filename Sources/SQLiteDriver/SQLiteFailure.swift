@@ -1,4 +1,5 @@
 import CSQLite
+import Glibc
 import WindlassCore
 
 /// The one place where SQLite's result codes become failures.
@@ -9,9 +10,14 @@ enum SQLiteFailure {
   ///   - code: what the library returned; never `SQLITE_OK`, `SQLITE_ROW` or `SQLITE_DONE`.
   ///   - message: the library's own words; they name columns and tables, never values.
   ///   - path: the database file.
-  static func failure(_ code: Int32, _ message: String, path: String) -> StepFailure {
-    // The primary code is the low byte of an extended one.
-    switch code & 0xff {
+  ///   - systemError: the system call's error number, where the library tells one.
+  static func failure(
+    _ code: Int32, _ message: String, path: String, systemError: Int32 = 0
+  ) -> StepFailure {
+    // The primary code is the low byte of an extended one. A full disk is not always told as one:
+    // making the shared index of a log fails as input and output.
+    let isFull = [ENOSPC, EDQUOT, EFBIG].contains(systemError) && code & 0xff == SQLITE_IOERR
+    return switch isFull ? SQLITE_FULL : code & 0xff {
     case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL:
       StepFailure(
         code: "DatabaseLocked", disposition: .retry,

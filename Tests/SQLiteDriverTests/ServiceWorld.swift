@@ -93,11 +93,11 @@ struct ServiceWorld {
 
   /// Runs a script as the service itself would.
   func run(_ script: String) throws {
-    try SQLiteConnection.opened(path).run(script: script)
+    try SQLiteConnection.opened(path, mode: nil).run(script: script)
   }
 
   func lines(_ query: String) throws -> [String] {
-    try SQLiteConnection.opened(path).lines(query)
+    try SQLiteConnection.opened(path, mode: nil).lines(query)
   }
 }
 
