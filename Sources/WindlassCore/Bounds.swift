@@ -128,6 +128,8 @@ public enum Bounds {
   public static let refusalDelayMax = Interval.hours(1)
   /// People's decisions that wait for the action under way.
   public static let decisionsPendingMax = 100
+  /// Time in which `agent --once` brings every service to rest.
+  public static let onceDeadline = Interval.hours(24)
   /// Hops in one path.
   public static let pathHopsMax = 64
   /// Ended runs kept in the state; the journal keeps all.

@@ -1,6 +1,6 @@
 /// Where a run stands.
 public enum RunPhase: String, Codable, Sendable, CaseIterable {
-  case preflight, prepare, backUp, verify, prove, approve, expand, observe, roll, soak, commit
+  case prepare, preflight, backUp, verify, prove, approve, expand, observe, roll, soak, commit
   case contractBackUp, contractVerify, contract, finish, rollBack
 }
 
@@ -18,7 +18,7 @@ public enum Ending: String, Codable, Sendable {
 /// One attempt to do one hop.
 public struct Run: Hashable, Codable, Sendable {
   public var plan: Plan
-  public var phase: RunPhase = .preflight
+  public var phase: RunPhase = .prepare
   public var direction: Direction = .forward
   /// Why the run turned back.
   public var turnedBackFor: Block?

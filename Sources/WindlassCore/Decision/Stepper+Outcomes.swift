@@ -16,8 +16,8 @@ extension Stepper {
     case (.recordCommitPoint(let run, _), _):
       if record.run?.plan.run == run { record.run?.isCommitted = true }
     case (.forget(let instance), _): record.instances.removeAll { $0.id == instance && $0.isDead }
-    case (.preflight, _): advance(from: .preflight, to: .prepare)
-    case (.prepare, _): advance(from: .prepare, to: .backUp)
+    case (.preflight, _): advance(from: .preflight, to: .backUp)
+    case (.prepare, _): advance(from: .prepare, to: .preflight)
     case (.prune, _): complete()
     case (.start, _), (.stop, _): break
     case (.takeFence, _), (.backUp, _), (.verify, _), (.rehearse, _), (.probe, _):
