@@ -146,7 +146,9 @@ let package = Package(
       dependencies: ["WindlassCore", "WindlassWire", "CLinux"], swiftSettings: strict),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["windlass", "WindlassCore", "WindlassWire", argumentParser],
+      dependencies: [
+        "windlass", "WindlassCore", "WindlassWire", "ReleaseFeeds", argumentParser,
+      ],
       exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ]

@@ -35,13 +35,10 @@ package struct VerifiedDocument: Hashable, Sendable {
     guard let key = keys.key(file.key) else { throw .unknownKey(file.key) }
     let hash = Sodium.blake2b(bytes, size: Minisign.hashSize)
     guard key.verifies(file.signature, over: hash) else { throw .documentChanged(key.id) }
-    guard key.verifies(file.globalSignature, over: Array(file.signature + file.trustedComment))
-    else {
+    guard let comment = file.trustedComment(signedBy: key) else {
       throw .trustedCommentChanged(key.id)
     }
-    return VerifiedDocument(
-      bytes: bytes, key: key,
-      trustedComment: String(decoding: file.trustedComment, as: UTF8.self))
+    return VerifiedDocument(bytes: bytes, key: key, trustedComment: comment)
   }
 }
 

@@ -318,7 +318,9 @@ extension PollResult {
     #expect(ManifestSource(text) == nil)
   }
 
-  @Test func `a place does not tell a query`() {
-    #expect(ManifestSource("https://a.example/m?token=x")?.place == "https://a.example/m")
+  @Test(arguments: [
+    "https://a.example/m?token=x", "https://user:pass@a.example/m", "https://u:p@ss@a.example/m#x",
+  ]) func `a place tells neither a query nor a user`(text: String) {
+    #expect(ManifestSource(text)?.place == "https://a.example/m")
   }
 }

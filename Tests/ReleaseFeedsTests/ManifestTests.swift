@@ -153,7 +153,8 @@ struct Breach: Sendable, CustomTestStringConvertible {
     Breach("artifact/archive/url", "https://user:secret@releases.example/a"),
     Breach("artifact/archive/url", "https://releases.example/a b"),
     Breach(
-      "artifact/archive/url", .string("https://a.example/" + String(repeating: "x", count: 3_000))),
+      "artifact/archive/url",
+      .string("https://a.example/" + String(repeating: "x", count: Bounds.urlLengthMax))),
     Breach("artifact/archive/sha256", nil), Breach("artifact/archive/sha256", "abc"),
     Breach("artifact/archive/sha256", .string(Sample.digest("AB"))),
     Breach("artifact/archive/size", nil), Breach("artifact/archive/size", 0),

@@ -137,6 +137,8 @@ import WindlassWire
 
   @Test func `its bounds are those of the code`() throws {
     #expect(schema.value(at: "/properties/serial/maximum")?.integer == Bounds.serialLimit - 1)
+    #expect(
+      schema.value(at: "/$defs/url/maxLength")?.integer == Int64(Bounds.urlLengthMax))
     #expect(schema.value(at: "/properties/releases/maxItems")?.integer == Int64(Bounds.releasesMax))
     #expect(
       schema.value(at: "/$defs/archive/properties/size/maximum")?.integer == Bounds.archiveSizeMax)

@@ -76,6 +76,12 @@ package enum RegularFile {
     }
   }
 
+  /// Whether anything has that name, a dangling link as well.
+  package static func exists(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0
+  }
+
   /// Digest and size of a file of any size, read once.
   package static func measure(_ path: String) throws(FileError) -> (digest: Digest, size: Int64) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

@@ -1,5 +1,5 @@
 import CSodium
-import WindlassCore
+package import WindlassCore
 
 /// The layout of minisign's secret key files: fields of fixed size, in this order.
 private enum Layout {
@@ -42,7 +42,7 @@ package struct DerivationCost: Hashable, Sendable {
 extension SecretKey {
   /// Reads the text of a secret key file, as `minisign -G` or `file` wrote it.
   package static func read(
-    file: String, password: Passphrase? = nil
+    file: String, password: Secret? = nil
   ) throws(KeyError) -> SecretKey {
     let lines = file.split(whereSeparator: \.isNewline)
     guard lines.count == 2, lines[0].hasPrefix(CommentLine.untrusted),
@@ -71,7 +71,7 @@ extension SecretKey {
   /// The text of a secret key file; encrypted when there is a password. Without one it is as
   /// `minisign -G -W` makes it, and the file's mode is its only protection.
   package func file(
-    password: Passphrase?, cost: DerivationCost = .sensitive
+    password: Secret?, cost: DerivationCost = .sensitive
   ) throws(KeyError) -> String {
     var bytes = [UInt8](repeating: 0, count: Layout.size)
     defer { Sodium.wipe(&bytes) }
@@ -107,7 +107,7 @@ extension SecretKey {
 
   /// Encrypts the box, or decrypts it: the cipher is its own inverse.
   private static func toggleEncryption(
-    of bytes: inout [UInt8], password: Passphrase
+    of bytes: inout [UInt8], password: Secret
   ) throws(KeyError) {
     let cost = DerivationCost(
       operations: number(bytes[Layout.operations]), memory: number(bytes[Layout.memory]))
@@ -116,7 +116,8 @@ extension SecretKey {
     else { throw .malformed("the secret key file asks for more memory than any minisign takes") }
     var stream = [UInt8](repeating: 0, count: Layout.box.count)
     defer { Sodium.wipe(&stream) }
-    let characters = password.text.utf8.map { CChar(bitPattern: $0) }
+    var characters = password.reveal().utf8.map { CChar(bitPattern: $0) }
+    defer { characters.withUnsafeMutableBytes { sodium_memzero($0.baseAddress, $0.count) } }
     let result = crypto_pwhash_scryptsalsa208sha256(
       &stream, UInt64(Layout.box.count), characters, UInt64(characters.count),
       Array(bytes[Layout.salt]), cost.operations, Int(cost.memory))

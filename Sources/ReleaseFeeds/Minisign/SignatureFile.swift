@@ -52,4 +52,12 @@ struct SignatureFile: Hashable, Sendable {
     default: throw .unknownAlgorithm
     }
   }
+
+  /// The trusted comment, if the key signed it together with this signature.
+  func trustedComment(signedBy key: PublicKey) -> String? {
+    guard self.key == key.id,
+      key.verifies(globalSignature, over: Array(signature + trustedComment))
+    else { return nil }
+    return String(decoding: trustedComment, as: UTF8.self)
+  }
 }

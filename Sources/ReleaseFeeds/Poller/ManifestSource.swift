@@ -34,11 +34,17 @@ package enum ManifestSource: Hashable, Sendable {
     }
   }
 
-  /// The place without the query of a URL, which may hold a secret.
+  /// The place without a URL's query and user, which may hold a secret.
   package var place: String {
     switch self {
-    case .file(let path): path
-    case .web(let url): String(url.prefix { $0 != "?" && $0 != "#" })
+    case .file(let path): return path
+    case .web(let url):
+      let shown = url.prefix { $0 != "?" && $0 != "#" }
+      let start = shown.firstIndex(of: "/").map { shown[$0...].prefix { $0 == "/" }.endIndex }
+      guard let start else { return String(shown) }
+      let authority = shown[start...].prefix { $0 != "/" }
+      guard let user = authority.lastIndex(of: "@") else { return String(shown) }
+      return String(shown[..<start] + shown[shown.index(after: user)...])
     }
   }
 

@@ -46,6 +46,13 @@ package struct ManifestBuilder: Hashable, Sendable {
     set { document.set("releases", to: .array(newValue)) }
   }
 
+  /// Raises the serial by one and moves the expiry, as every version that is published needs.
+  package mutating func renew(until expires: Timestamp) {
+    // Beyond the last serial the document breaks a rule, which writing it will say.
+    serial += 1
+    self.expires = expires
+  }
+
   /// The bytes to publish, once every rule holds.
   package func bytes() throws(ManifestError) -> [UInt8] {
     let bytes = document.prettyBytes + [0x0A]
@@ -64,13 +71,30 @@ package struct SignedManifest: Hashable, Sendable {
   package let bytes: [UInt8]
   /// What belongs into the file of the manifest's name with `.minisig` behind it.
   package let signature: [UInt8]
+  /// What the signature says besides: the service and the serial.
+  package let trustedComment: String
+  /// The manifest's number.
+  package let serial: Int64
 
   /// Signs a manifest whose every rule holds; its service and serial are the trusted comment.
   package init(signing bytes: [UInt8], by key: SecretKey) throws {
     let content = try ManifestContent(bytes)
     self.bytes = bytes
-    signature = try key.sign(
-      bytes, trustedComment: "service:\(content.service) serial:\(content.serial)")
+    trustedComment = "service:\(content.service) serial:\(content.serial)"
+    serial = content.serial
+    signature = try key.sign(bytes, trustedComment: trustedComment)
+  }
+
+  /// Whether the same key has signed this serial of the service before, for other bytes: readers
+  /// that trusted those would raise an alarm at these.
+  ///
+  /// - Parameter earlier: the signature file that was published so far.
+  package func contradicts(_ earlier: [UInt8], of key: PublicKey) -> Bool {
+    // What is no signature by this key contradicts nothing.
+    guard let file = try? SignatureFile(earlier), let keys = try? TrustedKeys([key]),
+      file.trustedComment(signedBy: key) == trustedComment
+    else { return false }
+    return (try? VerifiedDocument.verify(bytes, signature: earlier, by: keys)) == nil
   }
 }
 
