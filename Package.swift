@@ -125,7 +125,8 @@ let package = Package(
     .testTarget(
       name: "ProcessFleetTests",
       dependencies: ["WindlassCore", "WindlassWire", "ProcessFleet", "CLinux"],
-      swiftSettings: strict),
+      // Compiled by the tests themselves, because it must not be a Swift program.
+      exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "WindlassJournalTests",
       dependencies: ["WindlassCore", "WindlassSchema", "WindlassJournal", "SQLiteDriver"],

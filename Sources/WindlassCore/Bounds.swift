@@ -163,6 +163,8 @@ public enum Bounds {
   public static let logSizeMax: Int64 = 16_777_216
   /// Rotated logs kept for an instance.
   public static let logsKept = 2
+  /// Bytes of the end of a server's output that a report quotes.
+  public static let outputTailMax = 4_096
   /// Log files kept of instances that are on record no more.
   public static let forgottenLogsKept = 64
   /// Instances on record in one fleet, dead ones included.
@@ -182,6 +184,10 @@ public enum Bounds {
   public static let descendantPoll = Interval.milliseconds(20)
   /// Connections to one shim at a time.
   public static let shimClientsMax = 16
+  /// How often a request is put to a shim whose connections break.
+  public static let shimAttemptsMax = 5
+  /// Pause before a shim is looked for again while another one starts or ends.
+  public static let shimRetryDelay = Interval.milliseconds(10)
   /// Time for a shim that was started to answer.
   public static let shimStartTimeout = Interval.seconds(10)
   /// Time for one answer of a shim.

@@ -15,12 +15,12 @@ final class ShimClient {
     launcher = ShimLauncher(directory: directory, command: command)
   }
 
-  /// Asks the shim; every request may be repeated, so over a connection that broke it is asked
-  /// once more on a new one.
+  /// Asks the shim; every request may be repeated, so when a connection broke, as that to a shim
+  /// that is just dying, it is asked again on a new one.
   func ask(
     _ request: ShimRequest, with descriptor: Descriptor? = nil
   ) throws(StepFailure) -> ShimReading {
-    var attemptsLeft = connection == nil ? 1 : 2
+    var attemptsLeft = Bounds.shimAttemptsMax
     while true {
       attemptsLeft -= 1
       let socket = try open()
@@ -29,7 +29,8 @@ final class ShimClient {
         answer = try exchange(request, descriptor, over: socket)
       } catch {
         connection = nil
-        guard attemptsLeft > 0 else { throw launcher.unavailable(error) }
+        let isBroken = [ECONNRESET, EPIPE].contains(error.number)
+        guard isBroken, attemptsLeft > 0 else { throw launcher.unavailable(error) }
         continue
       }
       return try answer.get()

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import WindlassCore
+import WindlassWire
 
 /// Finds the shim that runs, or starts one that outlives this process.
 final class ShimLauncher {
@@ -24,16 +25,25 @@ final class ShimLauncher {
 
   /// Connects, starting a shim where none runs.
   func connectOrStart() throws(StepFailure) -> Descriptor {
-    do throws(SystemError) {
-      if let socket = try connect() { return socket }
-      reapChild()
-      let word = try awaitWord(from: launch())
-      // Another daemon's shim may have been faster; then that one is there to be connected to.
-      if let socket = try connect() { return socket }
-      guard word == ShimProgram.readyWord else { throw refused(word) }
-      throw SystemError("connect", directory.socket, number: ECONNREFUSED)
-    } catch {
-      throw unavailable(error)
+    let deadline = MonotonicClock.milliseconds() + Bounds.shimStartTimeout.milliseconds
+    while true {
+      let failure: StepFailure
+      do throws(SystemError) {
+        if let socket = try connect() { return socket }
+        reapChild()
+        let refusal = try awaitReady(launch())
+        if let socket = try connect() { return socket }
+        failure = refusal ?? unavailable(SystemError("connect", directory.socket, number: ECHILD))
+      } catch {
+        throw unavailable(error)
+      }
+      // Another shim holds the lock: one that another daemon is just starting, and that will
+      // answer, or one that is just dying, and will be gone.
+      guard failure.code == ShimProgram.lockHeldCode, MonotonicClock.milliseconds() < deadline
+      else {
+        throw failure
+      }
+      usleep(UInt32(Bounds.shimRetryDelay.milliseconds) * 1_000)
     }
   }
 
@@ -75,10 +85,6 @@ final class ShimLauncher {
     self.child = nil
   }
 
-  private func refused(_ word: String) -> SystemError {
-    SystemError("start the shim (\(word.isEmpty ? "it ended at once" : word))", number: ECHILD)
-  }
-
   /// Starts a shim and returns the pipe that it tells its readiness on.
   private func launch() throws(SystemError) -> Descriptor {
     try directory.make()
@@ -110,8 +116,8 @@ final class ShimLauncher {
     return words
   }
 
-  /// Reads what a starting shim says: that it is ready, or why not, or nothing when it just ended.
-  private func awaitWord(from pipe: Descriptor) throws(SystemError) -> String {
+  /// Waits for what a starting shim says: nil when it is ready, else why it is not.
+  private func awaitReady(_ pipe: Descriptor) throws(SystemError) -> StepFailure? {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4_096)
     let deadline = MonotonicClock.milliseconds() + Bounds.shimStartTimeout.milliseconds
@@ -125,6 +131,12 @@ final class ShimLauncher {
       guard count > 0 else { break }
       bytes += buffer[..<count]
     }
-    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").joined(separator: " ")
+    let line = bytes.prefix { $0 != 0x0A }
+    if line.elementsEqual(ShimProgram.readyWord.utf8) { return nil }
+    // What is no failure of a shim is the end of a program that is none, or that crashed.
+    if let json = try? JSONValue.parse(line), let failure = try? StepFailure(shimJSON: json) {
+      return failure
+    }
+    throw SystemError("start the shim (it ended at once)", number: ECHILD)
   }
 }

@@ -24,6 +24,19 @@ enum LogFile {
     truncate(path, 0)
   }
 
+  /// The end of a log, at most `limit` bytes, as text; empty without a log.
+  static func tail(_ path: String, limit: Int = Bounds.outputTailMax) -> String {
+    let number = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard number >= 0 else { return "" }
+    let file = Descriptor(owning: number)
+    let size = lseek(number, 0, SEEK_END)
+    lseek(number, max(0, size - limit), SEEK_SET)
+    var buffer = [UInt8](repeating: 0, count: limit)
+    let count = read(number, &buffer, limit)
+    withExtendedLifetime(file) {}
+    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : ""
+  }
+
   private static func copy(_ path: String, to copy: String) throws(SystemError) {
     let source = try Descriptor.checked(
       Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), "open", path)

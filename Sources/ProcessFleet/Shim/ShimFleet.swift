@@ -191,7 +191,7 @@ final class ShimFleet {
     _ order: InstanceOrder, executable: Descriptor
   ) throws(SystemError) -> (WaitingChild, InstanceRecord) {
     let socket = try ListeningSocket.bind(to: .anyLoopback, backlog: Bounds.privateBacklog)
-    let cookie = "\(ShimFleet.cookieName)=\(order.id).\(ShimFleet.randomHexadecimal())"
+    let cookie = "\(ShimFleet.cookieName)=\(order.id).\(RandomName.make())"
     let log = directory.log(of: order.id)
     let child = try WaitingChild(
       SpawnOrder(
@@ -274,9 +274,4 @@ final class ShimFleet {
 
   /// The variable by which an instance's descendants are told from all other processes.
   static let cookieName = "WINDLASS_INSTANCE"
-
-  private static func randomHexadecimal() -> String {
-    let bytes = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
-    return bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-  }
 }

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 package import WindlassCore
+import WindlassWire
 
 /// `windlass shim`: the process that owns a service's listening sockets and its instances.
 ///
@@ -9,7 +10,7 @@ package import WindlassCore
 package struct ShimProgram: Sendable {
   /// Where records, logs and the control socket are.
   package var stateDirectory: String
-  /// An inherited pipe to tell readiness on: `ready`, or the reason why not.
+  /// An inherited pipe to tell readiness on: `ready`, or a failure as JSON.
   package var readyDescriptor: Int32?
   /// Where the boot id is read; another file plays a reboot in tests.
   package var bootIDPath: String
@@ -30,7 +31,7 @@ package struct ShimProgram: Sendable {
     do throws(StepFailure) {
       try serve(ready: ready)
     } catch {
-      ShimProgram.tell(ready, error.message)
+      ShimProgram.tell(ready, error.shimJSON.text)
       throw error
     }
   }
@@ -75,10 +76,13 @@ package struct ShimProgram: Sendable {
           code: "ShimFailed", next: "make the state directory \(stateDirectory) writable")
       }
       throw StepFailure(
-        code: "ShimRunning", disposition: .stop,
+        code: ShimProgram.lockHeldCode, disposition: .stop,
         message: "Another shim (pid \(pid)) serves \(stateDirectory); there can be only one.")
     }
   }
+
+  /// The code of the failure of a shim that is the second one.
+  static let lockHeldCode = "ShimRunning"
 
   /// What is told when requests are answered from now on.
   static let readyWord = "ready"

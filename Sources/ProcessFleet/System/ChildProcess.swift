@@ -3,7 +3,7 @@ import Glibc
 import WindlassCore
 
 /// What to start as a child.
-struct SpawnOrder {
+struct SpawnOrder: Sendable {
   /// Executed by itself, whatever its name leads to by then.
   var executable: Descriptor
   var arguments: [String]
@@ -22,7 +22,7 @@ struct SpawnOrder {
 }
 
 /// What a child is started with besides its order.
-struct SpawnFlags: OptionSet {
+struct SpawnFlags: OptionSet, Sendable {
   let rawValue: UInt32
 
   /// A session and process group of its own.

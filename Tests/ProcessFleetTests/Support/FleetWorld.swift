@@ -1,0 +1,162 @@
+import Glibc
+import ProcessFleet
+import Testing
+import WindlassCore
+import WindlassWire
+
+/// One fleet of fixture servers with everything around it, in a directory of its own.
+///
+/// Call `end()` when the test is over; it stops what runs.
+struct FleetWorld {
+  let directory: String
+  let artifacts: ArtifactDirectory
+  let fleet: ProcessFleet
+  private let settings: ProcessFleetSettings
+
+  /// Makes a fleet whose instances run the fixture server with these arguments.
+  init(
+    _ arguments: [String] = [], address: String = "127.0.0.1:0",
+    drain: Interval = .seconds(60), database: InjectedDatabase? = nil,
+    environment: [String: String] = [:]
+  ) throws {
+    directory = TemporaryDirectory.make()
+    artifacts = ArtifactDirectory(path: directory + "/artifacts", transport: PlainTransport())
+    let listener = ListenerSpecification(
+      name: "http", address: try #require(SocketAddress(address)))
+    settings = ProcessFleetSettings(
+      command: ["{artifact}/bin/testserver"] + arguments, environment: environment,
+      database: database, listeners: [listener], drain: drain, grace: .zero,
+      stateDirectory: directory + "/state")
+    fleet = FleetWorld.fleet(settings, artifacts, bootIDPath: nil)
+  }
+
+  private static func fleet(
+    _ settings: ProcessFleetSettings, _ artifacts: ArtifactDirectory, bootIDPath: String?
+  ) -> ProcessFleet {
+    ProcessFleet(
+      settings: settings, artifacts: artifacts, transport: PlainTransport(),
+      prober: { _, _ in nil }, now: { Timestamp(milliseconds: 0) },
+      shim: ShimInvocation(executable: Programs.windlass, bootIDPath: bootIDPath))
+  }
+
+  /// A second daemon's view of the same fleet, perhaps with other arguments for what it starts.
+  func anotherDaemon(
+    _ arguments: [String]? = nil, drain: Interval? = nil, bootIDPath: String? = nil
+  ) -> ProcessFleet {
+    var settings = settings
+    if let arguments { settings.command = ["{artifact}/bin/testserver"] + arguments }
+    if let drain { settings.drain = drain }
+    return FleetWorld.fleet(settings, artifacts, bootIDPath: bootIDPath)
+  }
+
+  /// A release whose archive holds the fixture server, prepared.
+  func release(_ version: String = "1.0.0") async throws -> Release {
+    let release = try FleetWorld.release(version, in: directory)
+    try await artifacts.prepare(release)
+    return release
+  }
+
+  /// A release whose archive holds the fixture server.
+  static func release(_ version: String, in directory: String) throws -> Release {
+    let tree = "\(directory)/tree-\(version)"
+    let archive = "\(directory)/\(version).tar.gz"
+    Programs.run("/usr/bin/mkdir", ["-p", tree + "/bin"])
+    Programs.run("/usr/bin/cp", [try TestServer.executable.get(), tree + "/bin/testserver"])
+    // Otherwise all versions would be one archive.
+    Programs.run("/usr/bin/cp", ["/etc/hostname", "\(tree)/\(version)"])
+    let (digest, size) = try ArchiveWriter.pack(tree, to: archive)
+    return Release(
+      version: try #require(Version(version)),
+      artifact: ArchiveReference(url: archive, digest: digest, size: size),
+      window: try #require(SchemaWindow(min: 1, max: 1)))
+  }
+
+  /// Starts an instance, through another daemon's eyes if one is given.
+  func start(
+    _ id: InstanceID, _ release: Release, through other: ProcessFleet? = nil
+  ) async throws {
+    try await (other ?? fleet).start(StartOrder(id: id, release: release))
+  }
+
+  /// The instance as the fleet reads it now.
+  func reading(_ id: InstanceID) async throws -> InstanceReading {
+    let reading = try await fleet.observe()
+    return try #require(reading.instances.first { $0.id == id })
+  }
+
+  /// Waits until the instance is ready.
+  func isReady(_ id: InstanceID) async throws -> Bool {
+    try await eventually { try await reading(id).isReady }
+  }
+
+  /// Waits until the instance is dead.
+  func isDead(_ id: InstanceID) async throws -> Bool {
+    try await eventually { try await reading(id).life == .dead }
+  }
+
+  /// What the shim knows of the instance.
+  func details(_ id: InstanceID) async throws -> ShimInstance {
+    try #require(try await fleet.details().instance(id))
+  }
+
+  /// The port of the public listener.
+  func publicPort() async throws -> UInt16 {
+    try #require(try await fleet.bindListeners().first).address.port
+  }
+
+  /// Asks an instance on its private listener.
+  func ask(_ id: InstanceID, _ path: String) async throws -> String {
+    let instance = try await details(id)
+    let limits = HTTPLimits(bodySizeMax: 65_536, deadline: .seconds(30))
+    let response = try await PlainTransport().send(
+      HTTPRequest(url: instance.baseURL + path), limits: limits)
+    return String(decoding: response.body, as: UTF8.self)
+  }
+
+  /// Kills the shim as nothing else would, and waits until it is gone.
+  func killShim() async throws {
+    let pid = try await fleet.details().shim
+    kill(pid, SIGKILL)
+    // It is a child of this test, and stays a zombie until the fleet starts the next one.
+    _ = await eventually { Processes.isGone(pid) }
+  }
+
+  /// Stops everything and removes the directory.
+  func end() async {
+    // The test is over; what can't be stopped now shows as a leftover process.
+    let instances = (try? await fleet.details().instances) ?? []
+    for instance in instances where instance.life == .alive { kill(instance.pid, SIGKILL) }
+    _ = await eventually {
+      ((try? await fleet.details().instances) ?? []).allSatisfy { $0.life != .alive }
+    }
+    try? await fleet.leave()
+    TemporaryDirectory.remove(directory)
+  }
+}
+
+/// What tests ask about processes.
+enum Processes {
+  /// Whether the process has ended, reaped or not.
+  static func isGone(_ pid: Int32) -> Bool {
+    guard let file = fopen("/proc/\(pid)/stat", "r") else { return true }
+    defer { fclose(file) }
+    var buffer = [CChar](repeating: 0, count: 4_096)
+    guard fgets(&buffer, Int32(buffer.count), file) != nil else { return true }
+    let text = String(
+      decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return text.split(separator: ")").last?.hasPrefix(" Z") ?? true
+  }
+}
+
+/// Runs a test in a world and ends the world whatever happens.
+func inWorld(
+  _ world: FleetWorld, _ body: (FleetWorld) async throws -> Void
+) async throws {
+  do {
+    try await body(world)
+  } catch {
+    await world.end()
+    throw error
+  }
+  await world.end()
+}
