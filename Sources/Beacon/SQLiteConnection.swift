@@ -122,6 +122,7 @@ final class SQLiteConnection: @unchecked Sendable {
       // The destructor -1 is SQLITE_TRANSIENT: SQLite copies the text before this returns.
       case .text(let text):
         sqlite3_bind_text(
+          // SQLITE_TRANSIENT: the number -1 where a function is expected, as SQLite defines it.
           statement, index, text, -1, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
       }
     guard code == SQLITE_OK else { throw failure(query) }

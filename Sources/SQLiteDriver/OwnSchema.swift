@@ -39,7 +39,8 @@ struct OwnSchema {
   func create() throws(StepFailure) {
     for statement in Self.creation { try connection.execute(statement) }
     try connection.execute(
-      "INSERT OR IGNORE INTO \(OwnTables.identity) (id, system) VALUES (1, lower(hex(randomblob(16))))"
+      "INSERT OR IGNORE INTO \(OwnTables.identity) (id, system) "
+        + "VALUES (1, lower(hex(randomblob(16))))"
     )
     if try connection.scalar("SELECT count(*) FROM \(OwnTables.catalogue)") == .integer(0) {
       try recordCatalogue()

@@ -17,7 +17,8 @@ enum JournalFailure {
     StepFailure(
       code: "JournalNewer", disposition: .stop,
       message: "The journal beside \(path) has the format \(format), and this build of Windlass "
-        + "reads formats up to \(JournalSchema.format). Run the build that wrote it, or a later one."
+        + "reads formats up to \(JournalSchema.format). Run the build that wrote it, or a later "
+        + "one."
     )
   }
 
@@ -36,7 +37,7 @@ enum JournalFailure {
     StepFailure(
       code: "RecordTooLarge", disposition: .stop,
       message: "A journal record of the service \(record.service) (\(record.kind.rawValue)) has "
-        + "\(record.payload.utf8.count) bytes, and at most \(Bounds.journalPayloadMax) are allowed. "
-        + "Nothing was written. This is a defect of Windlass; please report it.")
+        + "\(record.payload.utf8.count) bytes, and at most \(Bounds.journalPayloadMax) are "
+        + "allowed. Nothing was written. This is a defect of Windlass; please report it.")
   }
 }

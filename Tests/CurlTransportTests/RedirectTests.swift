@@ -10,7 +10,8 @@ struct RedirectTests {
 
   init() throws { transport = try CurlTransport() }
 
-  /// A server whose path `/to/X` redirects to the URL that `targets` has for X, others are answered.
+  /// A server whose path `/to/X` redirects to the URL that `targets` has for X; others are answered
+  /// with themselves.
   private func redirector(
     _ targets: [String: String], status: String = "302 Found"
   ) throws -> RawServer {

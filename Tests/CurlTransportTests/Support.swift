@@ -45,7 +45,7 @@ func residentSize() -> Int {
 /// out, because nobody gets as far as to check it.
 func gzipBomb(expandedSize: Int) -> [UInt8] {
   var bits = BitWriter(bytes: [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3])
-  // One block with fixed codes: a literal zero, then "258 bytes from one byte back" again and again.
+  // One block with fixed codes: a literal zero, then "258 bytes from one byte back" many times.
   bits.write(0b011, count: 3)
   bits.write(0b0000_1100, count: 8)
   for _ in 0..<(expandedSize / 258) {

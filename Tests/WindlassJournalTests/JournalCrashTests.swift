@@ -69,7 +69,8 @@ import WindlassCore
     try await folder.withJournal { journal async throws in
       _ = try await journal.append(.sample(1))
       try await folder.tamper(
-        "CREATE TRIGGER full BEFORE INSERT ON journal_records BEGIN SELECT RAISE(ABORT, 'full'); END"
+        "CREATE TRIGGER full BEFORE INSERT ON journal_records "
+          + "BEGIN SELECT RAISE(ABORT, 'full'); END"
       )
       await #expect(throws: StepFailure.self) { try await journal.append(.sample(2)) }
       try await folder.tamper("DROP TRIGGER full")

@@ -199,7 +199,8 @@ extension Stepper {
         Block(
           code: ledger.isDirty ? "DirtyLedger" : "SchemaChanged",
           message: "the ledger of \(record.policy.service) is at "
-            + "\(ledger.version?.description ?? "nothing applied")\(ledger.isDirty ? ", dirty" : "") "
+            + "\(ledger.version?.description ?? "nothing applied")"
+            + "\(ledger.isDirty ? ", dirty" : "") "
             + "where \(run.plan.run) left \(expected?.description ?? "nothing applied"): see who "
             + "changed it, mend it, then `windlass resume`"))
       return .again

@@ -1,7 +1,7 @@
 /// A set of versions, such as `>=1.0.0 <2.0.0 || 3.1.4`.
 ///
-/// Comparators (`=`, `!=`, `<`, `<=`, `>`, `>=`, `^`, `~`, or a bare version) separated by blanks or
-/// commas must all hold; alternatives are separated by `||`; `*` holds for every version. A
+/// Comparators (`=`, `!=`, `<`, `<=`, `>`, `>=`, `^`, `~`, or a bare version) separated by blanks
+/// or commas must all hold; alternatives are separated by `||`; `*` holds for every version. A
 /// prerelease matches only where its comparator's group names a prerelease of the same
 /// `MAJOR.MINOR.PATCH`, as npm and Cargo do, so that `>=1.0.0` never offers `2.0.0-rc.1`.
 public struct VersionRange: Hashable, Sendable {

@@ -15,7 +15,8 @@ struct StandardErrorLog: LogHandler {
 
   func log(event: LogEvent) {
     var line =
-      "\(Self.text(of: clinux_milliseconds(CLOCK_REALTIME))) \(event.level.rawValue) \(event.message)"
+      "\(Self.text(of: clinux_milliseconds(CLOCK_REALTIME))) "
+      + "\(event.level.rawValue) \(event.message)"
     let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
     for (key, value) in all.sorted(by: { $0.key < $1.key }) {
       line += " \(key)=\(Self.quoted("\(value)"))"

@@ -79,7 +79,7 @@ struct PrivateDirectory: Sendable {
   private static func failure(_ what: String, in path: String) -> CommandFailure {
     CommandFailure(
       .failed, "FileNotWritten",
-      "Can't \(what) \(path): \(String(cString: strerror(errno))). Make room there, or name another "
-        + "directory for temporary files with TMPDIR.")
+      "Can't \(what) \(path): \(String(cString: strerror(errno))). Make room there, or name "
+        + "another directory for temporary files with TMPDIR.")
   }
 }
