@@ -1,6 +1,7 @@
 import Testing
 import WindlassCore
 import WindlassProof
+import WindlassSchema
 import WindlassWire
 
 /// What leaves a rehearsal without a result, and what only looks like it.
@@ -230,6 +231,43 @@ import WindlassWire
       code: "ExecutableRefused", disposition: .stop, message: "no such program", blamesRelease: true
     )
     return try await RehearsalWorld { $0.failure = (at: number, with: refusal) }.rehearse().verdict
+  }
+
+  /// A world in which every server ends at once, before anybody saw it open a database.
+  private static func crashing() -> RehearsalWorld {
+    RehearsalWorld {
+      $0.readiness = { _ in throw HTTPError(.unreachable, "connection refused") }
+      $0.report = { _ in
+        RehearsalServerReport(
+          exit: ExitReport(code: 1), output: "fatal: the variable DB is missing", isIsolated: true,
+          usesScratch: false, usesProduction: false)
+      }
+    }
+  }
+
+  @Test func `an installed server that ends before it opened its database blames nobody`()
+    async throws
+  {
+    let (verdict, _) = try await Self.crashing().rehearse(SamplePlan.install)
+    #expect(verdict.judgement == .unknown)
+    #expect(verdict.evidence.contains { $0.contains("the variable DB is missing") })
+  }
+
+  @Test func `without a baseline no server is blamed, and a broken schema still is`() async throws {
+    let world = Self.crashing()
+    #expect(try await world.rehearse().verdict.judgement == .unknown)
+    #expect(world.calls.filter { $0.hasPrefix("start") } == ["start old-0"])
+    let reckless = Self.crashing()
+    reckless.change {
+      $0.catalogue = { applied in
+        var catalogue = SampleCatalogue.before
+        if !applied.isEmpty { catalogue.tables.removeAll { $0.name == "rules" } }
+        return catalogue
+      }
+    }
+    let verdict = try await reckless.rehearse().verdict
+    #expect(verdict.judgement == .unsafe)
+    #expect(verdict.evidence.first?.hasPrefix("X1: table rules is dropped") == true)
   }
 
   @Test func `a new server that is never ready makes the release unsafe`() async throws {

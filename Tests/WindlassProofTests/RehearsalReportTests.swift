@@ -49,9 +49,10 @@ final class RememberedReports: RehearsalReports, Sendable {
     #expect(lines[4].hasPrefix("    1.0.0 no longer works on the schema that 1.1.0 expands to: "))
     for text in [
       "    run       run-1", "    backup    backup-1",
-      "    restore backup-1 into the untouched copy", "    1.0.0 on an untouched copy",
-      "      passed   probe \"create\" POST /flags",
-      "      FAILED   probe \"evaluate\" POST /api/v1/evaluate expected 200, got 500",
+      "1. restore backup-1 into the untouched copy (0ms)",
+      "2. 1.0.0 on an untouched copy (0ms)",
+      "    passed   probe \"create\" POST /flags",
+      "    FAILED   probe \"evaluate\" POST /api/v1/evaluate expected 200, got 500",
       "    2_change.up.sql (expand) held its lock for 5ms",
       "    Column flags.description is gone.",
       "    BREAKING X3: column flags.description is dropped",

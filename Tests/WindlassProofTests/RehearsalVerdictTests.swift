@@ -27,6 +27,14 @@ extension RehearsalWorld {
     #expect(verdict.holdForecast == .milliseconds(5))
     // Five servers, two rounds of three probes each, and one reading of what the new one wrote.
     #expect(verdict.checks == 31)
+    #expect(
+      verdict.evidence == [
+        "1.0.0 on an untouched copy: all 6 checks passed",
+        "1.0.0 on the schema that 1.1.0 expands to: all 6 checks passed",
+        "1.1.0 on the schema that it expands to: all 6 checks passed",
+        "1.0.0 again, on what 1.1.0 wrote: all 7 checks passed",
+        "1.1.0 after its contract migrations: all 6 checks passed",
+      ])
     #expect(report.steps.allSatisfy { $0.outcome == .passed })
     #expect(world.leaks == [])
   }

@@ -21,7 +21,7 @@ extension ProbeRunner {
     let deadline = clock.elapsed() + configuration.readinessDeadline
     while true {
       let answer: String
-      switch try await reply(to: request) {
+      switch try await reply(to: request, within: configuration.readinessTimeout) {
       case .success(let response) where (200...299).contains(response.status): return .ready
       case .success(let response):
         answer = "status \(response.status): \(Excerpt.complaint(response.body))"

@@ -66,17 +66,19 @@ package struct ProbeRunner: Sendable {
       return .unasked(probe, because: error, isLost: lost.contains(error.missingName ?? ""))
     }
     let start = clock.elapsed()
-    let reply = try await reply(to: question.request(to: baseURL))
+    let reply = try await reply(
+      to: question.request(to: baseURL), within: configuration.probeDeadline)
     let spent = clock.elapsed(since: start)
     return question.judge(reply, after: spent)
   }
 
   /// Sends the request; a transport's failure is an answer of its own, but a cancelled task is not.
-  func reply(to request: HTTPRequest) async throws(StepFailure) -> Result<HTTPResponse, HTTPError> {
+  func reply(
+    to request: HTTPRequest, within deadline: Interval
+  ) async throws(StepFailure) -> Result<HTTPResponse, HTTPError> {
     guard !Task.isCancelled else { throw .cancelled }
     let limits = HTTPLimits(
-      bodySizeMax: Bounds.probeReplySizeMax, deadline: configuration.probeDeadline,
-      reach: configuration.reach)
+      bodySizeMax: Bounds.probeReplySizeMax, deadline: deadline, reach: configuration.reach)
     do {
       return .success(try await transport.send(request, limits: limits))
     } catch {

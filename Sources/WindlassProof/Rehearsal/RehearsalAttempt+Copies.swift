@@ -30,6 +30,8 @@ extension RehearsalAttempt {
   func checkTime(before title: String) throws(RehearsalEnd) {
     guard !Task.isCancelled else { throw .failed(.cancelled) }
     guard runner.clock.elapsed() < deadline else {
+      guard !isOverdue else { throw .settled }
+      isOverdue = true
       record.unknown.append(
         "the rehearsal took longer than \(runner.configuration.deadline) and stopped before: "
           + title)

@@ -13,6 +13,11 @@ final class RehearsalAttempt {
   var leftovers: RehearsalLeftovers
   /// When the rehearsal must be over, on the runner's clock.
   let deadline: Interval
+  /// Whether the old server passed on an untouched copy, so that a later failure is not the
+  /// rehearsal's own.
+  var isBaselineGood = false
+  /// Whether the time was up once.
+  var isOverdue = false
   /// Rounds of probes so far; makes the value of `{unique}`.
   var roundsBegun = 0
 
@@ -50,12 +55,14 @@ final class RehearsalAttempt {
             + "deployed release; abandon the run and let a new one be planned"))
     }
     let scope = runner.configuration.scope
-    let isBaselineGood = scope == .schema ? false : try await baseline(source)
+    if scope != .schema { try await baseline(source) }
     let copy = try await restore("migrated")
     let before = try await readCatalogue(of: copy, "before")
     let migrated = try await migrate(plan.expansion, on: copy)
     review(from: before, to: migrated)
-    if isBaselineGood { try await serve(source, on: copy, in: .oldOnNewSchema) }
+    // Without a baseline nobody can tell a server's fault from that of the rehearsal itself.
+    guard isBaselineGood else { return }
+    try await serve(source, on: copy, in: .oldOnNewSchema)
     guard scope == .hop else {
       record.notes.append(
         "no server of \(plan.target.version) was run, so nothing shows that it works, nor what it "
@@ -63,32 +70,29 @@ final class RehearsalAttempt {
       return
     }
     let written = try await serve(plan.target, on: copy, in: .newOnNewSchema)
-    if isBaselineGood {
-      try await serve(source, on: copy, in: .oldOnNewRows, reading: written)
-      noteRollback(source)
-    }
+    try await serve(source, on: copy, in: .oldOnNewRows, reading: written)
+    noteRollback(source)
     try await contract(copy)
   }
 
   /// Runs the old server on an untouched copy; what it can't do there, no migration broke.
-  private func baseline(_ source: Release) async throws(RehearsalEnd) -> Bool {
+  ///
+  /// When it fails nothing can be shown, but what the catalogues tell may still be told.
+  private func baseline(_ source: Release) async throws(RehearsalEnd) {
     guard !source.probes.isEmpty else {
       record.unknown.append(
         "\(source.version) has no probes, so nothing shows whether it works on a new schema; add "
           + "probes to its release")
-      return false
+      return
     }
     let copy = try await restore("untouched")
     do throws(RehearsalEnd) {
       try await serve(source, on: copy, in: .oldBefore)
+      isBaselineGood = true
     } catch {
-      // What an unsuited baseline leaves open, the catalogues and the new server may still settle.
-      guard case .baselineFailed = error else { throw error }
-      await discard(copy)
-      return false
+      guard case .settled = error else { throw error }
     }
     await discard(copy)
-    return true
   }
 
   private func contract(_ copy: ScratchCopy) async throws(RehearsalEnd) {

@@ -7,6 +7,8 @@ struct RehearsalRecord {
   var unsafe: [String] = []
   /// Why nothing can be said.
   var unknown: [String] = []
+  /// What passed, in order.
+  var passed: [String] = []
   /// What else a person may want to know.
   var notes: [String] = []
   var checks = 0
@@ -34,7 +36,7 @@ struct RehearsalRecord {
     return Verdict(
       judgement: judgement, checks: checks,
       coversRollback: judgement == .safe && hasShownRollback,
-      evidence: Self.bounded(evidence + notes), holdForecast: holdForecast)
+      evidence: Self.bounded(evidence + passed + notes), holdForecast: holdForecast)
   }
 
   private static func bounded(_ evidence: [String]) -> [String] {

@@ -81,8 +81,6 @@ enum RehearsalEnd: Error {
   case failed(StepFailure)
   /// What it found settles the verdict.
   case settled
-  /// The old server fails without any migration; parts without it may still tell something.
-  case baselineFailed
 }
 
 /// What a rehearsal has started and made, and not yet stopped and removed.

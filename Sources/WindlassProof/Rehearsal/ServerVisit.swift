@@ -20,7 +20,12 @@ struct ServerVisit {
   var exit: ExitReport?
   /// Whether it ended before it was ready, so that it may never have opened its database.
   var hasEndedUnready = false
+  /// Whether its artifact could not be started at all.
+  var wasRefused = false
   private var output = ""
+
+  /// Probes that were asked.
+  var checks: Int { results.count { $0.isCheck } }
 
   init(part: ServerPart, title: String) {
     self.part = part
@@ -38,7 +43,7 @@ struct ServerVisit {
 
   /// Takes into account that the artifact could not be started at all.
   mutating func recordRefusedStart(_ failure: StepFailure) {
-    hasEndedUnready = true
+    wasRefused = true
     failures.append("it could not be started: \(Excerpt.plain(failure.message))")
   }
 

@@ -41,11 +41,13 @@ extension RehearsalReport {
   private var stepLines: [String] {
     var lines = ["## Steps", ""]
     for (index, step) in steps.enumerated() {
-      let state = step.outcome == .passed ? "" : " **\(step.outcome.rawValue)**"
-      lines += ["\(index + 1).\(state) (\(step.duration))", ""]
-      lines += block([step.title] + step.details.map { "  \($0)" } + step.probes.map(line(for:)))
+      // Titles are made of our own words, versions and ids, none of which means anything here.
+      let state = step.outcome == .passed ? "" : ": **\(step.outcome.rawValue)**"
+      lines.append("\(index + 1). \(Excerpt.plain(step.title))\(state) (\(step.duration))")
+      let details = step.details + step.probes.map(line(for:))
+      lines += details.isEmpty ? [] : [""] + block(details)
     }
-    return lines
+    return lines + [""]
   }
 
   private var findingLines: [String] {
@@ -54,9 +56,9 @@ extension RehearsalReport {
 
   private func line(for probe: ProbeResult) -> String {
     switch probe.outcome {
-    case .passed: "  passed   \(probe.title) (\(probe.duration))"
-    case .failed(let reason): "  FAILED   \(probe.title) \(reason) (\(probe.duration))"
-    case .skipped(let reason): "  skipped  \(probe.title) \(reason)"
+    case .passed: "passed   \(probe.title) (\(probe.duration))"
+    case .failed(let reason): "FAILED   \(probe.title) \(reason) (\(probe.duration))"
+    case .skipped(let reason): "skipped  \(probe.title) \(reason)"
     }
   }
 
