@@ -148,7 +148,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "windlass", "WindlassCore", "WindlassWire", "ReleaseFeeds", argumentParser,
+        "windlass", "WindlassCore", "WindlassWire", "WindlassJournal", "ReleaseFeeds",
+        argumentParser,
       ],
       exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),

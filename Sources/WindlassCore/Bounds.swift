@@ -192,6 +192,14 @@ public enum Bounds {
   public static let shimStartTimeout = Interval.seconds(10)
   /// Time for one answer of a shim.
   public static let shimReplyTimeout = Interval.seconds(10)
+  /// Connections to the daemon's control socket that wait to be served.
+  public static let controlConnectionsMax = 128
+  /// Connections to the daemon's control socket that are served at a time.
+  public static let controlServedMax = 16
+  /// Time for one line of the control socket to arrive or to go.
+  public static let controlLineTimeout = Interval.seconds(5)
+  /// Time for the daemon's answer to a command.
+  public static let controlTimeout = Interval.seconds(60)
   /// Bytes of one message between daemon, shim and command line.
   public static let controlMessageMax = 4_194_304
 
@@ -214,6 +222,8 @@ public enum Bounds {
   public static let journalPayloadKept = 67_108_864
   /// Records that the journal checks at a time when it is opened.
   public static let journalVerifyPage = 1_000
+  /// How long an append may wait for somebody who looks into the journal's database.
+  public static let journalLockDeadline = Interval.seconds(10)
   /// How long a transaction on the journal may hold its lock; nobody else waits for it.
   public static let journalHoldBudget = Interval.seconds(30)
   /// Records that one reading of the journal returns.

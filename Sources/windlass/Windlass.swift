@@ -19,10 +19,22 @@ struct Windlass: AsyncParsableCommand {
 
   /// Every command, one a line, in the order that `--help` shows.
   private static let subcommands: [any ParsableCommand.Type] = [
+    AdoptCommand.self,
+    ApproveCommand.self,
+    ConfirmDeadCommand.self,
+    DowngradeCommand.self,
+    HistoryCommand.self,
     LoadCommand.self,
     ManifestCommand.self,
-    StageCommand.self,
+    NotesCommand.self,
+    PauseCommand.self,
+    PlanCommand.self,
+    QuarantineCommand.self,
+    ResumeCommand.self,
+    RollbackCommand.self,
     ShimCommand.self,
+    StageCommand.self,
+    StatusCommand.self,
   ]
 
   static func main() async {
