@@ -20,6 +20,7 @@ struct Windlass: AsyncParsableCommand {
   /// Every command, one a line, in the order that `--help` shows.
   private static let subcommands: [any ParsableCommand.Type] = [
     AdoptCommand.self,
+    AgentCommand.self,
     ApproveCommand.self,
     ConfirmDeadCommand.self,
     DowngradeCommand.self,

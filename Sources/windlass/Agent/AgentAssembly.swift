@@ -1,0 +1,157 @@
+import CurlTransport
+import Logging
+import ProcessFleet
+import ReleaseFeeds
+import SQLiteDriver
+import WindlassCore
+import WindlassEngine
+import WindlassJournal
+import WindlassProof
+import WindlassWire
+
+/// One service with everything that drives it.
+struct AgentService: Sendable {
+  let configuration: ServiceConfiguration
+  let `operator`: ServiceOperator
+  let feed: FeedLoop
+  let fleet: ProcessFleet
+}
+
+/// Wires configurations to drivers; the only place that knows all of them.
+struct AgentAssembly {
+  let state: StateDirectory
+  let journal: any RunJournal
+  let clock: any RunClock
+  let logger: Logger
+  let transport: any HTTPTransport
+  let failpoint: Failpoint
+
+  /// Makes everything that one service needs; nothing is started or touched yet.
+  func service(_ configuration: ServiceConfiguration) throws -> AgentService {
+    let database = try configuration.database.source.resolve()
+    let path = try SQLiteURL.path(of: database.reveal())
+    let folder = state.service(configuration.name)
+    let clock = clock
+    let now: @Sendable () -> Timestamp = { clock.now() }
+    let artifacts = ArtifactDirectory(path: state.artifacts, transport: transport)
+    let backups = configuration.backup.directory ?? folder + "/backups"
+    let options = SQLiteServiceOptions(
+      path: path, lockBudget: configuration.database.lockBudget,
+      holdBudget: configuration.database.holdBudget, backupDirectory: backups)
+    let locate = migrations(in: artifacts)
+    let store = SQLiteBackupStore(options, directory: backups, now: now)
+    let prober = ProbeRunner(transport: transport, configuration: probes(configuration))
+    let fleet = ProcessFleet(
+      settings: try settings(configuration, database: database), artifacts: artifacts,
+      transport: transport,
+      prober: { probes, url throws(StepFailure) in
+        try await prober.runSafe(probes, against: url)
+      },
+      now: now)
+    let scratch = SQLiteScratch(
+      options, backups: backups, directory: folder + "/scratch", locate: locate, now: now)
+    let servers = IsolatedServers(
+      settings: rehearsalSettings(configuration, database: path), artifacts: artifacts)
+    let rehearsal = RehearsalRunner(
+      scratch: scratch, servers: servers, transport: transport,
+      configuration: RehearsalConfiguration(
+        probes: probes(configuration), holdBudget: configuration.database.holdBudget,
+        isolation: configuration.proof.isolation == .none ? .none : .network),
+      reports: ReportDirectory(path: folder + "/reports"))
+    let ports = ServicePorts(
+      database: SQLiteServiceDatabase(options, locate: locate, now: now), backups: store,
+      rehearsal: rehearsal, fleet: fleet, artifacts: artifacts,
+      backupsKept: configuration.backup.keep)
+    let service = ServiceOperator(
+      policy: policy(configuration), ports: ports, journal: journal, clock: clock,
+      logger: logger.for(configuration.name), failpoint: failpoint)
+    return AgentService(
+      configuration: configuration, operator: service,
+      feed: try feed(configuration, receiver: service, folder: folder), fleet: fleet)
+  }
+
+  private func feed(
+    _ configuration: ServiceConfiguration, receiver: ServiceOperator, folder: String
+  ) throws -> FeedLoop {
+    let source = configuration.source
+    guard let place = ReleaseFeeds.ManifestSource(source.url) else {
+      throw CommandFailure(
+        .usage, "BadConfiguration",
+        "The manifest of \(configuration.name) can't be at \(source.url): write an https:, http: "
+          + "or file: URL.")
+    }
+    let clock = clock
+    let poller = ManifestPoller(
+      source: place, service: ServiceName(source.service),
+      keys: try TrustedKeys(source.publicKeys), interval: source.interval,
+      store: FileTrustStore(path: folder + "/trust.json"), transport: transport,
+      now: { clock.now() })
+    return FeedLoop(
+      poller: poller, receiver: receiver, engine: "sqlite", clock: clock,
+      logger: logger.for(configuration.name))
+  }
+
+  private func migrations(in artifacts: ArtifactDirectory) -> MigrationLocator {
+    { archive throws(StepFailure) in artifacts.directory(of: archive) }
+  }
+
+  private func probes(_ configuration: ServiceConfiguration) -> ProbeConfiguration {
+    ProbeConfiguration(readinessPath: configuration.fleet.readinessPath)
+  }
+
+  private func settings(
+    _ configuration: ServiceConfiguration, database: Secret
+  ) throws -> ProcessFleetSettings {
+    let fleet = configuration.fleet
+    return ProcessFleetSettings(
+      command: fleet.command, environment: fleet.environment,
+      database: configuration.database.injection.map {
+        InjectedDatabase(variable: $0.environmentVariable, url: database.reveal())
+      },
+      listeners: try fleet.listeners.map { try listener($0, of: configuration.name) },
+      readinessPath: fleet.readinessPath, versionPath: fleet.versionPath,
+      versionPointer: fleet.versionPointer, drain: fleet.drain, grace: fleet.grace,
+      stateDirectory: state.service(configuration.name) + "/shim")
+  }
+
+  private func listener(
+    _ listener: ListenerConfiguration, of service: ServiceName
+  ) throws -> ListenerSpecification {
+    guard let address = SocketAddress(listener.address.description) else {
+      throw CommandFailure(
+        .usage, "BadConfiguration",
+        "\(service) can't listen on \(listener.address): write HOST:PORT with an address of this "
+          + "machine, such as 127.0.0.1:8080.")
+    }
+    return ListenerSpecification(name: listener.name, address: address)
+  }
+
+  private func rehearsalSettings(
+    _ configuration: ServiceConfiguration, database: String
+  ) -> RehearsalServerSettings {
+    let fleet = configuration.fleet
+    return RehearsalServerSettings(
+      command: fleet.command,
+      environment: fleet.environment.merging(configuration.proof.environment) { _, new in new },
+      databaseVariable: configuration.database.injection?.environmentVariable,
+      listenerNames: fleet.listeners.map(\.name), productionFiles: [database],
+      usesOwnNetwork: configuration.proof.isolation == .network,
+      workDirectory: state.service(configuration.name) + "/rehearsal")
+  }
+
+  private func policy(_ configuration: ServiceConfiguration) -> ServicePolicy {
+    ServicePolicy(
+      service: configuration.name, channel: configuration.channel,
+      versions: configuration.versions, minimumAge: configuration.minimumAge,
+      needsApproval: configuration.policy.approval == .always, rollout: configuration.rollout)
+  }
+}
+
+extension Logger {
+  /// The logger of one service.
+  fileprivate func `for`(_ service: ServiceName) -> Logger {
+    var logger = self
+    logger[metadataKey: "service"] = "\(service)"
+    return logger
+  }
+}
