@@ -84,15 +84,7 @@ extension SecretKey {
         bytes[box + Layout.boxKey.lowerBound + offset] = byte
       }
     }
-    if let password {
-      let sum = SecretKey.sum(of: Array(bytes[Layout.box]))
-      bytes.replaceSubrange(box + Layout.boxChecksum.lowerBound..<Layout.size, with: sum)
-      bytes.replaceSubrange(Layout.derivation, with: Layout.scrypt)
-      bytes.replaceSubrange(Layout.salt, with: Sodium.random(Layout.salt.count))
-      bytes.replaceSubrange(Layout.operations, with: SecretKey.bytes(cost.operations))
-      bytes.replaceSubrange(Layout.memory, with: SecretKey.bytes(cost.memory))
-      try SecretKey.toggleEncryption(of: &bytes, password: password)
-    }
+    if let password { try SecretKey.encrypt(&bytes, with: password, cost: cost) }
     let kind = password == nil ? "unencrypted" : "encrypted"
     return "\(CommentLine.untrusted)minisign \(kind) secret key\n\(Base64.text(bytes))\n"
   }
@@ -102,6 +94,30 @@ extension SecretKey {
     case Layout.scrypt: return true
     case Layout.noDerivation: return false
     default: throw .malformed("the secret key file is encrypted in a way that is not known")
+    }
+  }
+
+  /// Fills in checksum, salt and cost, and encrypts the box.
+  ///
+  /// Where the memory is not there, the key is derived for half as much, as the minisign program
+  /// does; readers take the cost from the file.
+  private static func encrypt(
+    _ bytes: inout [UInt8], with password: Secret, cost: DerivationCost
+  ) throws(KeyError) {
+    let checksum = Layout.box.lowerBound + Layout.boxChecksum.lowerBound..<Layout.size
+    bytes.replaceSubrange(checksum, with: sum(of: Array(bytes[Layout.box])))
+    bytes.replaceSubrange(Layout.derivation, with: Layout.scrypt)
+    bytes.replaceSubrange(Layout.salt, with: Sodium.random(Layout.salt.count))
+    var cost = cost
+    while true {
+      bytes.replaceSubrange(Layout.operations, with: self.bytes(cost.operations))
+      bytes.replaceSubrange(Layout.memory, with: self.bytes(cost.memory))
+      do throws(KeyError) {
+        return try toggleEncryption(of: &bytes, password: password)
+      } catch {
+        guard cost.memory > DerivationCost.interactive.memory else { throw error }
+        cost = DerivationCost(operations: cost.operations / 2, memory: cost.memory / 2)
+      }
     }
   }
 
