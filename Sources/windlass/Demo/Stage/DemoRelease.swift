@@ -68,14 +68,14 @@ struct DemoRelease: Sendable {
     [
       "name": "change-flag", "method": "POST", "path": "/api/v1/flags", "safe": false,
       "body": [
-        "key": "probe-flag", "name": "Made by a probe", "isEnabled": true, "rolloutPercent": 25,
+        "key": "probe-{unique}", "name": "Made by a probe", "isEnabled": true, "rolloutPercent": 25,
       ],
       "expect": ["status": 200, "values": ["/rolloutPercent": 25]],
       "capture": ["flag": "/key"],
     ],
     [
       "name": "read-changed-flag", "method": "GET", "path": "/api/v1/flags/{flag}", "safe": false,
-      "expect": ["status": 200, "values": ["/key": "probe-flag", "/rolloutPercent": 25]],
+      "expect": ["status": 200, "values": ["/key": "{flag}", "/rolloutPercent": 25]],
     ],
   ]
 }

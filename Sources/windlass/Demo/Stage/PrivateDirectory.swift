@@ -63,7 +63,8 @@ struct PrivateDirectory: Sendable {
     rmdir(path)
   }
 
-  private func names() -> [String] {
+  /// The names in it, but `.` and `..`.
+  func names() -> [String] {
     guard let listing = opendir(path) else { return [] }
     defer { closedir(listing) }
     var names: [String] = []
