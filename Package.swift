@@ -144,7 +144,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["WindlassCore", "WindlassWire", "CLinux"], swiftSettings: strict),
+      dependencies: ["WindlassCore", "WindlassWire", "CLinux", "CSQLite"], swiftSettings: strict),
     .testTarget(
       name: "CommandTests",
       dependencies: [

@@ -11,7 +11,8 @@ struct LoadCommand: ReportingCommand {
     discussion: """
       Example: windlass load --port 8080 --rate 400 --seconds 10 --json
 
-      Runs until the time is over, or until SIGTERM or SIGINT; exits 1 when a request was lost.
+      Runs until the time is over, or until SIGTERM or SIGINT; exits 1 when a request was lost. \
+      With --json the first line tells that the load runs, the last one what it did.
       """,
     shouldDisplay: false)
 
@@ -54,8 +55,11 @@ struct LoadCommand: ReportingCommand {
       slowUploadClients: slowUpload)
     var traffic = BeaconTraffic(authority: "127.0.0.1:\(port)")
     traffic.writeEvery = writeEvery
+    // Trapped before anybody can know that the load runs.
+    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
     let generator = try LoadGenerator(port: port, shape: shape, traffic: traffic)
-    await LoadCommand.end(after: seconds)
+    output.object(["port": .integer(Int64(port))])
+    await LoadCommand.end(after: seconds, or: signals)
     let tally = generator.stop()
     let losses = generator.losses()
     output.line(Span("\(tally.total) requests, \(tally.lost) lost, \(tally.retried) retried"))
@@ -65,10 +69,10 @@ struct LoadCommand: ReportingCommand {
   }
 
   /// Returns after the time, or at a signal.
-  private static func end(after seconds: Int?) async {
+  private static func end(after seconds: Int?, or signals: UnixSignalsSequence) async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
-        for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { return }
+        for await _ in signals { return }
       }
       if let seconds {
         // A cancelled sleep means that the signal came first.

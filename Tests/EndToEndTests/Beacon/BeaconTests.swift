@@ -1,0 +1,102 @@
+import Glibc
+import Testing
+import WindlassWire
+
+/// The example service keeps what an instance must do, as real processes on a shared listener.
+@Suite(.serialized)
+struct BeaconTests {
+  @Test func `swapping every instance under load loses nothing`() async throws {
+    let stage = try BeaconStage(schema: 4)
+    var beacons: [Program] = []
+    for _ in 0..<3 { beacons.append(try await stage.start("1.0.0")) }
+    let load = try await stage.load(rate: 500, keepAlive: 4, newConnection: 2, slowUpload: 2)
+    for _ in 0..<3 {
+      beacons.append(try await stage.start("1.1.0"))
+      let old = beacons.removeFirst()
+      old.send(SIGTERM)
+      #expect(try await old.end() == .exit(0))
+    }
+    let report = try await BeaconStage.finish(load)
+    #expect(report["lost"] == 0, "\(report["losses"]?.prettyText ?? "")")
+    #expect(report["retried"] == 0)
+    #expect(report["servers"]?["beacon/1.0.0"]?.integer ?? 0 > 0)
+    #expect(report["servers"]?["beacon/1.1.0"]?.integer ?? 0 > 0)
+    for beacon in beacons {
+      beacon.send(SIGTERM)
+      #expect(try await beacon.end() == .exit(0))
+    }
+  }
+
+  @Test func `a migration under load costs no request of a release in its window`() async throws {
+    let stage = try BeaconStage(schema: 2)
+    let old = try await stage.start("1.0.0")
+    let load = try await stage.load(rate: 400, keepAlive: 4, newConnection: 2, slowUpload: 0)
+    try stage.migrate(from: 3, to: 4)
+    let new = try await stage.start("1.1.0")
+    old.send(SIGTERM)
+    #expect(try await old.end() == .exit(0))
+    try stage.migrate(from: 5, to: 5)
+    try stage.migrate(from: 6, to: 6)
+    let newest = try await stage.start("1.2.0")
+    new.send(SIGTERM)
+    #expect(try await new.end() == .exit(0))
+    let report = try await BeaconStage.finish(load)
+    #expect(report["lost"] == 0, "\(report["losses"]?.prettyText ?? "")")
+    newest.send(SIGTERM)
+    #expect(try await newest.end() == .exit(0))
+  }
+
+  @Test func `a release with a fault finishes what it accepted`() async throws {
+    let stage = try BeaconStage(schema: 4)
+    let good = try await stage.start("1.1.0")
+    let load = try await stage.load(rate: 300, keepAlive: 4, newConnection: 2, slowUpload: 2)
+    let faulty = try await stage.start("1.1.1")
+    #expect(try await faulty.end() == .exit(70))
+    let report = try await BeaconStage.finish(load)
+    #expect(report["lost"] == 0, "\(report["losses"]?.prettyText ?? "")")
+    good.send(SIGTERM)
+    #expect(try await good.end() == .exit(0))
+  }
+
+  @Test func `a release that aborts loses the requests in flight, and they are counted`()
+    async throws
+  {
+    let stage = try BeaconStage(schema: 4)
+    let load: Program
+    do {
+      let faulty = try await stage.start("1.1.1+abort")
+      load = try await stage.load(rate: 1, keepAlive: 0, newConnection: 0, slowUpload: 3)
+      #expect(try await faulty.end() == .signal(SIGABRT))
+      let words = faulty.text().split(separator: " ")
+      let place = try #require(words.firstIndex(of: "aborting"))
+      let inFlight = try #require(Int64(words[place + 2]))
+      let good = try await stage.start("1.1.0")
+      let report = try await BeaconStage.finish(load)
+      let lost = try #require(report["lost"]?.integer)
+      // Each of three clients may besides have connected so late that nothing was read of it.
+      #expect((inFlight...3).contains(lost), "\(report.prettyText)")
+      good.send(SIGTERM)
+      #expect(try await good.end() == .exit(0))
+    }
+  }
+
+  @Test func `a schema that is behind stops a start with a message`() async throws {
+    let stage = try BeaconStage(schema: 2)
+    let beacon = try stage.launch("1.1.0")
+    #expect(try await beacon.end() == .exit(1))
+    #expect(beacon.text().contains("is at 2, and release 1.1.0 needs at least 4"))
+  }
+
+  @Test func `a query that the schema broke is answered with the query`() async throws {
+    let stage = try BeaconStage(schema: 5)
+    let beacon = try await stage.start("1.0.0")
+    let load = try await stage.load(rate: 100, keepAlive: 1, newConnection: 1, slowUpload: 0)
+    let report = try await BeaconStage.finish(load)
+    let loss = try #require(report["losses"]?.array?.first?.string)
+    #expect(loss.contains("status 500"))
+    #expect(loss.contains("no such column: f.rollout_percent"))
+    #expect(loss.contains("SELECT f.key"))
+    beacon.send(SIGTERM)
+    #expect(try await beacon.end() == .exit(0))
+  }
+}
