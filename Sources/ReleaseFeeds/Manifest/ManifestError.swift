@@ -12,12 +12,14 @@ package struct ManifestError: Error, Hashable, Sendable, CustomStringConvertible
     case invalid = "ManifestInvalid"
   }
 
+  /// The way that the document fails.
   package var code: Code
   /// The field, such as `releases[0].schema.sqlite.min`; empty for the document itself.
   package var path: String
   /// What is wrong with it, and what it should be.
   package var message: String
 
+  /// Makes an error at a field.
   package init(_ code: Code = .invalid, path: String, message: String) {
     self.code = code
     self.path = path

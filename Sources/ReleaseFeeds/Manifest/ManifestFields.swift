@@ -3,7 +3,9 @@
 /// Unknown fields are ignored when a manifest is read; `lint` reports them, because most are
 /// misspelt. The JSON Schema beside this directory names the same fields.
 package enum ManifestFields {
+  /// The only format that is read.
   package static let apiVersion = "windlass.dev/v1"
+  /// What such a document calls itself.
   package static let kind = "ReleaseManifest"
 
   package static let manifest = [

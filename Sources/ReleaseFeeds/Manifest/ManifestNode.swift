@@ -3,6 +3,7 @@ import WindlassWire
 
 /// A value of a manifest together with the way to it, so that every error can name its place.
 struct ManifestNode {
+  /// What stands at this place.
   let value: JSONValue
   /// Empty for the document itself.
   let path: String
@@ -12,6 +13,7 @@ struct ManifestNode {
     self.path = path
   }
 
+  /// An error at this place.
   func error(_ message: String) -> ManifestError {
     ManifestError(path: path, message: message)
   }
@@ -95,11 +97,13 @@ struct ManifestNode {
     return number
   }
 
+  /// A truth value.
   func flag() throws(ManifestError) -> Bool {
     guard let flag = value.bool else { throw error("must be true or false") }
     return flag
   }
 
+  /// A time as RFC 3339 writes it.
   func time() throws(ManifestError) -> Timestamp {
     guard let time = Timestamp(rfc3339: try text(max: Bounds.nameLengthMax)) else {
       throw error("must be a time as in 2026-11-20T10:00:00Z")

@@ -12,6 +12,7 @@ package struct PollResult: Hashable, Sendable {
     case failure(PollFailure)
   }
 
+  /// What this poll found.
   package var outcome: Outcome
   /// The manifest that holds after this poll; nil before the first one is trusted.
   package var manifest: Manifest?

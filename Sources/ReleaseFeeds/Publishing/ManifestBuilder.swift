@@ -68,6 +68,7 @@ package struct ManifestBuilder: Hashable, Sendable {
 
 /// A manifest and its signature, as they are published.
 package struct SignedManifest: Hashable, Sendable {
+  /// What belongs into the manifest's file.
   package let bytes: [UInt8]
   /// What belongs into the file of the manifest's name with `.minisig` behind it.
   package let signature: [UInt8]

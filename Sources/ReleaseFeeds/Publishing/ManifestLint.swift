@@ -15,9 +15,11 @@ package struct ManifestFinding: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether readers refuse the manifest for it.
   package var severity: Severity
   /// The field, such as `releases[0].schema.sqlite.min`; empty for the document itself.
   package var path: String
+  /// What is wrong or doubtful, and what to do.
   package var message: String
 
   package var description: String {

@@ -29,9 +29,12 @@ package struct TrustState: Hashable, Sendable {
 
 /// A document with its signature, as they were fetched: not verified.
 package struct RememberedDocument: Hashable, Sendable {
+  /// The manifest.
   package var bytes: [UInt8]
+  /// The signature file beside it.
   package var signature: [UInt8]
 
+  /// Takes both as they came.
   package init(bytes: [UInt8], signature: [UInt8]) {
     self.bytes = bytes
     self.signature = signature
@@ -40,6 +43,7 @@ package struct RememberedDocument: Hashable, Sendable {
 
 /// A manifest that may be acted on once `state` is saved.
 package struct Acceptance: Hashable, Sendable {
+  /// The manifest that was read from the document.
   package var manifest: Manifest
   /// Whether it is another one than the manifest trusted last.
   package var isNews: Bool

@@ -19,10 +19,12 @@ package struct TrustStoreError: Error, Hashable, Sendable, CustomStringConvertib
     case unwritable = "TrustStateUnwritable"
   }
 
+  /// The way that this failed.
   package var code: Code
   /// What happened, to which file, and what to do next.
   package var message: String
 
+  /// Makes an error with a message for a person.
   package init(_ code: Code, _ message: String) {
     self.code = code
     self.message = message

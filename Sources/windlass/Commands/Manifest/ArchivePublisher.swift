@@ -6,11 +6,15 @@ import WindlassWire
 struct ArchivePublisher {
   /// A file that was measured.
   struct Measurement: Hashable, Sendable {
+    /// The path that was read.
     var file: String
+    /// Where readers will find it.
     var url: String
     var digest: Digest
+    /// In bytes.
     var size: Int64
 
+    /// The measurement for machines.
     var json: JSONValue {
       [
         "file": .string(file), "url": .string(url), "sha256": .string(digest.text),

@@ -3,7 +3,9 @@ import WindlassWire
 
 /// An argument for one database engine: `sqlite=VALUE`.
 struct EngineAssignment: ExpressibleByArgument, Hashable, Sendable {
+  /// Such as `sqlite`.
   var engine: String
+  /// What stands behind the `=`; never empty.
   var value: String
 
   init?(argument: String) {

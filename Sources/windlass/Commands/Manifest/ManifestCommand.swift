@@ -17,7 +17,7 @@ struct ManifestCommand: ParsableCommand {
         windlass manifest sign beacon.json
         windlass manifest verify beacon.json --public-key minisign.pub
 
-      Keys and signatures are minisign's: the minisign program reads them, and its own are read here.
+      Keys and signatures are minisign's: that program reads them, and its own are read here.
       """,
     subcommands: [
       ManifestInitCommand.self, ManifestAddCommand.self, ManifestSignCommand.self,

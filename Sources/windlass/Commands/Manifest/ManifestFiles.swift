@@ -11,6 +11,8 @@ enum ManifestFiles {
   /// The file that holds a manifest's signature.
   static func signaturePath(of manifest: String) -> String { manifest + ".minisig" }
 
+  /// A small file of a publisher; `what` is its name in errors, `status` ends the program when it
+  /// is not there.
   static func read(
     _ path: String, sizeMax: Int, what: String, whenMissing status: ExitStatus
   ) throws(CommandFailure) -> [UInt8] {

@@ -101,7 +101,7 @@ struct ManifestSignCommand: ReportingCommand {
       .failed, "SerialUsed",
       "Serial \(signed.serial) of \(manifest) was signed before, and the manifest has changed "
         + "since: whoever fetched the first one would take this one for an attack. Sign with "
-        + "--renew 30d, which raises the serial, or with --replace if the first was never published."
-    )
+        + "--renew 30d, which raises the serial, or with --replace if the first was never "
+        + "published.")
   }
 }
