@@ -144,7 +144,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["WindlassCore", "WindlassWire", "CLinux", "CSQLite"], swiftSettings: strict),
+      dependencies: [
+        "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver", "CurlTransport",
+        "ReleaseFeeds", "ProcessFleet", "WindlassProof", "CLinux", "CSQLite",
+      ], swiftSettings: strict),
     .testTarget(
       name: "CommandTests",
       dependencies: [

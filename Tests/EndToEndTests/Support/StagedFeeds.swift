@@ -1,0 +1,45 @@
+import FoundationEssentials
+import ReleaseFeeds
+import WindlassCore
+import WindlassWire
+
+/// Beacon's published releases, staged once for all tests of a process, below the build.
+///
+/// Packing and unpacking the programs takes seconds, and nothing of it changes afterwards.
+struct StagedFeeds: Sendable {
+  /// The staged feeds; a failure to stage fails every test that needs them.
+  static func shared() throws -> StagedFeeds { try staging.get() }
+
+  private static let staging = Result { try StagedFeeds() }
+
+  /// Where archives are unpacked.
+  let artifacts: String
+  private let stage: String
+  private let publicKeys: JSONValue
+
+  private init() throws {
+    let root = "\(BuiltProgram.directory)/end-to-end"
+    try TemporaryDirectory.remove(root)
+    stage = "\(root)/stage"
+    artifacts = "\(root)/artifacts"
+    let directory = try TemporaryDirectory()
+    let ending = try BuiltProgram("windlass").run(["stage", stage, "--json"], in: directory)
+    guard ending.status == 0 else { throw StageFailure(text: ending.errorText) }
+    publicKeys = try JSONValue.parse(ending.output)["publicKeys"] ?? .null
+  }
+
+  /// The releases that an edition of a feed lists, ascending, after its signature was verified.
+  func releases(of feed: String, edition: String) throws -> [Release] {
+    let path = "\(stage)/feeds/\(feed)/\(edition).json"
+    let document = try VerifiedDocument.verify(
+      [UInt8](try Data(contentsOf: URL(filePath: path))),
+      signature: [UInt8](try Data(contentsOf: URL(filePath: path + ".minisig"))),
+      by: TrustedKeys([publicKeys[feed]?.string ?? ""]))
+    return try Manifest(document).releases(engine: "sqlite").sorted { $0.version < $1.version }
+  }
+
+  /// `windlass stage` did not do its work.
+  struct StageFailure: Error {
+    var text: String
+  }
+}
