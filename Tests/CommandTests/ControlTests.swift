@@ -112,14 +112,14 @@ import WindlassWire
     #expect(failure.message.contains("bytes, and a socket's may have 107"))
   }
 
-  private let echo: ControlServer.Handler = { request in
+  private let echo: ControlServer.Answering = { request in
     ControlResponse(
       status: .done, message: request.command.rawValue,
       body: .object(request.arguments.map { JSONMember($0.key, $0.value) }))
   }
 
   private func serving<Result: Sendable>(
-    _ handler: @escaping ControlServer.Handler, body: () async throws -> Result
+    _ handler: @escaping ControlServer.Answering, body: () async throws -> Result
   ) async throws -> Result {
     let server = try ControlServer(path: directory.controlSocket, handler: handler)
     return try await withThrowingTaskGroup(of: Void.self) { group in

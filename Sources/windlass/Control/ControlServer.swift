@@ -10,17 +10,17 @@ import WindlassWire
 /// one that sends nothing is dropped after a while, and never holds up another.
 final class ControlServer: Service {
   /// The daemon's side: what a request leads to.
-  typealias Handler = @Sendable (ControlRequest) async -> ControlResponse
+  typealias Answering = @Sendable (ControlRequest) async -> ControlResponse
 
   private let path: String
   private let listener: UnixSocket
-  private let handler: Handler
+  private let handler: Answering
   /// Where connections are read and written, which may wait for the other side.
   private let queue = DispatchQueue(label: "windlass.control", attributes: .concurrent)
 
   /// Binds the socket; the caller holds the lock of the state directory, so that a file left there
   /// is nobody's.
-  init(path: String, handler: @escaping Handler) throws(CommandFailure) {
+  init(path: String, handler: @escaping Answering) throws(CommandFailure) {
     self.path = path
     self.handler = handler
     do throws(SocketFailure) {

@@ -56,8 +56,8 @@ struct StateDirectory: Hashable, Sendable {
       let holder = lock.holder.map { " with the pid \($0)" } ?? ""
       throw CommandFailure(
         .failed, "AlreadyRunning",
-        "Another Windlass daemon\(holder) runs on the state directory \(path). Ask it with windlass "
-          + "status --state \(path), or give this one another directory.")
+        "Another Windlass daemon\(holder) runs on the state directory \(path). Ask it with "
+          + "windlass status --state \(path), or give this one another directory.")
     }
     lock.sign()
     return lock

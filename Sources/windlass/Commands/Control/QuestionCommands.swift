@@ -63,7 +63,16 @@ struct HistoryCommand: ReportingCommand {
     let arguments: [String: JSONValue] = [
       "limit": .integer(Int64(limit)), "run": run.map { .string($0) } ?? .null,
     ]
-    return try output.show(control.ask(.history, arguments), HistoryView.show)
+    var response = try control.ask(.history, arguments)
+    let runs = (response.body["runs"]?.array ?? []).filter { run == nil || $0["id"]?.string == run }
+    if let run, runs.isEmpty {
+      throw CommandFailure(
+        .failed, "RunUnknown",
+        "No run \(run) has ended here. windlass history shows the runs that did, and windlass status "
+          + "the one that is open.")
+    }
+    response.body = ["runs": .array(Array(runs.prefix(limit)))]
+    return try output.show(response, HistoryView.show)
   }
 }
 

@@ -1,0 +1,70 @@
+# `make demo` and `make test` are all that a newcomer needs; both install what is missing.
+
+# Without it each planning of the build may write other flags and compile everything again.
+export SWIFT_DETERMINISTIC_HASHING = 1
+
+# Seeds of `make simulate`, rounds of `make soak`, seconds of `make fuzz`.
+SEEDS ?= 200000
+ROUNDS ?= 20
+SECONDS ?= 60
+
+.PHONY: help
+help:
+	@echo 'make demo      build, and watch one service go through three releases under load'
+	@echo 'make test      build, and run every test'
+	@echo 'make lint      check the format of every source file'
+	@echo 'make release   dist/windlass and dist/beacon, stripped, with the Swift runtime linked in'
+	@echo 'make simulate  SEEDS=$(SEEDS) simulated runs with faults; prints the first seed that fails'
+	@echo 'make torture   kill the daemon at every failpoint of a full upgrade'
+	@echo 'make soak      ROUNDS=$(ROUNDS) demos in a row; not one request may be lost'
+	@echo 'make bench     measure what docs/performance.md states'
+	@echo 'make fuzz      feed damaged input to every parser for SECONDS=$(SECONDS) each'
+	@echo 'make packages  install the Debian packages that are missing'
+	@echo 'make clean     remove what was built'
+
+.PHONY: packages
+packages:
+	@.ci/packages.sh
+
+.PHONY: demo
+demo: release
+	dist/windlass demo
+
+.PHONY: test
+test: packages
+	.ci/test.sh
+
+.PHONY: lint
+lint:
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+	@for script in .ci/run .ci/*.sh; do sh -n "$$script" || exit 1; done
+
+.PHONY: release
+release: packages
+	.ci/release.sh windlass
+	.ci/release.sh beacon
+
+.PHONY: simulate
+simulate:
+	swift build -c release --product simulate
+	"$$(swift build -c release --show-bin-path)/simulate" --seeds $(SEEDS)
+
+.PHONY: torture
+torture: packages
+	WINDLASS_TORTURE=all .ci/test.sh 5
+
+.PHONY: soak
+soak: release
+	.ci/soak.sh $(ROUNDS)
+
+.PHONY: bench
+bench: release
+	.ci/bench.sh
+
+.PHONY: fuzz
+fuzz: packages
+	.ci/fuzz.sh $(SECONDS)
+
+.PHONY: clean
+clean:
+	rm -rf .build dist
