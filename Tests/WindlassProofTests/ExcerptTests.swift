@@ -65,24 +65,31 @@ import WindlassWire
   @Test(arguments: [
     ("plain", "plain"), ("{a}", "A"), ("{a}{a}", "AA"), ("{{a}}", "{A}"), ("{}", "{}"),
     (#"{"a": 1}"#, #"{"a": 1}"#), ("{a b}", "{a b}"), ("{", "{"), ("}", "}"), ("{1a}", "{1a}"),
-    ("{a", "{a"), (#"{"x": "{a}"}"#, #"{"x": "A"}"#), ("{a}}", "A}"), ("é{a}é", "éAé"),
+    ("{a", "{a"), ("{a}}", "A}"), ("é{a}é", "éAé"), ("{b}", "x%2Fy"),
   ])
   func `only a name in braces is replaced`(_ text: String, _ expected: String) throws {
-    #expect(try ProbeTemplate.expand(text, with: ["a": "A"], in: .json) == expected)
+    #expect(try ProbeTemplate.expand(path: text, with: ["a": "A", "b": "x/y"]) == expected)
   }
 
   @Test func `a name without a value is an error`() {
     #expect(throws: ProbeTemplate.MissingValue(name: "b")) {
-      try ProbeTemplate.expand("{a}{b}", with: ["a": 1], in: .path)
+      try ProbeTemplate.expand(path: "{a}{b}", with: ["a": 1])
+    }
+    #expect(throws: ProbeTemplate.MissingValue(name: "b")) {
+      try ProbeTemplate.expand(json: #"["{b}"]"#, with: ["a": 1])
     }
   }
 
-  @Test func `values are written as their place needs`() throws {
+  @Test(arguments: [
+    (#"{"x": "{s}"}"#, #"{"x":"a\"b"}"#), (#"{"x": "-{s}-"}"#, #"{"x":"-a\"b-"}"#),
+    (#"{"x": "{n}"}"#, #"{"x":7}"#), (#"{"x": "no {n}"}"#, #"{"x":"no 7"}"#),
+    (#"["{o}"]"#, #"[{"k":[true]}]"#), (#"{"{n}": 1}"#, #"{"7":1}"#),
+    (#"{"x": {n}}"#, #"{"x": 7}"#), (#"{"x": "{s}", "y": {n}}"#, #"{"x": "a\"b", "y": 7}"#),
+    (#"{"x":   1}"#, #"{"x":   1}"#), (#""\"{n}\"""#, #""\"7\"""#),
+  ])
+  func `values keep their type where they stand alone`(_ text: String, _ expected: String) throws {
     let values: ProbeCaptures = ["s": "a\"b", "n": 7, "o": ["k": [true]]]
-    #expect(
-      try ProbeTemplate.expand("{s} {n} {o}", with: values, in: .json)
-        == #"a\"b 7 {"k":[true]}"#)
-    #expect(try ProbeTemplate.expand("{s}-{n}", with: values, in: .path) == "a%22b-7")
+    #expect(try ProbeTemplate.expand(json: text, with: values) == expected)
   }
 
   @Test func `the names of a text are told once and in order`() {

@@ -159,6 +159,14 @@ final class RememberedReports: RehearsalReports, Sendable {
     }
   }
 
+  @Test func `a missing directory is made where its parent is there`() async throws {
+    try await Self.withDirectory { path in
+      let report = RehearsalReport(plan: SamplePlan.upgrade, backup: "backup-1")
+      try await ReportDirectory(path: path + "/reports").store(report)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: path + "/reports").count == 2)
+    }
+  }
+
   @Test func `a directory that is missing is named`() async throws {
     let report = RehearsalReport(plan: SamplePlan.upgrade, backup: "backup-1")
     await #expect {

@@ -38,11 +38,14 @@ struct ProbeQuestion {
   init(_ probe: Probe, captures: ProbeCaptures) throws(Defect) {
     self.probe = probe
     guard probe.path.hasPrefix("/") else { throw .badPath }
-    path = try Self.expand(probe.path, captures, .path)
-    body = if let text = probe.body { try Self.expand(text, captures, .json) } else { nil }
+    path = try Self.expand { () throws(ProbeTemplate.MissingValue) in
+      try ProbeTemplate.expand(path: probe.path, with: captures)
+    }
+    body =
+      if let text = probe.body { try Self.expandJSON(text, with: captures) } else { nil }
     var expected: [(pointer: String, value: JSONValue)] = []
     for (pointer, text) in probe.expectedValues.sorted(by: { $0.key < $1.key }) {
-      let text = try Self.expand(text, captures, .json)
+      let text = try Self.expandJSON(text, with: captures)
       guard let value = try? JSONValue.parse(Array(text.utf8)) else {
         throw .badExpectation(pointer: pointer)
       }
@@ -131,12 +134,20 @@ struct ProbeQuestion {
     return .success(captured)
   }
 
+  private static func expandJSON(
+    _ text: String, with captures: ProbeCaptures
+  ) throws(Defect) -> String {
+    try expand { () throws(ProbeTemplate.MissingValue) in
+      try ProbeTemplate.expand(json: text, with: captures)
+    }
+  }
+
   private static func expand(
-    _ text: String, _ captures: ProbeCaptures, _ place: ProbeTemplate.Place
+    _ body: () throws(ProbeTemplate.MissingValue) -> String
   ) throws(Defect) -> String {
     let expanded: String
     do {
-      expanded = try ProbeTemplate.expand(text, with: captures, in: place)
+      expanded = try body()
     } catch {
       throw .missingValue(error.name)
     }

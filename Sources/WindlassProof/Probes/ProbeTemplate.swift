@@ -9,22 +9,64 @@ package typealias ProbeCaptures = [String: JSONValue]
 /// A name is a letter or underscore followed by letters, digits, `_`, `-` or `.`; braces around
 /// anything else, such as those of a JSON object, are text.
 enum ProbeTemplate {
-  /// How a value is written where its name stands.
-  enum Place {
-    /// Percent-encoded, so that a value can't leave its path segment.
-    case path
-    /// A string without its quotes and with JSON's escapes, anything else as JSON text.
-    case json
-  }
-
   /// A name without a value.
   struct MissingValue: Error, Hashable {
     var name: String
   }
 
-  /// The text with every name replaced by its value.
+  /// The path with every name replaced by its value, percent-encoded, so that no value can leave
+  /// its path segment.
   static func expand(
-    _ text: String, with values: ProbeCaptures, in place: Place
+    path: String, with values: ProbeCaptures
+  ) throws(MissingValue) -> String {
+    try expand(path, with: values) { percentEncoded($0.string ?? $0.text) }
+  }
+
+  /// The JSON text with every name replaced by its value.
+  ///
+  /// A string that is nothing but a name becomes the value with its own type, so that
+  /// `{"id": "{id}"}` sends the number that a reply gave; inside a longer string the value stands
+  /// as text.
+  static func expand(
+    json text: String, with values: ProbeCaptures
+  ) throws(MissingValue) -> String {
+    guard !names(in: text).isEmpty else { return text }
+    // Text that is JSON only once its values are there, such as `{"id": {id}}`.
+    guard let document = try? JSONValue.parse(Array(text.utf8)) else {
+      return try expand(text, with: values) { value in
+        value.string == nil ? value.text : String(value.text.dropFirst().dropLast())
+      }
+    }
+    return try expand(document, with: values).text
+  }
+
+  private static func expand(
+    _ document: JSONValue, with values: ProbeCaptures
+  ) throws(MissingValue) -> JSONValue {
+    switch document {
+    case .null, .bool, .integer, .double: return document
+    case .string(let text):
+      if let name = name(at: text[...]), text.count == name.count + 2 {
+        guard let value = values[name] else { throw MissingValue(name: name) }
+        return value
+      }
+      return .string(try expand(text, with: values) { $0.string ?? $0.text })
+    case .array(let elements):
+      var expanded: [JSONValue] = []
+      for element in elements { expanded.append(try expand(element, with: values)) }
+      return .array(expanded)
+    case .object(let members):
+      var expanded: [JSONMember] = []
+      for member in members {
+        let name = try expand(member.name, with: values) { $0.string ?? $0.text }
+        expanded.append(JSONMember(name, try expand(member.value, with: values)))
+      }
+      return .object(expanded)
+    }
+  }
+
+  private static func expand(
+    _ text: String, with values: ProbeCaptures, as write: (JSONValue) -> String
   ) throws(MissingValue) -> String {
     var result = ""
     var rest = text[...]
@@ -37,7 +79,7 @@ enum ProbeTemplate {
         continue
       }
       guard let value = values[name] else { throw MissingValue(name: name) }
-      result += written(value, in: place)
+      result += write(value)
       rest = rest.dropFirst(name.count + 2)
     }
     return result + rest
@@ -55,21 +97,15 @@ enum ProbeTemplate {
     return names
   }
 
+  /// The name in the braces with which the text begins.
   private static func name(at text: Substring) -> String? {
-    guard let close = text.firstIndex(of: "}") else { return nil }
+    guard text.first == "{", let close = text.firstIndex(of: "}") else { return nil }
     let name = text[text.index(after: text.startIndex)..<close]
     guard let first = name.first, first.isASCII, first.isLetter || first == "_" else { return nil }
     let isName = name.allSatisfy {
       $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-" || $0 == ".")
     }
     return isName ? String(name) : nil
-  }
-
-  private static func written(_ value: JSONValue, in place: Place) -> String {
-    switch place {
-    case .path: percentEncoded(value.string ?? value.text)
-    case .json: value.string == nil ? value.text : String(value.text.dropFirst().dropLast())
-    }
   }
 
   private static func percentEncoded(_ text: String) -> String {

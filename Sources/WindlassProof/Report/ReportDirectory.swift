@@ -15,11 +15,12 @@ package actor ReportDirectory: RehearsalReports {
     thread.asUnownedSerialExecutor()
   }
 
-  /// Makes a store over a directory that exists.
+  /// Makes a store over a directory, which is made with the first report when only it is missing.
   package init(path: String) { self.path = path }
 
   package func store(_ report: RehearsalReport) async throws(StepFailure) {
     let name = Self.fileName(for: report.run)
+    mkdir(path, 0o700)  // What stands in the way shows when the directory is opened.
     try write(Array(report.text.utf8), to: "\(name).md")
     try write(report.json.prettyBytes + [0x0A], to: "\(name).json")
   }
