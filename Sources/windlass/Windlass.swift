@@ -22,6 +22,7 @@ struct Windlass: AsyncParsableCommand {
     AgentCommand.self,
     ApproveCommand.self,
     ConfirmDeadCommand.self,
+    DemoCommand.self,
     DowngradeCommand.self,
     HistoryCommand.self,
     LoadCommand.self,

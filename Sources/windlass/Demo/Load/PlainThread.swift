@@ -1,8 +1,10 @@
 import Glibc
+import Synchronization
 
 /// A thread for work that blocks for as long as it likes, such as a client that waits for replies.
 final class PlainThread: Sendable {
   private let identifier: pthread_t
+  private let isJoined = Mutex(false)
 
   /// Starts the thread.
   ///
@@ -21,8 +23,14 @@ final class PlainThread: Sendable {
     self.identifier = identifier
   }
 
-  /// Waits until the body has returned; to be called once.
-  func join() { pthread_join(identifier, nil) }
+  /// Waits until the body has returned; whoever asks again learns it at once.
+  func join() {
+    isJoined.withLock { isJoined in
+      // A thread may be joined once; its identifier means nothing afterwards.
+      if !isJoined { pthread_join(identifier, nil) }
+      isJoined = true
+    }
+  }
 
   /// Carries the closure through the C call.
   private final class Work: Sendable {

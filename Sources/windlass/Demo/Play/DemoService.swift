@@ -28,7 +28,7 @@ struct DemoService: Sendable {
       database:
         urlFrom: {file: \(directory.path)/\(name).url}
         inject: {env: BEACON_DB, format: url}
-      backup: {directory: \(directory.path)/backups/\(name), keep: 3}
+      backup: {keep: 3}
       fleet:
         processes:
           command: ["{artifact}/beacon", "serve", "--drain", "9000"]

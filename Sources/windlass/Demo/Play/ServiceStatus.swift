@@ -52,7 +52,7 @@ struct ServiceStatus: Hashable, Sendable {
       $0["type"]?.string == "Ready" && $0["status"]?.string == "True"
     }
     deployedVersion = value["deployedVersion"]?.string ?? "nothing"
-    schemaVersion = value["schemaVersion"]?.string ?? "none"
+    schemaVersion = value["schemaVersion"]?.string ?? "unknown"
     blockedReason = value["blockedReason"]?.string
     retrying = value["retrying"]?.string
     steps = list("steps").map {
