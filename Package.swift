@@ -145,7 +145,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver", "CurlTransport",
+        "windlass", "Beacon", "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver",
+        "CurlTransport",
         "ReleaseFeeds", "ProcessFleet", "WindlassProof", "CLinux", "CSQLite",
       ], swiftSettings: strict),
     .testTarget(

@@ -14,6 +14,8 @@ package final class ServiceOperator: Service {
     var decisions: [Decision] = []
     var snapshot: ServiceState
     var isStopping = false
+    /// Whether the loop waits, with everything that it was handed taken into account.
+    var isIdle = false
   }
 
   private let policy: ServicePolicy
@@ -44,15 +46,24 @@ package final class ServiceOperator: Service {
   /// What the service is like now.
   package var snapshot: ServiceState { inbox.withLock(\.snapshot) }
 
+  /// Whether nothing is under way and everything that was handed over has been taken into account.
+  package var isIdle: Bool { inbox.withLock(\.isIdle) }
+
   /// Hands a newly verified manifest over.
   package func offer(_ offer: Offer) {
-    inbox.withLock { $0.offer = offer }
+    inbox.withLock {
+      $0.offer = offer
+      $0.isIdle = false
+    }
     bell.ring()
   }
 
   /// Hands a person's decision over.
   package func decide(_ decision: Decision) {
-    inbox.withLock { $0.decisions.append(decision) }
+    inbox.withLock {
+      $0.decisions.append(decision)
+      $0.isIdle = false
+    }
     bell.ring()
   }
 
@@ -79,7 +90,9 @@ package final class ServiceOperator: Service {
         if let effect = next.effect {
           (report, observation) = await carryOut(effect, run: state.record.run)
         } else {
+          inbox.withLock { $0.isIdle = $0.offer == nil && $0.decisions.isEmpty }
           await rest(until: next.wakeUp)
+          inbox.withLock { $0.isIdle = false }
         }
       }
     } onGracefulShutdown: {

@@ -90,7 +90,7 @@ enum Rest {
   /// Whether the service needs nothing, or nothing can be done for it now.
   static func isReached(_ service: AgentService) -> Bool {
     let state = service.operator.snapshot
-    guard service.feed.pollCount > 0 else { return false }
+    guard service.feed.pollCount > 0, service.operator.isIdle else { return false }
     let record = state.record
     if let run = record.run {
       let needsApproval = run.phase == .approve && record.policy.needsApproval

@@ -55,7 +55,8 @@ final class FeedLoop: Service {
   }
 
   private func note(_ result: PollResult) {
-    polls.withLock { $0 += 1 }
+    // Counted last, so that whoever sees the poll sees what it brought as well.
+    defer { polls.withLock { $0 += 1 } }
     switch result.outcome {
     case .news(let manifest):
       logger.notice("Manifest was accepted", metadata: ["serial": "\(manifest.serial)"])
