@@ -21,7 +21,7 @@ actor Publisher {
   private static func make() async throws -> (directory: String, keys: JSONValue) {
     let directory = FileManager.default.temporaryDirectory
       .appendingPathComponent("windlass-stage-\(getpid())").path
-    let ended = try await Program.run("windlass", ["stage", directory, "--json"])
+    let ended = try await Tool.run("windlass", ["stage", directory, "--json"])
     #expect(ended.status == 0, "\(ended.errors)")
     let result = try JSONValue.parse(Array(ended.output.utf8))
     let keys = try #require(result["publicKeys"])
@@ -108,7 +108,7 @@ final class Theatre: Sendable {
 
   /// Runs the daemon until every service is at rest.
   func once(_ environment: [String: String] = [:]) async throws -> Ended {
-    try await Program.run(
+    try await Tool.run(
       "windlass", ["agent", "--config", config, "--state", state, "--once", "--json"],
       environment: environment)
   }
@@ -148,7 +148,7 @@ final class Theatre: Sendable {
 
   /// The status of the service, asked of the running daemon; nil while it does not answer.
   func status() async throws -> JSONValue? {
-    let ended = try await Program.run("windlass", ["status", "--state", state, "--json"])
+    let ended = try await Tool.run("windlass", ["status", "--state", state, "--json"])
     guard ended.status == 0 else { return nil }
     let lines = ended.output.split(separator: "\n")
     return try lines.first.map { try JSONValue.parse(Array($0.utf8)) }

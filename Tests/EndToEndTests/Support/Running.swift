@@ -13,7 +13,7 @@ struct Ended: Sendable {
 }
 
 /// Programs of this package, as they were built beside the tests.
-enum Program {
+enum Tool {
   /// The directory of the test executable.
   static let directory: String = {
     let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
@@ -45,7 +45,7 @@ final class Running: Sendable {
     let errors = folder.appendingPathComponent("err")
     for file in [output, errors] { try Data().write(to: file) }
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: name.hasPrefix("/") ? name : Program.path(name))
+    process.executableURL = URL(fileURLWithPath: name.hasPrefix("/") ? name : Tool.path(name))
     process.arguments = arguments
     var variables = ProcessInfo.processInfo.environment
     variables.merge(environment) { _, new in new }
