@@ -104,20 +104,43 @@ import WindlassCore
   {
     try await inWorld(FleetWorld()) { world in
       let release = try await world.release()
-      let other = ProcessFleet(
-        settings: ProcessFleetSettings(
-          command: ["{artifact}/1.0.0"],
-          listeners: [
-            ListenerSpecification(
-              name: "http", address: try #require(SocketAddress("127.0.0.1:0")))
-          ], stateDirectory: world.directory + "/state"),
-        artifacts: world.artifacts, transport: PlainTransport(), prober: { _, _ in nil },
-        now: { Timestamp(milliseconds: 0) }, shim: ShimInvocation(executable: Programs.windlass))
+      let other = world.anotherDaemon([], program: "{artifact}/1.0.0")
       let failure = await #expect(throws: StepFailure.self) {
         try await other.start(StartOrder(id: "a", release: release))
       }
       #expect(failure?.code == "ExecutableRefused")
       #expect(failure?.blamesRelease == true)
+      #expect(try await world.fleet.details().instances == [])
+    }
+  }
+
+  @Test func `a script can be the program`() async throws {
+    try await inWorld(FleetWorld()) { world in
+      let daemon = world.anotherDaemon(
+        ["--version", "script"], program: "{artifact}/bin/run.sh")
+      try await world.start("a", try await world.release(), through: daemon)
+      #expect(try await world.isReady("a"))
+      #expect(try await world.reading("a").reportedVersion == "script")
+    }
+  }
+
+  @Test func `what can't be started says what is wrong`() async throws {
+    try await inWorld(FleetWorld()) { world in
+      let release = try await world.release()
+      for (program, code) in [
+        ("{artifact}/bin/missing", "ArtifactChanged"), ("testserver", "BadCommand"),
+        ("/no/such/program", "BadCommand"),
+      ] {
+        let daemon = world.anotherDaemon([], program: program)
+        let failure = await #expect(throws: StepFailure.self) {
+          try await daemon.start(StartOrder(id: "a", release: release))
+        }
+        #expect(failure?.code == code)
+      }
+      let failure = await #expect(throws: StepFailure.self) {
+        try await world.start("../a", release)
+      }
+      #expect(failure?.code == "BadInstanceName")
       #expect(try await world.fleet.details().instances == [])
     }
   }
@@ -152,6 +175,31 @@ import WindlassCore
     }
   }
 
+  @Test func `stopping what was never started or is dead does nothing`() async throws {
+    try await inWorld(FleetWorld(["--exit", "7"])) { world in
+      try await world.fleet.stop("never")
+      try await world.start("a", try await world.release())
+      #expect(try await world.isDead("a"))
+      try await world.fleet.stop("a")
+      #expect(try await world.reading("a").exit == ExitReport(code: 7))
+    }
+  }
+
+  @Test func `the shim leaves only when nothing may be alive`() async throws {
+    try await inWorld(FleetWorld()) { world in
+      try await world.start("a", try await world.release())
+      let port = try await world.publicPort()
+      let shim = try await world.fleet.details().shim
+      let failure = await #expect(throws: StepFailure.self) { try await world.fleet.leave() }
+      #expect(failure?.code == "InstanceAlive")
+      try await world.fleet.stop("a")
+      #expect(try await world.isDead("a"))
+      try await world.fleet.leave()
+      #expect(Processes.isGone(shim))
+      #expect(PlainClient(port: port) == nil)
+    }
+  }
+
   @Test func `a port in use is an error that names who holds it`() async throws {
     let holder = try #require(LoopbackListener())
     try await inWorld(FleetWorld(address: "127.0.0.1:\(holder.port)")) { world in
@@ -161,7 +209,7 @@ import WindlassCore
       }
       #expect(failure?.code == "PortInUse")
       #expect(
-        failure?.message.contains("127.0.0.1:\(holder.port) is held by pid \(getpid()) (/") == true)
+        failure?.message.contains("127.0.0.1:\(holder.port) is held by pid \(getpid()) (") == true)
       #expect(try await world.fleet.details().instances == [])
     }
   }

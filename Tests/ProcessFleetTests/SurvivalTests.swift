@@ -107,7 +107,8 @@ import WindlassWire
       kill(victim, SIGKILL)
       let bootID = world.directory + "/boot_id"
       try Records.write("00000000-0000-0000-0000-000000000000\n", to: bootID)
-      let successor = world.anotherDaemon(bootIDPath: bootID)
+      let successor = world.anotherDaemon(
+        shim: ShimInvocation(executable: Programs.windlass, bootIDPath: bootID))
       #expect(try await successor.observe().instances.map(\.life) == [.dead])
     }
   }
@@ -158,6 +159,25 @@ import WindlassWire
       try await world.start("b", release, through: world.anotherDaemon([]))
       let answered = clients.count { (try? $0.receive().get()) != nil }
       #expect(answered == 50)
+    }
+  }
+
+  @Test func `an instance that shuts the public socket down does not end the service`()
+    async throws
+  {
+    // An address with a fixed port: the kernel takes a chosen one back at a shutdown.
+    let port = try #require(LoopbackListener()).port
+    try await inWorld(FleetWorld(address: "127.0.0.1:\(port)")) { world in
+      let release = try await world.release()
+      try await world.start("a", release)
+      try await world.start("b", release, through: world.anotherDaemon(["--shutdown"]))
+      let isRevived = try await eventually {
+        try await world.fleet.details().listeners.first?.revivals == 1
+      }
+      #expect(isRevived)
+      let client = try #require(PlainClient(port: port))
+      client.send("GET", "/")
+      #expect((try? client.receive().get())?.status == 200)
     }
   }
 

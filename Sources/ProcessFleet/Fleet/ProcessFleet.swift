@@ -57,13 +57,19 @@ package actor ProcessFleet: Fleet {
   package func start(_ order: StartOrder) async throws(StepFailure) {
     let command = try await InstanceCommand.resolve(
       settings.command, for: order.release, artifacts: artifacts)
-    try bindListeners()
     let start = InstanceOrder(
       id: order.id, release: order.release.version, arguments: command.arguments,
       environment: InstanceEnvironment.entries(
         settings.environment, database: settings.database),
       directory: command.directory, isScript: command.isScript)
-    _ = try shim.ask(.start(start), with: command.executable)
+    try bindListeners()
+    do {
+      _ = try shim.ask(.start(start), with: command.executable)
+    } catch  where error.code == ShimFleet.noListenerCode {
+      // The shim was replaced between the two requests.
+      try bindListeners()
+      _ = try shim.ask(.start(start), with: command.executable)
+    }
   }
 
   package func stop(_ id: InstanceID) async throws(StepFailure) {

@@ -64,8 +64,9 @@ final class ShimFleet {
   func configure(
     _ wanted: [ListenerSpecification], backlog: Int32
   ) throws(StepFailure) {
+    let before = listeners.records
     try listeners.configure(wanted, backlog: backlog, isInUse: !isEmpty)
-    try save()
+    if listeners.records != before { try save() }
   }
 
   /// Starts an instance; one of that name that exists already is left as it is.
@@ -104,9 +105,10 @@ final class ShimFleet {
     checks += Bounds.listenerChecks.map { now + $0.milliseconds }
   }
 
-  /// Sends SIGTERM now, and SIGKILL after `patience`.
+  /// Sends SIGTERM now, and SIGKILL after `patience`; what is not on record was never started and
+  /// needs no stop.
   func stop(_ id: InstanceID, patience: Interval) throws(StepFailure) {
-    guard let instance = instance(id) else { throw ShimFleet.unknownInstance(id) }
+    guard let instance = instance(id) else { return }
     guard instance.life != .unknown else {
       throw StepFailure(
         code: "InstanceInDoubt", disposition: .wait,
@@ -228,7 +230,7 @@ final class ShimFleet {
     }
     guard !listeners.entries.isEmpty else {
       throw StepFailure(
-        code: "NoListener", disposition: .stop,
+        code: ShimFleet.noListenerCode, disposition: .retry,
         message: "The instance \(id) has no public listener; configure the listeners first.")
     }
     guard instances.count < Bounds.instancesKnownMax else {
@@ -239,14 +241,11 @@ final class ShimFleet {
     }
   }
 
+  /// The code of the failure of a start without listeners, as by a shim that is new.
+  static let noListenerCode = "NoListener"
+
   private func instance(_ id: InstanceID) -> OwnedInstance? {
     instances.first { $0.record.id == id }
-  }
-
-  private static func unknownInstance(_ id: InstanceID) -> StepFailure {
-    StepFailure(
-      code: "UnknownInstance", disposition: .stop,
-      message: "There is no record of an instance \(id); look at what the fleet reports.")
   }
 
   // MARK: Records

@@ -2,7 +2,7 @@ import ArgumentParser
 import ProcessFleet
 
 /// `windlass shim`: what the daemon starts to own a service's sockets and instances.
-struct ShimCommand: ReportingCommand {
+struct ShimCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "shim",
     abstract: "Owns a service's listening sockets and its instances; started by the agent.",
@@ -25,11 +25,14 @@ struct ShimCommand: ReportingCommand {
 
   @OptionGroup var outputOptions: OutputOptions
 
-  func perform(_ output: Output) async throws -> ExitStatus {
-    // Blocking here is the point: this process has one thread and nothing else to do.
-    try ShimProgram(
-      stateDirectory: state, readyDescriptor: readyDescriptor, bootIDPath: bootIDPath
-    ).run()
-    return .done
+  /// Serves on the calling thread, which is the main one: nothing here is concurrent.
+  func run() throws {
+    do {
+      try ShimProgram(
+        stateDirectory: state, readyDescriptor: readyDescriptor, bootIDPath: bootIDPath
+      ).run()
+    } catch {
+      throw CommandFailure(error)
+    }
   }
 }

@@ -5,7 +5,7 @@
 //   --ignore-term    SIGTERM does nothing               --exit N         exits at once with N
 //   --fork           leaves a child in another session  --deaf           accepts nothing public
 //   --backlog N      calls listen(N) on what it got     --drain MS       exits so long after TERM
-//   --open PATH      keeps the file open
+//   --open PATH      keeps the file open                --shutdown       shuts its first socket down
 //
 // /environ shows its environment, /descriptors its open descriptors, /reach?PORT whether it can
 // connect to that port of 127.0.0.1, anything else says "pid N".
@@ -87,6 +87,7 @@ static void answer(int client) {
 }
 
 int main(int count, char **arguments) {
+  setvbuf(stderr, NULL, _IOLBF, 0);
   int ignore_term = 0, deaf = 0, backlog = 0, drain = 0;
   for (int index = 1; index < count; index++) {
     const char *word = arguments[index];
@@ -95,6 +96,7 @@ int main(int count, char **arguments) {
     if (strcmp(word, "--never-ready") == 0) never_ready = 1;
     if (strcmp(word, "--ignore-term") == 0) ignore_term = 1;
     if (strcmp(word, "--deaf") == 0) deaf = 1;
+    if (strcmp(word, "--shutdown") == 0) shutdown(3, SHUT_RD);
     if (strcmp(word, "--backlog") == 0) backlog = atoi(value);
     if (strcmp(word, "--drain") == 0) drain = atoi(value);
     if (strcmp(word, "--open") == 0 && open(value, O_RDWR | O_CREAT, 0600) < 0) return 90;

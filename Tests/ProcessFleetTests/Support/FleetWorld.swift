@@ -27,26 +27,28 @@ struct FleetWorld {
       command: ["{artifact}/bin/testserver"] + arguments, environment: environment,
       database: database, listeners: [listener], drain: drain, grace: .zero,
       stateDirectory: directory + "/state")
-    fleet = FleetWorld.fleet(settings, artifacts, bootIDPath: nil)
+    fleet = FleetWorld.fleet(
+      settings, artifacts, ShimInvocation(executable: Programs.windlass))
   }
 
   private static func fleet(
-    _ settings: ProcessFleetSettings, _ artifacts: ArtifactDirectory, bootIDPath: String?
+    _ settings: ProcessFleetSettings, _ artifacts: ArtifactDirectory, _ shim: ShimInvocation
   ) -> ProcessFleet {
     ProcessFleet(
       settings: settings, artifacts: artifacts, transport: PlainTransport(),
       prober: { _, _ in nil }, now: { Timestamp(milliseconds: 0) },
-      shim: ShimInvocation(executable: Programs.windlass, bootIDPath: bootIDPath))
+      shim: shim)
   }
 
-  /// A second daemon's view of the same fleet, perhaps with other arguments for what it starts.
+  /// A second daemon's view of the same fleet, perhaps with another command for what it starts, or
+  /// another way to start a shim.
   func anotherDaemon(
-    _ arguments: [String]? = nil, drain: Interval? = nil, bootIDPath: String? = nil
+    _ arguments: [String]? = nil, program: String = "{artifact}/bin/testserver",
+    shim: ShimInvocation = ShimInvocation(executable: Programs.windlass)
   ) -> ProcessFleet {
     var settings = settings
-    if let arguments { settings.command = ["{artifact}/bin/testserver"] + arguments }
-    if let drain { settings.drain = drain }
-    return FleetWorld.fleet(settings, artifacts, bootIDPath: bootIDPath)
+    if let arguments { settings.command = [program] + arguments }
+    return FleetWorld.fleet(settings, artifacts, shim)
   }
 
   /// A release whose archive holds the fixture server, prepared.
@@ -62,8 +64,12 @@ struct FleetWorld {
     let archive = "\(directory)/\(version).tar.gz"
     Programs.run("/usr/bin/mkdir", ["-p", tree + "/bin"])
     Programs.run("/usr/bin/cp", [try TestServer.executable.get(), tree + "/bin/testserver"])
-    // Otherwise all versions would be one archive.
-    Programs.run("/usr/bin/cp", ["/etc/hostname", "\(tree)/\(version)"])
+    // Named by the version, or else all versions would be one archive.
+    try Records.write("no program\n", to: "\(tree)/\(version)")
+
+    let script = "#!/bin/sh\nexec ./bin/testserver \"$@\"\n"
+    try Records.write(script, to: tree + "/bin/run.sh")
+    Programs.run("/usr/bin/chmod", ["+x", "\(tree)/\(version)", tree + "/bin/run.sh"])
     let (digest, size) = try ArchiveWriter.pack(tree, to: archive)
     return Release(
       version: try #require(Version(version)),

@@ -39,6 +39,9 @@ enum Programs {
     return status & 0x7F == 0 ? (status >> 8) & 0xFF : -1
   }
 
+  /// What makes a chosen system call of another program fail, or be its last.
+  static let strace = "/usr/bin/strace"
+
   /// The windlass program that was built beside the tests.
   static var windlass: String { directory + "/windlass" }
 

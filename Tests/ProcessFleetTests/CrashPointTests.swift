@@ -1,0 +1,80 @@
+import Glibc
+import ProcessFleet
+import Testing
+import WindlassCore
+
+/// The shim ends, or a call of it fails, at each call that it makes while it starts an instance.
+@Suite(.serialized, .enabled(if: access(Programs.strace, X_OK) == 0))
+struct CrashPointTests {
+  /// A shim under strace, which injects something at certain calls.
+  private func shim(injecting injection: String) -> ShimInvocation {
+    ShimInvocation(
+      executable: Programs.strace,
+      arguments: ["-qq", "-o", "/dev/null", "-e", "inject=" + injection, Programs.windlass, "shim"])
+  }
+
+  /// The fixture servers of this world that run.
+  private func running(in world: FleetWorld) -> Int {
+    let path = world.directory + "/running"
+    // An instance's argument vector names this world's directory and nobody else's.
+    Programs.run(
+      "/bin/sh",
+      ["-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' > \(path); true"])
+    let lines = (String(contentsOfFile: path) ?? "").split(separator: "\n")
+    return lines.count { $0.hasPrefix(world.artifacts.path) && $0.hasSuffix("/bin/testserver") }
+  }
+
+  @Test(arguments: ["clone", "fsync", "write"])
+  func `a shim killed at any call of a start leaves no unknown instance`(
+    _ call: String
+  ) async throws {
+    var wasKilled = true
+    var occurrence = 0
+    // Until a start goes through without reaching the occurrence.
+    while wasKilled {
+      occurrence += 1
+      try #require(occurrence < 100)
+      try await inWorld(FleetWorld()) { world in
+        let release = try await world.release()
+        let doomed = world.anotherDaemon(
+          shim: shim(injecting: "\(call):signal=SIGKILL:when=\(occurrence)"))
+        let shimBefore = try? await doomed.details().shim
+        try? await doomed.start(StartOrder(id: "a", release: release))
+        // Whatever was recorded, the records and the processes agree, and a start works.
+        let isConsistent = try await eventually {
+          let alive = try await world.fleet.details().instances.count { $0.life == .alive }
+          return alive == running(in: world)
+        }
+        #expect(isConsistent, "\(call) \(occurrence)")
+        try await world.start("b", release)
+        #expect(try await world.isReady("b"), "\(call) \(occurrence)")
+        let shimAfter = try await world.fleet.details().shim
+        wasKilled = shimBefore != shimAfter
+      }
+    }
+    #expect(occurrence > 1)
+  }
+
+  @Test(arguments: [
+    ("clone:error=EAGAIN:when=1", "InstanceNotStarted"),
+    ("fsync:error=ENOSPC:when=5+", "DiskFull"),
+    ("fsync:error=EIO:when=5+", "InstanceNotStarted"),
+    ("pipe2:error=EMFILE:when=1", "InstanceNotStarted"),
+  ])
+  func `a start that the machine refuses leaves nothing and may be tried again`(
+    _ injection: String, _ code: String
+  ) async throws {
+    try await inWorld(FleetWorld()) { world in
+      let release = try await world.release()
+      let unlucky = world.anotherDaemon(shim: shim(injecting: injection))
+      try await unlucky.bindListeners()
+      let failure = await #expect(throws: StepFailure.self) {
+        try await unlucky.start(StartOrder(id: "a", release: release))
+      }
+      #expect(failure?.code == code)
+      #expect(failure?.disposition == .retry)
+      #expect(try await unlucky.details().instances == [])
+      #expect(running(in: world) == 0)
+    }
+  }
+}
