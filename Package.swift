@@ -91,7 +91,7 @@ let package = Package(
       dependencies: [
         "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver", "CurlTransport",
         "ReleaseFeeds", "ProcessFleet", "WindlassJournal", "WindlassProof", "WindlassEngine",
-        "CCurl", "CLinux", "CSodium", argumentParser, logging, yams,
+        "CLinux", "CSodium", argumentParser, logging, yams,
       ] + lifecycle,
       swiftSettings: strict),
     .executableTarget(

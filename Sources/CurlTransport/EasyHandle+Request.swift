@@ -14,7 +14,7 @@ extension EasyHandle {
     try limit(transfer.order.limits, remaining: remaining)
     try connectCallbacks(to: transfer)
     try set(CURLOPT_URL, transfer.url.text)
-    try describe(transfer.request)
+    try describe(transfer.request, keepsConnection: transfer.order.limits.keepsConnection)
     if let certificateAuthorities {
       try set(CURLOPT_CAINFO, certificateAuthorities)
       // The system's directory of authorities would be asked as well.
@@ -63,10 +63,14 @@ extension EasyHandle {
     try check(ccurl_set_pointer(pointer, CURLOPT_PRIVATE, context))
   }
 
-  private func describe(_ request: HTTPRequest) throws(HTTPError) {
+  private func describe(_ request: HTTPRequest, keepsConnection: Bool) throws(HTTPError) {
     try set(CURLOPT_USERAGENT, "windlass")
     // libcurl waits a second for a "100 Continue" that few servers send.
     var lines = ["Expect:"]
+    if !keepsConnection {
+      try set(CURLOPT_FORBID_REUSE, 1)
+      lines.append("Connection: close")
+    }
     if let body = request.body {
       try set(CURLOPT_POST, 1)
       try setBody(body)

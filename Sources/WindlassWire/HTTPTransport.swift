@@ -42,16 +42,20 @@ public struct HTTPLimits: Hashable, Sendable {
   public var reach: HTTPReach
   /// The longest silence of the peer, in whole seconds; nil leaves it to the deadline.
   public var silenceMax: Interval?
+  /// Whether the connection may serve later requests. Without it the peer is told to close: a
+  /// server that drains would otherwise wait for us.
+  public var keepsConnection: Bool
 
   public init(
     bodySizeMax: Int64, deadline: Interval, redirectsMax: Int = 0, reach: HTTPReach = .anywhere,
-    silenceMax: Interval? = nil
+    silenceMax: Interval? = nil, keepsConnection: Bool = true
   ) {
     self.bodySizeMax = bodySizeMax
     self.deadline = deadline
     self.redirectsMax = redirectsMax
     self.reach = reach
     self.silenceMax = silenceMax
+    self.keepsConnection = keepsConnection
   }
 }
 

@@ -67,6 +67,21 @@ struct PoolTests {
     #expect(server.requests.count == 10)
   }
 
+  @Test func `a connection that is not to be kept is closed after its reply`() async throws {
+    let server = try echoServer()
+    defer { server.stop() }
+    let transport = try CurlTransport()
+    for number in 1...3 {
+      let reply = try await transport.send(
+        HTTPRequest(url: server.url()), limits: .test(keepsConnection: false))
+      #expect(reply.status == 200)
+      #expect(server.requests.last?.contains("\r\nConnection: close\r\n") == true)
+      let closed = await eventually { server.openConnections == 0 }
+      #expect(closed)
+      #expect(server.accepts == number)
+    }
+  }
+
   @Test func `a refused connection is an error and the next request is not hurt`() async throws {
     let server = try echoServer()
     defer { server.stop() }

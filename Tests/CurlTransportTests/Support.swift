@@ -7,11 +7,11 @@ extension HTTPLimits {
   /// Enough for every well-behaved reply of these tests.
   static func test(
     _ bodySizeMax: Int64 = 1_048_576, deadline: Interval = .seconds(60), redirectsMax: Int = 0,
-    reach: HTTPReach = .anywhere, silenceMax: Interval? = nil
+    reach: HTTPReach = .anywhere, silenceMax: Interval? = nil, keepsConnection: Bool = true
   ) -> HTTPLimits {
     HTTPLimits(
       bodySizeMax: bodySizeMax, deadline: deadline, redirectsMax: redirectsMax, reach: reach,
-      silenceMax: silenceMax)
+      silenceMax: silenceMax, keepsConnection: keepsConnection)
   }
 }
 

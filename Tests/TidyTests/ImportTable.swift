@@ -32,7 +32,7 @@ enum ImportTable {
     ],
     // Layer 4
     "windlass": platform.union([
-      "ArgumentParser", "CCurl", "CLinux", "CSodium", "CurlTransport", "Logging", "ProcessFleet",
+      "ArgumentParser", "CLinux", "CSodium", "CurlTransport", "Logging", "ProcessFleet",
       "ReleaseFeeds", "SQLiteDriver", "ServiceLifecycle", "UnixSignals", "WindlassCore",
       "WindlassEngine", "WindlassJournal", "WindlassProof", "WindlassSchema", "WindlassWire",
       "Yams",

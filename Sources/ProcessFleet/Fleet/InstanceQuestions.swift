@@ -71,7 +71,8 @@ struct InstanceQuestions: Sendable {
 
   private func get(_ url: String) async -> Result<HTTPResponse, HTTPError> {
     let limits = HTTPLimits(
-      bodySizeMax: Bounds.versionReplySizeMax, deadline: Bounds.probeTimeout, reach: .loopbackOnly)
+      bodySizeMax: Bounds.versionReplySizeMax, deadline: Bounds.probeTimeout, reach: .loopbackOnly,
+      keepsConnection: false)
     do throws(HTTPError) {
       return .success(try await transport.send(HTTPRequest(url: url), limits: limits))
     } catch {

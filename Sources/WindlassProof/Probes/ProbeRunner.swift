@@ -78,7 +78,8 @@ package struct ProbeRunner: Sendable {
   ) async throws(StepFailure) -> Result<HTTPResponse, HTTPError> {
     guard !Task.isCancelled else { throw .cancelled }
     let limits = HTTPLimits(
-      bodySizeMax: Bounds.probeReplySizeMax, deadline: deadline, reach: configuration.reach)
+      bodySizeMax: Bounds.probeReplySizeMax, deadline: deadline, reach: configuration.reach,
+      keepsConnection: false)
     do {
       return .success(try await transport.send(request, limits: limits))
     } catch {

@@ -1,5 +1,5 @@
-import CCurl
 import CSodium
+import CurlTransport
 import Glibc
 
 /// What has to happen once, before any thread exists.
@@ -10,12 +10,10 @@ enum ProcessSetUp {
   /// Children inherit an ignored SIGPIPE; whoever starts one sets it back.
   static func perform() throws(CommandFailure) {
     signal(SIGPIPE, SIG_IGN)
-    let code = curl_global_init(Int(CURL_GLOBAL_ALL))
-    guard code == CURLE_OK else {
+    guard CurlLibrary.prepare() else {
       throw CommandFailure(
         .failed, "SetUpFailed",
-        "libcurl can't be initialised: \(String(cString: curl_easy_strerror(code))). "
-          + "Check the installation of the package libcurl4.")
+        "libcurl can't be initialised. Check the installation of the package libcurl4.")
     }
     // The manual: 0 on success, 1 when initialised already, -1 on failure.
     guard sodium_init() >= 0 else {
