@@ -31,6 +31,7 @@ struct Windlass: AsyncParsableCommand {
     PauseCommand.self,
     PlanCommand.self,
     QuarantineCommand.self,
+    RehearseCommand.self,
     ResumeCommand.self,
     RollbackCommand.self,
     ShimCommand.self,

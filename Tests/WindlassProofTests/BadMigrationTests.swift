@@ -92,3 +92,15 @@ struct SampleMigration: CustomTestStringConvertible, Sendable {
     #expect(findings.first?.sentence.contains("loses 40 of 40 rows") == true)
   }
 }
+
+@Suite struct CheckReviewTests {
+  @Test func `a check that goes with its column is part of that finding`() {
+    var after = SampleCatalogue.before
+    after.change("flags") { table in
+      table.columns.removeAll { $0.name == "percent" }
+      table.checks = []
+    }
+    let findings = StructureReview.expansion(from: SampleCatalogue.before, to: after)
+    #expect(findings.map(\.rule) == [.dropColumn])
+  }
+}

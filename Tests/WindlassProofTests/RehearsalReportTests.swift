@@ -114,7 +114,7 @@ final class RememberedReports: RehearsalReports, Sendable {
     let (verdict, report) = try await RehearsalWorld().rehearse(plan)
     #expect(verdict.evidence.count == Bounds.evidenceLinesMax)
     #expect(verdict.evidence.last?.contains("more findings are in the report") == true)
-    #expect(report.steps.last { $0.outcome == .failed }?.details.count ?? 0 >= 100)
+    #expect(report.steps.last { $0.outcome == .failed }?.probes.count ?? 0 >= 100)
   }
 }
 

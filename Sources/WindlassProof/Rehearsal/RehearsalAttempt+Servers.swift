@@ -79,10 +79,13 @@ extension RehearsalAttempt {
     _ visit: ServerVisit, outcome: RehearsalStep.Outcome, since start: Interval
   ) {
     record.checks += visit.checks
+    // A probe's own failure stands with the probe.
+    let probed = Set(visit.results.compactMap(\.failure))
+    let failures = visit.failures.filter { !probed.contains($0) }
     record.report.steps.append(
       RehearsalStep(
         title: visit.title, outcome: outcome, duration: runner.clock.elapsed(since: start),
-        details: visit.failures + visit.remarks, probes: visit.results))
+        details: failures + visit.remarks, probes: visit.results))
   }
 
   private func visitServer(
@@ -134,7 +137,7 @@ extension RehearsalAttempt {
     }
     for sighting in sightings { visit.see(sighting) }
     visit.see(try await runner.servers.report(on: server))
-    guard visit.recordReadiness(readiness, of: release.version) else { return }
+    guard visit.recordReadiness(readiness) else { return }
     // Probes may write; a server that could write anywhere else gets none.
     let isConfined = visit.wasIsolated || runner.configuration.isolation == .none
     guard isConfined, !visit.usedProduction else { return }

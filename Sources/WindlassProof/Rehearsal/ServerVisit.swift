@@ -22,6 +22,7 @@ struct ServerVisit {
   var hasEndedUnready = false
   /// Whether its artifact could not be started at all.
   var wasRefused = false
+  private var wasReady = false
   private var output = ""
 
   /// Probes that were asked.
@@ -48,9 +49,11 @@ struct ServerVisit {
   }
 
   /// Takes the wait for readiness into account; false when there is nobody to ask.
-  mutating func recordReadiness(_ outcome: ReadinessOutcome, of version: Version) -> Bool {
+  mutating func recordReadiness(_ outcome: ReadinessOutcome) -> Bool {
     switch outcome {
-    case .ready: return true
+    case .ready:
+      wasReady = true
+      return true
     case .ended(let exit):
       hasEndedUnready = true
       failures.append("it ended before it was ready, with \(exit)")
@@ -76,12 +79,13 @@ struct ServerVisit {
     }
   }
 
-  /// Ends the visit: a server that went by itself has failed, and its last lines explain failures.
+  /// Ends the visit: a server that went by itself has failed, and its last lines explain it.
   mutating func closeBooks(ownExit: ExitReport?) {
     if let ownExit, !hasEndedUnready {
       failures.append("it ended by itself while it was probed, with \(ownExit)")
     }
-    guard !failures.isEmpty else { return }
+    // A server that answered has said in its reply what is wrong.
+    guard !failures.isEmpty, ownExit != nil || !wasReady else { return }
     let lines = Excerpt.plain(String(output.suffix(Bounds.evidenceQuoteMax)))
     if !lines.isEmpty { remarks.append("\(title): the server's last lines: \(lines)") }
   }

@@ -47,7 +47,7 @@ extension RehearsalReport {
       let details = step.details + step.probes.map(line(for:))
       lines += details.isEmpty ? [] : [""] + block(details)
     }
-    return lines + [""]
+    return lines.last == "" ? lines : lines + [""]
   }
 
   private var findingLines: [String] {

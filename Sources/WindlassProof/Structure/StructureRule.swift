@@ -41,7 +41,8 @@ package enum StructureRule: String, Hashable, Codable, Sendable, CaseIterable {
       "add it in contract, or put the narrower values into a new column"
     case .tightenForeignKey:
       "let the release stop relying on the old action first, and tighten the key in contract"
-    case .loosen: "drop it in contract, once no statement names it as an upsert's target"
+    case .loosen:
+      "drop it in contract, once no running server relies on it, as an upsert does on its target"
     case .changeKey:
       "keep a UNIQUE index on the old key until contract"
     case .copyRows:

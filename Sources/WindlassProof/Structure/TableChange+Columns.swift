@@ -118,13 +118,16 @@ extension TableChange {
   var checkFindings: [StructureFinding] {
     var findings: [StructureFinding] = []
     for check in new.checks where !old.checks.contains(check) {
-      guard !isAboutNewColumnsAlone(check) else { continue }
+      // Rows of running servers have NULL or the default there, which the migration had to pass.
+      guard !isAbout(addedColumns, not: old.columns, check) else { continue }
       findings.append(
         StructureFinding(
           .narrow, "table \(old.name)",
           "gets the check (\(check)); what running servers write may violate it", .writesFail))
     }
     for check in old.checks where !new.checks.contains(check) {
+      // It went with its columns, whose going is a finding of its own.
+      guard !isAbout(goneColumns, not: new.columns, check) else { continue }
       findings.append(
         StructureFinding(
           .loosen, "table \(old.name)", "loses the check (\(check))", .meaningChanged))
@@ -149,13 +152,14 @@ extension TableChange {
     return findings
   }
 
-  /// Whether a check names new columns and no old one: rows of running servers have NULL or the
-  /// default there, which the migration itself had to pass.
-  private func isAboutNewColumnsAlone(_ check: String) -> Bool {
+  /// Whether a check names one of some columns and none of others.
+  private func isAbout(
+    _ columns: [CatalogueColumn], not others: [CatalogueColumn], _ check: String
+  ) -> Bool {
     let words = Set(
       check.lowercased().split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init))
-    let isOld = old.columns.contains { words.contains($0.name.lowercased()) }
-    return !isOld && addedColumns.contains { words.contains($0.name.lowercased()) }
+    let isNamed = { (column: CatalogueColumn) in words.contains(column.name.lowercased()) }
+    return columns.contains(where: isNamed) && !others.contains(where: isNamed)
   }
 }
 

@@ -53,6 +53,12 @@ final class TemporaryDirectory: Sendable {
     [UInt8](try Data(contentsOf: URL(filePath: file(name))))
   }
 
+  /// Writes a file in it, and returns its path.
+  func write(_ text: String, to name: String) throws -> String {
+    try Data(text.utf8).write(to: URL(filePath: file(name)))
+    return file(name)
+  }
+
   /// The names in a directory in it, sorted; none when there is no such directory.
   func names(in name: String) -> [String] {
     ((try? FileManager.default.contentsOfDirectory(atPath: file(name))) ?? []).sorted()

@@ -1,0 +1,154 @@
+import CurlTransport
+import ProcessFleet
+import SQLiteDriver
+import UnixSignals
+import WindlassCore
+import WindlassProof
+import WindlassSchema
+
+/// Everything that one rehearsal from the command line needs, in a directory of its own.
+struct RehearsalBench: Sendable {
+  /// Where backup, copies and servers live; it goes when the rehearsal has ended.
+  let directory: PrivateDirectory
+  private let url: Secret
+  private let migrations: String
+  private let cast: RehearsalCast
+  private let terms: RehearsalTerms
+
+  private static let run: RunID = "rehearse"
+  private static let backup: BackupID = "rehearse"
+
+  /// Takes the options; the database is not touched yet.
+  ///
+  /// - Throws: `CommandFailure` when there is no room for temporary files, or no database URL.
+  init(_ subject: RehearsalSubject, _ cast: RehearsalCast, _ terms: RehearsalTerms) throws {
+    url = try subject.database.resolve()
+    migrations = subject.path
+    self.cast = cast
+    self.terms = terms
+    directory = try PrivateDirectory.temporary("windlass-rehearse")
+  }
+
+  /// Rehearses, and removes everything that it made, whatever comes of it.
+  func rehearse() async throws -> (verdict: Verdict, report: RehearsalReport) {
+    defer { directory.remove() }
+    let clock = SystemClock(floor: nil)
+    let now: @Sendable () -> Timestamp = { clock.now() }
+    let path = try SQLiteURL.path(of: url.reveal())
+    let options = SQLiteServiceOptions(path: path, holdBudget: terms.holdBudget)
+    let migrations = migrations
+    let locate: MigrationLocator = { _ in migrations }
+    let database = SQLiteServiceDatabase(options, locate: locate, now: now)
+    let plan = try await plan(database)
+    let backups = "\(directory.path)/backups"
+    let store = SQLiteBackupStore(options, directory: backups, now: now)
+    _ = try await store.backUp(Self.backup, run: Self.run, purpose: .beforeExpand)
+    let transport = try CurlTransport()
+    let artifacts = ArtifactDirectory(path: "\(directory.path)/artifacts", transport: transport)
+    let runner = RehearsalRunner(
+      scratch: SQLiteScratch(
+        options, backups: backups, directory: "\(directory.path)/scratch", locate: locate,
+        now: now),
+      servers: try servers(plan, database: path, artifacts), transport: transport,
+      configuration: RehearsalConfiguration(
+        probes: ProbeConfiguration(readinessPath: terms.readiness), holdBudget: terms.holdBudget,
+        isolation: terms.isolation, scope: cast.scope),
+      reports: terms.report.map { ReportDirectory(path: $0) })
+    return try await runner.rehearseInFull(plan, on: Self.backup)
+  }
+
+  private func plan(_ database: SQLiteServiceDatabase) async throws -> Plan {
+    let reading = try await database.inspect()
+    guard !reading.isDirty else {
+      throw CommandFailure(
+        .dirty, "DirtyLedger",
+        "The ledger says that migration \(reading.version.map(\.description) ?? "-1") was begun "
+          + "and not finished. Look at `windlass schema` and mend that first.")
+    }
+    let contents = try MigrationDirectory.read(at: migrations)
+    var pending: [Migration] = []
+    for entry in contents.entries(after: reading.version) {
+      let phase = try contents.body(of: entry.version).phase(manifest: nil)
+      pending.append(Migration(version: entry.version, phase: phase))
+    }
+    let old = try cast.release(cast.oldVersion, option: "--old-version", probes: cast.probes)
+    var new = try cast.release(
+      cast.newVersion, option: "--new-version", probes: cast.newProbes ?? cast.probes)
+    let noDigest = Digest(String(repeating: "0", count: 64))
+    new.migrations = pending
+    new.migrationArchive = ArchiveReference(url: migrations, digest: noDigest, size: 0)
+    return Plan(
+      service: "database", run: Self.run, kind: .upgrade, source: old, target: new,
+      migrations: pending, schemaBefore: reading.version, rollout: RolloutPolicy(),
+      manifest: noDigest)
+  }
+
+  private func servers(
+    _ plan: Plan, database: String, _ artifacts: ArtifactDirectory
+  ) throws -> ServersByRelease {
+    var servers: [Version: IsolatedServers] = [:]
+    for (release, command, option) in [
+      (plan.source, cast.oldCommand, "--old-command"),
+      (plan.target, cast.newCommand, "--new-command"),
+    ] {
+      guard let release, let command else { continue }
+      let settings = RehearsalServerSettings(
+        command: try cast.words(command, option: option),
+        databaseVariable: cast.databaseVariable, listenerNames: [terms.listener],
+        productionFiles: [database], usesOwnNetwork: terms.isolation == .network,
+        workDirectory: try directory.directory("servers\(option)").path)
+      servers[release.version] = IsolatedServers(settings: settings, artifacts: artifacts)
+    }
+    return ServersByRelease(servers: servers)
+  }
+}
+
+/// Servers of two releases that are not packed as artifacts, each with a command of its own.
+struct ServersByRelease: RehearsalServers {
+  let servers: [Version: IsolatedServers]
+
+  func start(
+    _ release: Release, databaseURL: String, label: String
+  ) async throws(StepFailure) -> RehearsalServer {
+    try await servers(of: release.version).start(
+      release, databaseURL: databaseURL, label: label)
+  }
+
+  func report(on server: RehearsalServer) async throws(StepFailure) -> RehearsalServerReport {
+    try await servers(of: server.release).report(on: server)
+  }
+
+  func stop(_ server: RehearsalServer) async throws(StepFailure) -> RehearsalServerReport {
+    try await servers(of: server.release).stop(server)
+  }
+
+  private func servers(of version: Version) throws(StepFailure) -> IsolatedServers {
+    guard let servers = servers[version] else {
+      throw StepFailure(
+        code: "BadArgument", disposition: .stop,
+        message: "There is no command for \(version). Give the two servers different versions.")
+    }
+    return servers
+  }
+}
+
+extension RehearseCommand {
+  /// Runs the body to its end; SIGINT and SIGTERM cancel it, so that it cleans up.
+  static func endingOnSignal<Outcome: Sendable>(
+    _ body: @escaping @Sendable () async throws -> Outcome
+  ) async throws -> Outcome {
+    try await withThrowingTaskGroup(of: Outcome?.self) { group in
+      group.addTask { try await body() }
+      group.addTask {
+        for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }
+        return nil
+      }
+      defer { group.cancelAll() }
+      while let ended = try await group.next() {
+        if let outcome = ended { return outcome }
+        group.cancelAll()
+      }
+      throw CancellationError()
+    }
+  }
+}
