@@ -101,6 +101,10 @@ let package = Package(
     .target(
       name: "WindlassSimulation", dependencies: ["WindlassCore"], swiftSettings: strict),
     .executableTarget(
+      name: "fuzz",
+      dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire", "ReleaseFeeds"],
+      swiftSettings: strict),
+    .executableTarget(
       name: "simulate", dependencies: ["WindlassCore", "WindlassSimulation", argumentParser],
       swiftSettings: strict),
 

@@ -40,6 +40,7 @@ enum ImportTable {
     "Beacon": platform.union(["CSQLite", "NIOCore", "NIOHTTP1", "NIOPosix"]),
     // Test worlds
     "WindlassSimulation": ["WindlassCore", "WindlassSchema", "WindlassWire"],
+    "fuzz": platform.union(["ReleaseFeeds", "WindlassCore", "WindlassSchema", "WindlassWire"]),
     "simulate": platform.union(["ArgumentParser", "WindlassCore", "WindlassSimulation"]),
   ]
 

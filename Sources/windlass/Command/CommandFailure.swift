@@ -42,25 +42,21 @@ extension ExitStatus {
 
   /// The step failures that are more than "failed". A code that is missing here ends with 1.
   private static let statusByCode: [String: ExitStatus] = [
-    "BadConfiguration": .usage,
-    "BadURL": .usage,
     "BadArgument": .usage,
-    "Unsafe": .unsafe,
+    "BadURL": .usage,
+    "LossNotNamed": .usage,
     "ProofUnsafe": .unsafe,
-    "Unknown": .unknown,
     "ProofUnknown": .unknown,
-    "Pending": .pending,
-    "ApprovalPending": .pending,
+    "RehearsalCancelled": .unknown,
     "ContractPending": .pending,
-    "SchemaBehind": .pending,
     "DirtyLedger": .dirty,
-    "LedgerDirty": .dirty,
     "ChangedFile": .dirty,
-    "FileChanged": .dirty,
     "MissingFile": .dirty,
     "LateFile": .dirty,
+    "LateMigration": .dirty,
+    "LedgerMalformed": .dirty,
     "LockNotObtained": .locked,
-    "LockTimeout": .locked,
-    "Locked": .locked,
+    "DatabaseLocked": .locked,
+    "WriterActive": .locked,
   ]
 }
