@@ -32,7 +32,7 @@ struct Agent {
 
   /// Serves until SIGTERM or SIGINT; the effect in flight is finished first.
   func run() async throws -> ExitStatus {
-    let answerer = ControlHandler(services: services, clock: clock)
+    let answerer = ControlAnswers(services: services, clock: clock)
     let control = try ControlServer(path: state.controlSocket) { await answerer.answer($0) }
     let members =
       [control as any Service] + services.flatMap { [$0.operator, $0.feed] as [any Service] }

@@ -96,7 +96,7 @@ final class Theatre: Sendable {
     """
   }
 
-  /// Publishes an edition of the feed, such as `1.1.0`; signature first, as a careful publisher does.
+  /// Publishes an edition of the feed, such as `1.1.0`; signature first, as careful publishers do.
   func publish(_ edition: String) throws {
     for ending in [".json.minisig", ".json"] {
       let source = "\(stage)/feeds/\(service)/\(edition)\(ending)"

@@ -68,8 +68,8 @@ struct HistoryCommand: ReportingCommand {
     if let run, runs.isEmpty {
       throw CommandFailure(
         .failed, "RunUnknown",
-        "No run \(run) has ended here. windlass history shows the runs that did, and windlass status "
-          + "the one that is open.")
+        "No run \(run) has ended here. windlass history shows the runs that did, and windlass "
+          + "status the one that is open.")
     }
     response.body = ["runs": .array(Array(runs.prefix(limit)))]
     return try output.show(response, HistoryView.show)

@@ -3,7 +3,7 @@ import WindlassEngine
 import WindlassWire
 
 /// Answers what people ask the daemon over its control socket.
-struct ControlHandler: Sendable {
+struct ControlAnswers: Sendable {
   let services: [AgentService]
   let clock: any RunClock
 
