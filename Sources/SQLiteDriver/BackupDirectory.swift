@@ -106,22 +106,12 @@ struct BackupDirectory: Sendable {
   }
 
   private func names() throws(StepFailure) -> [String] {
-    guard let stream = opendir(path) else {
+    guard let names = FilePath.names(in: path) else {
       throw StepFailure(
         code: "BackupDirectoryUnusable", disposition: .stop,
         message: "The backup directory \(path) can't be read: \(SystemError.text(errno)). Check"
           + " the path and its permissions.")
     }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let record = readdir(stream) {
-      let name = withUnsafePointer(to: &record.pointee.d_name) { field in
-        field.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) {
-          String(cString: $0)
-        }
-      }
-      names.append(name)
-    }
-    return names.sorted()
+    return names
   }
 }

@@ -7,7 +7,7 @@ package import WindlassCore
 package struct FileLock: ~Copyable {
   private let descriptor: Int32
 
-  /// Takes the lock, or fails at once while another holder has it.
+  /// Takes the lock, or fails while another process has it; it blocks for a moment at most.
   ///
   /// - Throws: `LockNotObtained` with `.retry` when it is held.
   package init(path: String, purpose: String) throws(StepFailure) {
@@ -18,8 +18,14 @@ package struct FileLock: ~Copyable {
         message: "The lock file \(path) can't be opened: \(SystemError.text(errno)). Give this"
           + " user write permission on its directory.")
     }
-    var result: Int32
-    repeat { result = flock(descriptor, LOCK_EX | LOCK_NB) } while result != 0 && errno == EINTR
+    // A child of this process holds a copy of a lock for the moment between its fork and its exec,
+    // so a lock that was just released may still be held.
+    let deadline = ContinuousClock.now + .milliseconds(Bounds.fileLockWait.milliseconds)
+    var result = flock(descriptor, LOCK_EX | LOCK_NB)
+    while result != 0, errno == EINTR || ContinuousClock.now < deadline {
+      usleep(1_000)
+      result = flock(descriptor, LOCK_EX | LOCK_NB)
+    }
     guard result == 0 else {
       close(descriptor)
       throw StepFailure(

@@ -32,6 +32,22 @@ enum FilePath {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
+  /// The names in a directory, ascending; nil, with `errno`, when it can't be read.
+  static func names(in path: String) -> [String]? {
+    guard let stream = opendir(path) else { return nil }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let record = readdir(stream) {
+      let name = withUnsafePointer(to: &record.pointee.d_name) { field in
+        field.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) {
+          String(cString: $0)
+        }
+      }
+      names.append(name)
+    }
+    return names.sorted()
+  }
+
   /// Free bytes for this user on the file system of a path, and what tells that file system.
   static func freeSpace(_ path: String) -> (bytes: Int64, device: UInt64)? {
     var space = statvfs()

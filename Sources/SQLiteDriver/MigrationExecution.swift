@@ -32,11 +32,13 @@ struct MigrationExecution: Sendable {
     if case .epoch(let epoch) = fence { try own.requireEpoch(epoch) }
     try own.create()
     let checksum = SHA256.digest(of: body.bytes)
+    let (version, isDirty) = try own.ledgerRow()
+    guard !isDirty else { throw MigrationHistory.dirty(version, path: connection.path) }
     if let known = try own.history().first(where: { $0.version == body.version }) {
-      try check(known, checksum, path: connection.path)
+      try check(known, checksum, ledger: version, path: connection.path)
       return .alreadyApplied
     }
-    try checkLedger(own)
+    try checkLedger(version, path: connection.path)
     let began = ContinuousClock.now
     try run(on: connection)
     let duration = (ContinuousClock.now - began).interval
@@ -60,28 +62,27 @@ struct MigrationExecution: Sendable {
   }
 
   private func check(
-    _ known: HistoryEntry, _ checksum: Digest, path: String
+    _ known: HistoryEntry, _ checksum: Digest, ledger: SchemaVersion?, path: String
   ) throws(StepFailure) {
-    guard known.run == run else {
+    let isInLedger = ledger.map { $0 >= body.version } ?? false
+    guard known.run == run, isInLedger else {
       throw StepFailure(
         code: "LedgerMoved", disposition: .stop,
         message: "The history in \(path) says that migration \(body.version) was applied by run"
-          + " \(known.run) and not by \(run). Look at `windlass schema`; the next attempt plans"
-          + " anew. If another tool took the migration back, say so with"
-          + " `windlass schema --accept-drift`.")
+          + " \(known.run), and the ledger says \(ledger?.description ?? "nothing applied"); this"
+          + " is run \(run). Look at `windlass schema`; the next attempt plans anew. If another"
+          + " tool took the migration back, say so with `windlass schema --accept-drift`.")
     }
     guard known.checksum == checksum else {
       throw MigrationHistory.changed(known, now: checksum, directory: body.file)
     }
   }
 
-  private func checkLedger(_ own: OwnSchema) throws(StepFailure) {
-    let (version, isDirty) = try own.ledgerRow()
-    guard !isDirty else { throw MigrationHistory.dirty(version, path: own.connection.path) }
+  private func checkLedger(_ version: SchemaVersion?, path: String) throws(StepFailure) {
     guard version == after else {
       throw StepFailure(
         code: "LedgerMoved", disposition: .stop,
-        message: "The ledger of \(own.connection.path) says"
+        message: "The ledger of \(path) says"
           + " \(version?.description ?? "nothing applied") and not"
           + " \(after?.description ?? "nothing applied"), on which migration \(body.version)"
           + " builds: another tool has migrated. Look at `windlass schema`; the next attempt"

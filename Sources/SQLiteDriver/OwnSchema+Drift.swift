@@ -21,6 +21,17 @@ package struct SchemaDrift: Hashable, Sendable {
     }
     return sentences
   }
+
+  /// The failure for a schema that is not as it was left.
+  func failure(path: String) -> StepFailure {
+    let sentences = sentences
+    let more = sentences.count > 3 ? " And \(sentences.count - 3) more." : ""
+    return StepFailure(
+      code: "SchemaDrift", disposition: .stop,
+      message: "The schema of \(path) is not as Windlass left it."
+        + " \(sentences.prefix(3).joined(separator: " "))\(more) Undo that, or accept it with"
+        + " `windlass schema --database \(SQLiteURL.url(of: path)) --accept-drift`.")
+  }
 }
 
 extension OwnSchema {

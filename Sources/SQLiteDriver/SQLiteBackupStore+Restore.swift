@@ -61,7 +61,7 @@ extension SQLiteBackupStore {
     with staged: String, _ manifest: BackupManifest
   ) throws(StepFailure) -> RestoreReport {
     // Under this lock no daemon takes the fence or migrates.
-    let lock = try FileLock(path: options.lockFile, purpose: "restore \(options.path)")
+    let lock = try RunLock(options)
     defer { withExtendedLifetime(lock) {} }
     let exists = FilePath.exists(options.path)
     let target = try SQLiteConnection(

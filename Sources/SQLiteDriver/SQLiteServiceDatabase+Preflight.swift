@@ -97,14 +97,7 @@ private struct PreflightCheck {
   }
 
   func drift() throws(StepFailure) {
-    guard let drift = try own.drift() else { return }
-    let sentences = drift.sentences
-    let more = sentences.count > 3 ? " And \(sentences.count - 3) more." : ""
-    throw StepFailure(
-      code: "SchemaDrift", disposition: .stop,
-      message: "The schema of \(options.path) is not as Windlass left it."
-        + " \(sentences.prefix(3).joined(separator: " "))\(more) Undo that, or accept it with"
-        + " `windlass schema --database \(SQLiteURL.url(of: options.path)) --accept-drift`.")
+    if let drift = try own.drift() { throw drift.failure(path: options.path) }
   }
 
   func journalMode() throws(StepFailure) {

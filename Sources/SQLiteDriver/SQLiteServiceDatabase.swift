@@ -86,7 +86,7 @@ package actor SQLiteServiceDatabase: ServiceDatabase {
       body: body, phase: phase, run: order.run, fence: .epoch(order.epoch), after: order.after,
       ledger: options.ledger, startedAt: now())
     _ = try await retrying { options throws(StepFailure) in
-      let lock = try FileLock(path: options.lockFile, purpose: "migrate \(options.path)")
+      let lock = try RunLock(options)
       defer { withExtendedLifetime(lock) {} }
       let connection = try options.connectExisting()
       return try connection.transaction(options.migrationLimits) {
@@ -102,7 +102,7 @@ package actor SQLiteServiceDatabase: ServiceDatabase {
     _ body: @Sendable (OwnSchema) throws(StepFailure) -> Void
   ) async throws(StepFailure) {
     try await retrying { options throws(StepFailure) in
-      let lock = try FileLock(path: options.lockFile, purpose: "change \(options.path)")
+      let lock = try RunLock(options)
       defer { withExtendedLifetime(lock) {} }
       let connection =
         access == .create ? try options.connect(.create) : try options.connectExisting()

@@ -64,8 +64,8 @@ package struct SQLiteServiceOptions: Hashable, Sendable {
     guard FilePath.exists(path) else {
       throw StepFailure(
         code: "DatabaseMissing", disposition: .stop,
-        message: "There is no database \(path). Check the database URL; for a new service start"
-          + " with an install, which makes it.")
+        message: "There is no database \(path). Check the database URL; the first upgrade of"
+          + " a new service makes one, and so does `windlass migrate --create`.")
     }
     return try connect()
   }

@@ -108,6 +108,10 @@ public enum Bounds {
   /// How far a restore without its target's fence goes beyond the backup's epoch, so that no
   /// daemon of the lost database holds the new number.
   public static let lostFenceStride: Int64 = 1_000_000
+  /// Time that the lock between two processes is tried for, before it counts as held.
+  public static let fileLockWait = Interval.milliseconds(250)
+  /// Pause between two looks of a gate that waits.
+  public static let gateInterval = Interval.milliseconds(250)
   /// Rows that one read returns; one more is an error.
   public static let rowsMax = 100_000
   /// Bytes of one migration file.

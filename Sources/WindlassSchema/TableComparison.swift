@@ -61,7 +61,8 @@ struct TableComparison {
       needsValue
         ? "Column \(name).\(column.name) is new, NOT NULL and without a default: an insert that"
           + " does not name it fails."
-        : "Column \(name).\(column.name) is new (\(column.type)).")
+        : "Column \(name).\(column.name) is new (\(column.type.isEmpty ? "no type" : column.type))."
+    )
   }
 
   private func changes(

@@ -94,6 +94,8 @@ public protocol ServiceDatabase: Sendable {
 /// Why a backup is taken.
 public enum BackupPurpose: String, Codable, Sendable {
   case beforeExpand, beforeContract
+  /// A person asked for it; no run rests on it.
+  case byHand
 }
 
 /// A finished backup.

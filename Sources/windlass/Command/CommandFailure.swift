@@ -55,6 +55,7 @@ extension ExitStatus {
     "LateFile": .dirty,
     "LateMigration": .dirty,
     "LedgerMalformed": .dirty,
+    "SchemaDrift": .dirty,
     "LockNotObtained": .locked,
     "DatabaseLocked": .locked,
     "WriterActive": .locked,

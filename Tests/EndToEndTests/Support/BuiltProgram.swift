@@ -18,6 +18,9 @@ struct BuiltProgram {
   /// The program of that name.
   init(_ name: String) { path = "\(BuiltProgram.directory)/\(name)" }
 
+  /// A program of the system.
+  init(installedAt path: String) { self.path = path }
+
   /// Where the build put tests and programs.
   static let directory: String = {
     var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))

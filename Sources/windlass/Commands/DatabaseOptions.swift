@@ -1,0 +1,98 @@
+import ArgumentParser
+import SQLiteDriver
+import WindlassCore
+import WindlassSchema
+
+/// Which database a command works on.
+struct DatabaseOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "The service's database: env:NAME, file:PATH, or a URL without a password.",
+      valueName: "url"))
+  var database: DatabaseReference
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The ledger's table, where it is not golang-migrate's.", valueName: "name"))
+  var ledgerTable: String = SQLiteLedger.defaultTable
+
+  /// The database as the driver takes it.
+  func options() throws -> SQLiteServiceOptions {
+    guard let ledger = SQLiteLedger(table: ledgerTable) else {
+      throw CommandFailure(
+        .usage, "BadArgument",
+        "\"\(ledgerTable)\" can't be a ledger's table: use letters, digits and `_`, and no digit"
+          + " at the beginning.")
+    }
+    let path = try SQLiteURL.path(of: try database.resolve().reveal())
+    return SQLiteServiceOptions(path: path, ledger: ledger)
+  }
+}
+
+/// How long a command may wait for locks and hold them.
+struct LockOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How long one attempt waits for a lock (default: \(Bounds.lockBudgetDefault)).",
+      valueName: "time"),
+    transform: Interval.argument)
+  var lockBudget: Interval = Bounds.lockBudgetDefault
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      """
+      How long a lock is held, at most half of the service's busy timeout (default: \
+      \(Bounds.holdBudgetDefault)).
+      """,
+      valueName: "time"),
+    transform: Interval.argument)
+  var holdBudget: Interval = Bounds.holdBudgetDefault
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How long all attempts at a lock may take (default: \(Bounds.lockDeadline)).",
+      valueName: "time"),
+    transform: Interval.argument)
+  var lockDeadline: Interval = Bounds.lockDeadline
+
+  /// Puts the limits into a database's options.
+  func apply(to options: inout SQLiteServiceOptions) {
+    options.lockBudget = lockBudget
+    options.holdBudget = holdBudget
+    options.lockDeadline = lockDeadline
+  }
+}
+
+extension Interval {
+  /// Reads `100ms`, `10s`, `5m`, `24h` or `7d` from the command line.
+  static func argument(_ text: String) throws -> Interval {
+    guard let interval = Interval(text) else {
+      throw ValidationError("\"\(text)\" is no time; write 100ms, 10s, 5m, 24h or 7d.")
+    }
+    return interval
+  }
+}
+
+extension MigrationPhase {
+  /// Reads a phase's name from the command line.
+  static func argument(_ text: String) throws -> MigrationPhase {
+    guard let phase = MigrationPhase(rawValue: text) else {
+      throw ValidationError("\"\(text)\" is no phase; write expand, backfill or contract.")
+    }
+    return phase
+  }
+}
+
+extension Timestamp {
+  /// The moment as part of a name: `20261122T093000Z`.
+  var compactText: String { rfc3339.filter { $0 != "-" && $0 != ":" } }
+}
+
+extension SchemaVersion {
+  /// The number for machines.
+  var json: Int64 { Int64(clamping: number) }
+}

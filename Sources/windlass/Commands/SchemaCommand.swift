@@ -1,0 +1,72 @@
+import ArgumentParser
+import SQLiteDriver
+import WindlassCore
+import WindlassSchema
+import WindlassWire
+
+/// `windlass schema`: what the database says of its schema.
+struct SchemaCommand: ReportingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "schema",
+    abstract: "Shows the ledger's version, whether it is clean, the history, and drift.",
+    discussion: """
+      Drift is what changed in the schema since Windlass last left it, by hand or by another tool. \
+      --accept-drift takes the schema as it is, and drops from the history what another tool took \
+      back.
+
+      Example: windlass schema --database env:BEACON_DB
+
+      Exit codes: 0 clean and as Windlass left it, 6 the ledger is dirty or the schema drifted.
+      """)
+
+  @OptionGroup var databaseOptions: DatabaseOptions
+
+  @Flag(name: .long, help: "Take the schema as it is for the one that Windlass left.")
+  var acceptDrift = false
+
+  @OptionGroup var outputOptions: OutputOptions
+
+  func perform(_ output: Output) async throws -> ExitStatus {
+    let migrator = SQLiteMigrator(
+      try databaseOptions.options(), now: SystemClock(floor: nil).now)
+    if acceptDrift { try await migrator.acceptDrift() }
+    let report = try await migrator.schema()
+    output.object(json(report))
+    show(report, output)
+    return report.isDirty || report.drift != nil ? .dirty : .done
+  }
+
+  private func json(_ report: SchemaReport) -> JSONValue {
+    [
+      "version": report.version.map { .integer($0.json) } ?? .null,
+      "dirty": .bool(report.isDirty),
+      "drift": .array(report.drift?.sentences.map { .string($0) } ?? []),
+      "epoch": report.epoch.map { .integer($0.number) } ?? .null,
+      "systemID": .string(report.systemID),
+      "committedRun": report.committedRun.map { .string($0.text) } ?? .null,
+      "history": .array(report.history.map(\.json)),
+    ]
+  }
+
+  private func show(_ report: SchemaReport, _ output: Output) {
+    output.line(
+      .strong("version  "), "\(report.version?.description ?? "nothing applied"), ",
+      report.isDirty ? .bad("dirty") : .good("clean"))
+    let drift = report.drift?.sentences ?? []
+    output.line(.strong("drift    "), drift.isEmpty ? .good("none") : .bad("\(drift.count)"))
+    for sentence in drift { output.line("         \(sentence)") }
+    output.line(.strong("fence    "), "\(report.epoch.map { "epoch \($0)" } ?? "not adopted")")
+    guard !report.history.isEmpty else {
+      output.line(.strong("history  "), "nothing that Windlass applied")
+      return
+    }
+    output.table(
+      header: ["version", "phase", "applied", "took", "run", "file"],
+      rows: report.history.map { entry in
+        [
+          Span(entry.version.description), Span(entry.phase), Span(entry.appliedAt.rfc3339),
+          Span(entry.duration.description), Span(entry.run.text), Span(entry.file),
+        ]
+      })
+  }
+}
