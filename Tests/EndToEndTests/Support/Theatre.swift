@@ -134,7 +134,9 @@ final class Theatre: Sendable {
   /// Ends the load and says what was lost.
   func account(_ load: Running) async throws -> (total: Int64, lost: Int64, report: String) {
     let ended = await load.end(by: SIGTERM)
-    let report = try JSONValue.parse(Array(ended.output.utf8))
+    // One line a while, and the whole account last.
+    let last = try #require(ended.output.split(separator: "\n").last { $0.contains("total") })
+    let report = try JSONValue.parse(Array(last.utf8))
     return (
       try #require(report["total"]?.integer), try #require(report["lost"]?.integer), ended.output
     )
