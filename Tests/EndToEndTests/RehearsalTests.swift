@@ -10,7 +10,7 @@ import WindlassSchema
 @Suite(.serialized) enum RealRehearsals {
   /// The rehearsal over real databases and real servers.
   @Suite struct RehearsalTests {
-    /// Expects that the rehearsal left nothing: no copy, no process on one, no change of production.
+    /// Expects that the rehearsal left nothing: no copy, no process, no change of production.
     private static func expectClean(_ hop: StagedHop) async throws {
       #expect(hop.directory.names(in: "scratch").filter { !$0.hasPrefix(".") } == [])
       #expect(try await hop.servers.sweepLeftovers() == 0)

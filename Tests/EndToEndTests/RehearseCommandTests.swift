@@ -8,7 +8,7 @@ import WindlassWire
 extension RealRehearsals {
   /// `windlass rehearse` as a person runs it, against a real database and real servers.
   @Suite struct RehearseCommandTests {
-    /// Runs the command on the feed's migrations; what it leaves in its directory for temporary files
+    /// Runs the command on the feed's migrations; what it leaves in its temporary directory
     /// is in `leftovers`.
     private static func rehearse(
       _ feed: String, on hop: StagedHop, _ arguments: [String]
