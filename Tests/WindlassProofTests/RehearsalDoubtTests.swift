@@ -128,6 +128,18 @@ import WindlassWire
     #expect(world.leaks == [])
   }
 
+  @Test func `a rehearsal that runs out of time at once says so once`() async throws {
+    let clock = ManualClock()
+    let world = RehearsalWorld { state in
+      state.onCall = { _ in clock.advance(by: .seconds(61)) }
+    }
+    let (verdict, _) = try await world.rehearse(
+      SamplePlan.upgrade, RehearsalConfiguration(deadline: .minutes(1)), clock: clock)
+    #expect(verdict.judgement == .unknown)
+    #expect(verdict.evidence.count == 1)
+    #expect(world.leaks == [])
+  }
+
   @Test func `a new release whose probes write nothing does not cover rolling back`() async throws {
     var new = SamplePlan.new
     new.probes = [SamplePlan.evaluate]
