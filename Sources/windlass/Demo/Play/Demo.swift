@@ -10,6 +10,8 @@ final class Demo {
   /// Nanoseconds between two looks at the daemon.
   private static let pauseLength: Duration = .milliseconds(200)
 
+  /// Nanoseconds for which a story's outcome is left on the screen.
+  private static let restLength: Int64 = 1_500_000_000
   /// Nanoseconds over which the rate is taken.
   private static let rateSpan: Int64 = 1_500_000_000
 
@@ -20,6 +22,8 @@ final class Demo {
   private let started = LoadClock.now()
   private var lines = DemoStory.all.map { DemoScene.Line(title: $0.title, progress: .waiting) }
   private var results: [StoryResult] = []
+  /// The last known schema version, by service.
+  private var schemas: [String: String] = [:]
   /// Total of requests at recent moments, for the rate.
   private var samples: [(moment: Int64, total: Int)] = []
 
@@ -47,6 +51,7 @@ final class Demo {
       let result = try await tell(story)
       lines[index].progress = .ended(result)
       results.append(result)
+      try await rest(after: story)
     }
     try await finishLoad()
     let tally = world.stopLoad()
@@ -110,6 +115,16 @@ final class Demo {
       milliseconds: (LoadClock.now() - start) / 1_000_000, evidence: evidence)
   }
 
+  /// Leaves a story's outcome on the screen for a moment.
+  private func rest(after story: DemoStory) async throws {
+    let end = LoadClock.now() + Demo.restLength
+    while LoadClock.now() < end {
+      let status = try world.statuses()?.first { $0.service == story.service }
+      show("\(story.service) has been offered \(story.target)", status)
+      try await pause()
+    }
+  }
+
   /// Keeps the load up until it has put enough requests.
   private func finishLoad() async throws {
     let deadline = LoadClock.now() + Demo.storyDeadline
@@ -130,6 +145,14 @@ final class Demo {
   }
 
   private func show(_ act: String, _ status: ServiceStatus?) {
+    var status = status
+    if let seen = status {
+      // While a migration runs the ledger's last reading is void; people want the last one.
+      if seen.schemaVersion != ServiceStatus.unknown {
+        schemas[seen.service] = seen.schemaVersion
+      }
+      status?.schemaVersion = schemas[seen.service] ?? ServiceStatus.unknown
+    }
     let now = LoadClock.now()
     let tally = world.tally()
     samples.append((now, tally.total))

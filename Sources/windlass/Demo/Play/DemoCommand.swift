@@ -30,6 +30,7 @@ struct DemoCommand: ReportingCommand {
   func perform(_ output: Output) async throws -> ExitStatus {
     let world = try DemoWorld()
     let report: Result<DemoReport, any Error>
+    var wasInterrupted = false
     do {
       let played = try await Interruption.watching { interruption in
         try await Demo(
@@ -38,12 +39,13 @@ struct DemoCommand: ReportingCommand {
       }
       report = .success(played)
     } catch {
+      wasInterrupted = error is CancellationError
       report = .failure(error)
     }
     await world.tearDown()
     let isGood = (try? report.get())?.isGood ?? false
-    // Whoever has to find out why needs the logs.
-    if keep || !isGood {
+    // Whoever has to find out why needs the logs; whoever had enough does not.
+    if keep || !isGood && !wasInterrupted {
       output.progress("The demo's files stay in \(world.directory.path)")
     } else {
       world.directory.remove()

@@ -39,12 +39,12 @@ struct DemoService: Sendable {
           drain: 10s
           grace: 2s
       rollout:
-        observe: 1s
+        observe: 2s
         canary: 1
         maxUnavailable: 0
         maxSurge: 1
         stability: 1500ms
-        soak: 1s
+        soak: 2s
         progressDeadline: 30s
 
     """

@@ -59,4 +59,14 @@ struct StoryResult: Hashable, Sendable {
 
   /// Whether the daemon did the right thing.
   var isRight: Bool { outcome == expected }
+
+  /// What the database said of the query that would have failed, with the query.
+  var failingQuery: String? {
+    for evidence in evidence {
+      if let place = evidence.firstRange(of: DemoStory.failingColumn) {
+        return String(evidence[place.lowerBound...])
+      }
+    }
+    return nil
+  }
 }

@@ -66,10 +66,11 @@ final class DemoView: Sendable {
     case .ended(let result):
       let mark: Span = result.isRight ? .good("✓ ") : .bad("✗ ")
       let time = DemoReport.seconds(result.milliseconds)
-      return [
+      let lines: [[Span]] = [
         [mark, Span("\(number)  \(story.title)")],
         ["     ", .faint("\(result.outcome), \(time) s")],
       ]
+      return lines + (result.failingQuery.map { [["     ", .warning($0)]] } ?? [])
     }
   }
 

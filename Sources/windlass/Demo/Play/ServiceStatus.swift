@@ -24,6 +24,9 @@ struct ServiceStatus: Hashable, Sendable {
     var evidence: [String]
   }
 
+  /// The schema version while none was read.
+  static let unknown = "unknown"
+
   var service: String
   var phase: String
   var isRunOpen: Bool
@@ -52,7 +55,7 @@ struct ServiceStatus: Hashable, Sendable {
       $0["type"]?.string == "Ready" && $0["status"]?.string == "True"
     }
     deployedVersion = value["deployedVersion"]?.string ?? "nothing"
-    schemaVersion = value["schemaVersion"]?.string ?? "unknown"
+    schemaVersion = value["schemaVersion"]?.string ?? ServiceStatus.unknown
     blockedReason = value["blockedReason"]?.string
     retrying = value["retrying"]?.string
     steps = list("steps").map {
