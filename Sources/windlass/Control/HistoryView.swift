@@ -55,7 +55,9 @@ enum HistoryView {
 enum NotesView {
   /// Shows the notes of each release; they are foreign text, so nothing in them is obeyed.
   static func show(_ body: JSONValue, _ output: Output) {
-    for release in body["releases"]?.array ?? [] {
+    let releases = body["releases"]?.array ?? []
+    if releases.isEmpty { output.line("No release is above the deployed one.") }
+    for release in releases {
       output.line(
         .strong(release["version"]?.string ?? "?"),
         .faint("  severity \(release["severity"]?.string ?? "normal")"))
