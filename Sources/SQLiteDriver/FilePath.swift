@@ -13,6 +13,12 @@ enum FilePath {
     return stat(path, &status) == 0 ? Int64(status.st_size) : 0
   }
 
+  /// When a file was changed, in seconds since 1970; nil when there is none.
+  static func changedAt(_ path: String) -> Int? {
+    var status = stat()
+    return stat(path, &status) == 0 ? status.st_mtim.tv_sec : nil
+  }
+
   /// The path without links; of a file that does not exist, its directory's.
   static func resolved(_ path: String) -> String {
     if let found = realpath(path, nil) {

@@ -34,6 +34,7 @@ package actor SQLiteScratch: ScratchDatabases {
     try BackupDirectory(path: directory).prepare()
     let path = try path(of: label)
     removeFiles(path)
+    sweep()
     guard let manifest = try backups.manifest(backup) else {
       throw backups.damaged(backup, "it is missing")
     }
@@ -119,6 +120,15 @@ package actor SQLiteScratch: ScratchDatabases {
     // The same rule as for backups: a plain file name.
     try backups.check(BackupID(label))
     return "\(directory)/\(label).db"
+  }
+
+  /// Removes copies that a run left which ended without its rehearsal's own clean-up.
+  private func sweep() {
+    let limit = time(nil) - Int(Bounds.scratchAgeMax.milliseconds / 1_000)
+    for name in FilePath.names(in: directory) ?? [] where name.hasSuffix(".db") {
+      let path = "\(directory)/\(name)"
+      if let changed = FilePath.changedAt(path), changed < limit { removeFiles(path) }
+    }
   }
 
   private func removeFiles(_ path: String) {

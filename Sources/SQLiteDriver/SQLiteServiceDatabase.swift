@@ -89,6 +89,12 @@ package actor SQLiteServiceDatabase: ServiceDatabase {
       let lock = try RunLock(options)
       defer { withExtendedLifetime(lock) {} }
       let connection = try options.connectExisting()
+      // Before the lock, since every file is read; the ledger is looked at again under it.
+      try connection.snapshot { connection throws(StepFailure) in
+        let own = OwnSchema(connection: connection, ledger: options.ledger)
+        try MigrationHistory.check(
+          directory, against: own.history(), ledger: own.ledgerRow().version)
+      }
       return try connection.transaction(options.migrationLimits) {
         connection throws(StepFailure) in
         try execution.perform(on: connection)

@@ -101,6 +101,8 @@ public enum Bounds {
   public static let backupStepPages: Int32 = 4_096
   /// Time for a whole backup, or for its verification.
   public static let backupDeadline = Interval.hours(1)
+  /// The age at which a forgotten scratch copy is removed; no rehearsal takes that long.
+  public static let scratchAgeMax = Interval.hours(24)
   /// Bytes of a backup's manifest.
   public static let backupManifestSizeMax = 16_777_216
   /// Free bytes that stay on a file system beyond what a forecast needs.

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import WindlassCore
 import WindlassSchema
@@ -72,6 +73,17 @@ struct ScratchTests {
     let failed = await failure { _ = try await world.scratch().restore("b1", label: "x") }
     #expect(failed?.code == "BackupDamaged")
     #expect(world.directory.names(in: "scratch") == [])
+  }
+
+  @Test func `a copy that was forgotten a day ago is removed, and no other`() async throws {
+    let scratch = world.scratch()
+    _ = try await scratch.restore("b1", label: "forgotten")
+    _ = try await scratch.restore("b1", label: "in-use")
+    var times = [utimbuf()]
+    times[0].modtime = time(nil) - 90_000
+    #expect(utime(world.directory.file("scratch/forgotten.db"), times) == 0)
+    _ = try await scratch.restore("b1", label: "new")
+    #expect(world.directory.names(in: "scratch") == ["in-use.db", "new.db"])
   }
 
   @Test func `a migration that fails on the copy says why`() async throws {

@@ -115,6 +115,21 @@ struct ServiceDatabaseTests {
     #expect(try await world.database.inspect().applied.count == 1)
   }
 
+  @Test func `nothing is applied from a directory whose applied files changed`() async throws {
+    try world.write(["1_a.up.sql": "CREATE TABLE a (b)", "3_b.up.sql": "CREATE TABLE c (d)"])
+    let epoch = try await world.adopt()
+    try await world.apply(1, after: nil, epoch: epoch)
+    try world.write(["1_a.up.sql": "CREATE TABLE a (c)"])
+    let changed = await failure { try await world.apply(3, after: 1, epoch: epoch) }
+    #expect(changed?.code == "ChangedFile")
+    try world.write(["1_a.up.sql": "CREATE TABLE a (b)"])
+    try await world.apply(3, after: 1, epoch: epoch)
+    try world.write(["2_late.up.sql": "CREATE TABLE e (f)", "4_d.up.sql": "CREATE TABLE g (h)"])
+    let late = await failure { try await world.apply(4, after: 3, epoch: epoch) }
+    #expect(late?.code == "LateFile")
+    #expect(try await world.database.inspect().version == 3)
+  }
+
   @Test func `a statement that fails leaves neither schema nor ledger changed`() async throws {
     try world.write([
       "1_a.up.sql": "CREATE TABLE a (b)",

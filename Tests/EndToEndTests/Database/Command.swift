@@ -28,13 +28,3 @@ struct Command {
     output = ending.outputText + ending.errorText
   }
 }
-
-extension TemporaryDirectory {
-  /// Writes a file, and makes the directory that it is in.
-  func write(_ text: String, to name: String) throws {
-    let url = URL(filePath: file(name))
-    try FileManager.default.createDirectory(
-      at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-    try Data(text.utf8).write(to: url)
-  }
-}

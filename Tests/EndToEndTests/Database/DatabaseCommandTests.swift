@@ -14,9 +14,10 @@ struct DatabaseCommandTests {
   init() throws {
     directory = try TemporaryDirectory()
     url = "sqlite://\(directory.file("service.db"))"
-    try directory.write("CREATE TABLE a (b);", to: "m/1_a.up.sql")
-    try directory.write("-- windlass: backfill\nINSERT INTO a VALUES (1);", to: "m/2_b.up.sql")
-    try directory.write("-- windlass: contract\nDELETE FROM a;", to: "m/3_c.up.sql")
+    _ = try directory.directory("m")
+    _ = try directory.write("CREATE TABLE a (b);", to: "m/1_a.up.sql")
+    _ = try directory.write("-- windlass: backfill\nINSERT INTO a VALUES (1);", to: "m/2_b.up.sql")
+    _ = try directory.write("-- windlass: contract\nDELETE FROM a;", to: "m/3_c.up.sql")
   }
 
   private func run(_ command: String, _ arguments: String...) throws -> Command {
@@ -74,11 +75,11 @@ struct DatabaseCommandTests {
     #expect(try migrate().code == 6)
     #expect(try run("gate", "--schema", ">=1").code == 6)
     try connection().run(script: "UPDATE schema_migrations SET dirty = 0")
-    try directory.write("CREATE TABLE a (c);", to: "m/1_a.up.sql")
+    _ = try directory.write("CREATE TABLE a (c);", to: "m/1_a.up.sql")
     let changed = try migrate()
     #expect(changed.code == 6)
     #expect(changed.output.contains("1_a.up.sql"))
-    try directory.write("CREATE TABLE a (b);", to: "m/1_a.up.sql")
+    _ = try directory.write("CREATE TABLE a (b);", to: "m/1_a.up.sql")
     try connection().run(script: "CREATE TABLE by_hand (x)")
     #expect(try run("schema").code == 6)
     let drifted = try migrate("--phase", "contract")
@@ -115,7 +116,7 @@ struct DatabaseCommandTests {
 
   @Test func `two engines at once apply each file once`() async throws {
     for number in 10..<30 {
-      try directory.write("CREATE TABLE t\(number) (a);", to: "m/\(number)_t.up.sql")
+      _ = try directory.write("CREATE TABLE t\(number) (a);", to: "m/\(number)_t.up.sql")
     }
     #expect(try migrate("--create", "--to", "2").code == 0)
     let arguments = [

@@ -35,7 +35,8 @@ struct MigrationCrashTests {
     directory = try TemporaryDirectory()
     windlass = BuiltProgram("windlass").path
     strace = try #require(Command.installed("strace"))
-    for (name, text) in Self.migrations { try directory.write(text, to: "m/\(name)") }
+    _ = try directory.directory("m")
+    for (name, text) in Self.migrations { _ = try directory.write(text, to: "m/\(name)") }
   }
 
   @Test(arguments: [SQLiteOptions.JournalMode.wal, .delete])
