@@ -53,9 +53,13 @@ final class TemporaryDirectory: Sendable {
     [UInt8](try Data(contentsOf: URL(filePath: file(name))))
   }
 
-  /// Writes a file in it, and returns its path.
+  /// Writes a file in it, makes the directory that it is in, and returns its path.
+  @discardableResult
   func write(_ text: String, to name: String) throws -> String {
-    try Data(text.utf8).write(to: URL(filePath: file(name)))
+    let url = URL(filePath: file(name))
+    try FileManager.default.createDirectory(
+      at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: url)
     return file(name)
   }
 
