@@ -23,6 +23,8 @@ final class DemoWorld {
 
   /// Makes the directory, the keys, the ports, and the server of the feeds.
   init() throws {
+    // Whatever is missing shows before anything is made.
+    _ = try DemoStage.programBesideThis("beacon")
     directory = try PrivateDirectory.temporary("windlass-demo")
     server = try FileServer()
     stage = try DemoStage(
