@@ -198,6 +198,10 @@ public enum Bounds {
   public static let shimStartTimeout = Interval.seconds(10)
   /// Time for one answer of a shim.
   public static let shimReplyTimeout = Interval.seconds(10)
+  /// Pause between two moments at which the daemon gives back memory of code that ran once.
+  public static let codePagesInterval = Interval.seconds(30)
+  /// Bytes of the kernel's list of this process's mappings.
+  public static let processMapSizeMax = 4_194_304
   /// Connections to the daemon's control socket that wait to be served.
   public static let controlConnectionsMax = 128
   /// Connections to the daemon's control socket that are served at a time.

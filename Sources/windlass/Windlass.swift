@@ -14,6 +14,7 @@ struct Windlass: AsyncParsableCommand {
       Exit codes: 0 done or safe, 1 failed, 2 usage or configuration, 3 unsafe, 4 unknown, \
       5 pending, 6 dirty ledger or changed file, 7 lock not obtained.
       """,
+    version: "windlass \(version)",
     subcommands: subcommands)
 
   /// Every command, one a line, in the order that `--help` shows.
@@ -46,14 +47,6 @@ struct Windlass: AsyncParsableCommand {
 
   /// The version of this build.
   static let version = "0.1.0"
-
-  @Flag(name: .customLong("version"), help: "Show the version.")
-  var showsVersion = false
-
-  func run() async throws {
-    guard showsVersion else { throw CleanExit.helpRequest(self) }
-    Output(isJSON: false).help("windlass \(Windlass.version)")
-  }
 
   static func main() async {
     let status = await status(of: Array(CommandLine.arguments.dropFirst()))

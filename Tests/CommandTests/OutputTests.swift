@@ -67,6 +67,7 @@ import WindlassWire
   @Test(arguments: [
     (["--help"], windlass.ExitStatus.done), (["--version"], .done), (["--nonsense"], .usage),
     (["nonsense"], .usage), (["adopt"], .usage), (["adopt", "--version", "one"], .usage),
+    (["adopt", "--version", "1.0.0", "--state", "/no/such/place"], .failed),
     (["history", "--limit", "0"], .usage), (["status", "--state", "/no/such/place"], .failed),
   ])
   func `arguments end with the documented exit code`(

@@ -35,7 +35,8 @@ struct Agent {
     let answerer = ControlAnswers(services: services, clock: clock)
     let control = try ControlServer(path: state.controlSocket) { await answerer.answer($0) }
     let members =
-      [control as any Service] + services.flatMap { [$0.operator, $0.feed] as [any Service] }
+      [control as any Service, CodePages(clock: clock)]
+      + services.flatMap { [$0.operator, $0.feed] as [any Service] }
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: members.map { .init(service: $0, failureTerminationBehavior: .cancelGroup) },
