@@ -113,15 +113,16 @@ struct EffectPerformer: Sendable {
 
   private func outcome(of order: MigrationOrder) async throws(StepFailure) -> Outcome? {
     let ledger = try await ports.database.inspect()
-    if ledger.isDirty {
+    let isApplied = ledger.applied.contains {
+      $0.version == order.migration.version && $0.run == order.run
+    }
+    // The mark may be somebody else's; what the history holds is done.
+    if ledger.isDirty, !isApplied {
       throw StepFailure(
         code: "DirtyLedger", disposition: .stop,
         message: "migration \(order.migration.version) was cut off and left the ledger dirty at "
           + "\(ledger.version?.description ?? "nothing applied"): find out how far it came, mend "
           + "it by hand, clear the mark, then `windlass resume`")
-    }
-    let isApplied = ledger.applied.contains {
-      $0.version == order.migration.version && $0.run == order.run
     }
     return isApplied ? .done : nil
   }

@@ -78,9 +78,17 @@ import WindlassCore
   @Test func `a contract below an expand needs its own release first`() {
     let third = Samples.release(Version(1, 2, 0), Samples.window(4, 6), [(6, .expand)])
     let resolution = Self.resolve(
-      Samples.record(deployed: Samples.first), [Samples.first, Samples.second, third],
+      Samples.record(deployed: Samples.first), [Samples.first, Self.withdrawn, third],
       Samples.ledger(2))
     #expect(Self.code(resolution) == "ContractInTheWay")
+  }
+
+  @Test func `a path goes through the release whose contract is in the way`() throws {
+    let third = Samples.release(Version(1, 2, 0), Samples.window(4, 6), [(6, .expand)])
+    let resolution = Self.resolve(
+      Samples.record(deployed: Samples.first), [Samples.first, Samples.second, third],
+      Samples.ledger(2))
+    #expect(Self.plan(resolution)?.target == Samples.second)
   }
 
   @Test func `a required stop comes first`() throws {
@@ -128,9 +136,14 @@ import WindlassCore
     #expect(resolution == .wait(until: Samples.now + .hours(1)))
   }
 
+  private static var withdrawn: Release {
+    var release = Samples.second
+    release.yank = Yank(reason: "loses data", remedy: "wait")
+    return release
+  }
+
   @Test func `a withdrawn, quarantined, unwanted or foreign release is not chosen`() {
-    var yanked = Samples.second
-    yanked.yank = Yank(reason: "loses data", remedy: "wait")
+    let yanked = Self.withdrawn
     var record = Samples.record(deployed: Samples.first)
     #expect(Self.resolve(record, [Samples.first, yanked], Samples.ledger(2)) == .upToDate)
 

@@ -12,6 +12,7 @@ extension Oracle {
     disturb()
     schema = version
     isDirty = dirty
+    run?.isMeddled = true
     for index in instances.indices where !instances[index].window.contains(version) {
       instances[index].isExcused = true
     }
@@ -28,6 +29,10 @@ extension Oracle {
     note(
       breach(.d2, unless: !applied.contains(version), "migration \(version) was committed twice"))
     note(breach(.d3, unless: !isDirty, "migration \(version) was committed on a dirty ledger"))
+    note(
+      breach(
+        .d6, unless: schema == order.after,
+        "migration \(version) was committed on schema \(schema?.description ?? "nothing applied")"))
     judge(migration: order)
     for instance in instances
     where instance.mayBeAlive && !instance.isExcused && !instance.window.contains(version) {
@@ -55,8 +60,8 @@ extension Oracle {
         "migration \(version) is not what the plan of \(order.run) says"))
     note(
       breach(
-        .d6, unless: schema.map { $0 < version } ?? true,
-        "migration \(version) comes at schema \(schema?.description ?? "nothing applied")"))
+        .d6, unless: order.after.map { $0 < version } ?? true,
+        "migration \(version) comes after \(order.after?.description ?? "nothing applied")"))
     let isContraction = run.plan.contraction.contains(order.migration)
     if isContraction {
       judge(contraction: order, run)
@@ -73,10 +78,10 @@ extension Oracle {
       breach(
         .d1,
         unless: run.verified.contains {
-          $0.run == order.run && $0.purpose == purpose && $0.isVerified && $0.schema == schema
+          $0.run == order.run && $0.purpose == purpose && $0.isVerified && $0.schema == order.after
         },
         "migration \(version) has no verified backup of schema "
-          + "\(schema?.description ?? "nothing applied")"))
+          + "\(order.after?.description ?? "nothing applied")"))
   }
 
   private mutating func judge(proof order: MigrationOrder, _ run: Open) {

@@ -9,7 +9,10 @@ extension Oracle {
         continue
       }
       instances[index].life = seen.life
-      if seen.life == .alive { instances[index].mayBeAlive = true }
+      // It was seen after somebody had said that it is dead.
+      if seen.life == .alive, reading.asOf > instances[index].diedAt {
+        instances[index].mayBeAlive = true
+      }
       let isReady =
         seen.life == .alive && seen.isReady && !seen.isDraining
         && seen.reportedVersion == instances[index].versionText
@@ -46,12 +49,11 @@ extension Oracle {
   }
 
   /// An instance is known to be dead.
-  mutating func bury(_ id: InstanceID) {
+  mutating func bury(_ id: InstanceID, _ at: Timestamp) {
     guard let index = instances.firstIndex(where: { $0.id == id }) else { return }
     if !instances[index].isStopped { disturb() }
     instances[index].mayBeAlive = false
-    instances[index].isReady = false
-    instances[index].readySince = nil
+    instances[index].diedAt = at
   }
 
   /// An instance was promoted: it counts as good (R5).
@@ -101,7 +103,7 @@ extension Oracle {
     // A failed install has nothing to keep capacity with.
     if run?.plan.kind == .install && run?.direction == .rollback { return }
     if run == nil && deployed == nil { return }
-    let left = instances.count { $0.isReady && !$0.isStopped && $0.mayBeAlive && $0.id != id }
+    let left = instances.count { $0.isReady && !$0.isStopped && $0.id != id }
     let floor = rollout.replicas - rollout.maxUnavailable
     note(
       breach(.r4, unless: left >= floor, "stopping \(id) leaves \(left) ready, \(floor) must be"))

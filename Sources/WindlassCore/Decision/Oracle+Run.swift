@@ -67,7 +67,7 @@ extension Oracle {
           .d3, unless: left == nil,
           "\(summary.run) was rolled back and \(left?.id.text ?? "") is alive"))
     }
-    if let code = summary.reason?.code, Block.blaming.contains(code) {
+    if let code = summary.reason?.code, Block.blaming.contains(code), !run.isForgiven {
       failed[run.plan.target.version] = run.plan.target.build
     }
     self.run = nil
@@ -84,7 +84,8 @@ extension Oracle {
     let expected = run.plan.migrations.last?.version ?? run.plan.schemaBefore
     note(
       breach(
-        .d3, unless: run.plan.migrations.isEmpty || (schema == expected && !isDirty),
+        .d3,
+        unless: run.plan.migrations.isEmpty || run.isMeddled || (schema == expected && !isDirty),
         "\(id) completed at schema \(schema?.description ?? "nothing applied")"))
     deployed = run.plan.target.version
   }
@@ -100,6 +101,7 @@ extension Oracle {
           .j3, unless: unsettled == nil,
           "\(id) was issued while \(unsettled?.text ?? "") is unknown"))
       unsettled = id
+      stopping = nil
     }
     if run != nil {
       run?.effects += 1
@@ -115,7 +117,9 @@ extension Oracle {
       judge(release: order.release, id)
       judge(start: order, gate)
       judge(wayBack: order.release.version, id)
-    case .stop(let instance): judge(stop: instance)
+    case .stop(let instance):
+      judge(stop: instance)
+      stopping = instance
     case .apply(let order, let backup):
       judge(epoch: order.epoch, id)
       judge(migration: order)
@@ -127,6 +131,15 @@ extension Oracle {
       instances.removeAll { $0.id == instance }
     case .takeFence, .preflight, .prepare, .backUp, .verify, .rehearse, .probe, .prune: break
     }
+  }
+
+  /// The outcome of an effect is known.
+  mutating func settle(_ id: EffectID, _ settlement: Settlement, _ at: Timestamp) {
+    lastSettledAt = max(lastSettledAt, at)
+    if unsettled == id { unsettled = nil }
+    guard settlement != .finished else { return }
+    disturb()
+    if let stopping { change(stopping) { $0.isStopped = false } }
   }
 
   private mutating func judge(epoch: Epoch, _ id: EffectID) {

@@ -10,6 +10,7 @@ public struct Oracle: Sendable {
     var versionText: String
     var window: SchemaWindow
     var mayBeAlive = true
+    var diedAt = Timestamp(milliseconds: 0)
     /// Whether a stop was issued.
     var isStopped = false
     /// Whether the schema was taken out of its window by somebody else.
@@ -35,6 +36,10 @@ public struct Oracle: Sendable {
     var personDecided = false
     /// Whether a person wants a withdrawn release finished.
     var keepsWithdrawn = false
+    /// Whether somebody else changed the ledger, perhaps after the last look at it.
+    var isMeddled = false
+    /// Whether a person let the target be tried again while it was on its way back.
+    var isForgiven = false
     var effects = 0
     var budget: Int
   }
@@ -55,6 +60,8 @@ public struct Oracle: Sendable {
   var ownFence: Epoch?
   var durableIntent: EffectID?
   var unsettled: EffectID?
+  /// The instance that the last stop was for.
+  var stopping: InstanceID?
   var lastSettledAt = Timestamp(milliseconds: 0)
   var lastReadingAt: Timestamp?
   var expires: Timestamp?
@@ -78,14 +85,11 @@ public struct Oracle: Sendable {
     case .offerAccepted(let offer):
       expires = offer.expires
       yanked = Set(offer.releases.filter { $0.yank != nil }.map(\.version))
-    case .decided(let decision): fold(decision)
+    case .decided(let decision): fold(decision, at)
     case .fleetRead(let reading): fold(reading)
     case .intentDurable(let id): durableIntent = id
     case .issued(let id, let action): issue(id, action, at)
-    case .settled(let id, let settlement):
-      if unsettled == id { unsettled = nil }
-      if settlement != .finished { disturb() }
-      lastSettledAt = max(lastSettledAt, at)
+    case .settled(let id, let settlement): settle(id, settlement, at)
     case .fenceTaken(let epoch, let byUs): takeFence(epoch, byUs: byUs)
     case .migrated(let order): migrate(order)
     case .commitPointRecorded(let id, let epoch): commit(id, epoch)
@@ -93,7 +97,7 @@ public struct Oracle: Sendable {
     case .backupVerified(let receipt): run?.verified.append(receipt)
     case .judged(let id, let verdict): if run?.plan.run == id { run?.verdict = verdict }
     case .started(let id, let version, let window): start(id, version, window)
-    case .died(let id): bury(id)
+    case .died(let id): bury(id, at)
     case .probed(let id): change(id) { $0.passedProbes = true }
     case .runOpened(let plan): open(plan, at)
     case .turned(let id, let direction): turn(id, direction)
@@ -141,17 +145,33 @@ public struct Oracle: Sendable {
     disturb()
   }
 
-  private mutating func fold(_ decision: Decision) {
+  private mutating func fold(_ decision: Decision, _ at: Timestamp) {
     disturb()
     switch decision.choice {
     case .resume:
       if run?.isCommitted == true { run?.keepsWithdrawn = true }
       if run?.direction == .rollback { run?.personDecided = true }
     case .rollback: run?.personDecided = true
-    case .release(let version): failed[version] = nil
-    case .confirmDead(let id): bury(id)
+    case .release(let version):
+      failed[version] = nil
+      if run?.plan.target.version == version { run?.isForgiven = true }
+    case .confirmDead(let id): bury(id, at)
     case .pause, .approve, .quarantine, .adopt: break
     }
+  }
+
+  /// The same service, seen by a daemon that lost its journal: it knows of no run, no failure and
+  /// no deployed release.
+  public func withoutMemory() -> Oracle {
+    var oracle = self
+    oracle.run = nil
+    oracle.unsettled = nil
+    oracle.failed = [:]
+    oracle.quarantine = []
+    oracle.deployed = nil
+    // What was asked of them and not done is asked no more.
+    for index in oracle.instances.indices { oracle.instances[index].isStopped = false }
+    return oracle
   }
 
   // MARK: The world as it is

@@ -1,13 +1,4 @@
 extension Resolver {
-  /// The number of the next run.
-  ///
-  /// A database that was managed before, by a daemon whose journal is lost, gets numbers that none
-  /// of its earlier runs had: a run's name stands in its history and in its backups' names.
-  static func runNumber(_ record: ServiceRecord, _ ledger: LedgerReading) -> Int64 {
-    guard record.runCount == 0, let epoch = ledger.epoch else { return record.runCount + 1 }
-    return epoch.number * 1_000 + 1
-  }
-
   /// Pins the plan of one hop, if its migrations can be run without downtime.
   func plan(_ kind: RunKind, from source: Release?, to target: Release) -> Resolution {
     let all = migrations(upTo: target)
@@ -20,7 +11,7 @@ extension Resolver {
     return .open(
       Plan(
         service: record.policy.service,
-        run: RunID("\(record.policy.service)-r\(Resolver.runNumber(record, ledger))"), kind: kind,
+        run: RunID("\(record.policy.service)-r\(record.runCount + 1)"), kind: kind,
         source: source, target: target, migrations: pending, schemaBefore: ledger.version,
         rollout: record.policy.rollout, manifest: offer.manifest))
   }

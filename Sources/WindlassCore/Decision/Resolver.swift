@@ -90,7 +90,7 @@ struct Resolver {
 
   /// An instance lives, and nothing is deployed.
   private func foreign(_ instance: InstanceRecord) -> Block {
-    guard record.runCount > 0 else {
+    guard !record.pastRuns.isEmpty else {
       return Block(
         code: "NotAdopted",
         message: "instance \(instance.id) runs, and the instances do not agree on a version that "

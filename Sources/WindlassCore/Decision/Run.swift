@@ -95,7 +95,7 @@ public struct InstanceRecord: Hashable, Codable, Sendable {
   /// Whether it should be serving.
   public var isWanted: Bool { !isDead && stoppedAt == nil }
 
-  init(id: InstanceID, release: Version, window: SchemaWindow, startedAt: Timestamp) {
+  package init(id: InstanceID, release: Version, window: SchemaWindow, startedAt: Timestamp) {
     self.id = id
     self.release = release
     self.window = window

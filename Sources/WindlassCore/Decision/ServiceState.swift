@@ -50,7 +50,7 @@ public struct ServiceRecord: Hashable, Codable, Sendable {
   /// that a late attempt can change nothing any more.
   public var unresolved: InFlight?
   public var retry: Retry?
-  /// What people decided while an action was under way, oldest first.
+  /// What people decided about the run while an action was under way, oldest first.
   public var pending: [Decision] = []
   public var isPaused = false
   public var approved: Version?
@@ -75,10 +75,15 @@ public struct Watch: Hashable, Sendable {
   public var fleet: FleetReading?
   public var ledger: LedgerReading?
   public var offer: Offer?
+  /// When this daemon began: nothing read before was read by it.
+  public var began: Timestamp?
   /// Since when this daemon looks without a gap.
   public var since: Timestamp?
   /// Since when each instance is ready without interruption.
   public var readySince: [InstanceID: Timestamp] = [:]
+  /// When each instance was last ready for the whole stability window, or last in doubt: the time
+  /// that it has to become good is counted from then.
+  public var patientSince: [InstanceID: Timestamp] = [:]
   /// Since when each instance that was ready is not.
   public var unreadySince: [InstanceID: Timestamp] = [:]
   /// Whether this daemon took the fence.

@@ -1,22 +1,33 @@
 extension Stepper {
   /// Folds in what was seen.
   mutating func absorb(_ observation: Observation) {
-    if watch.since == nil { watch.since = now }
+    if watch.began == nil {
+      watch.began = now
+      watch.since = now
+    }
     if let report = observation.report { absorb(report) }
     if let offer = observation.offer { watch.offer = offer }
     if let ledger = observation.ledger, mayRestOn(ledger.asOf) { absorb(ledger) }
     if let fleet = observation.fleet, mayRestOn(fleet.asOf) { absorb(fleet) }
-    let room = max(0, Bounds.decisionsPendingMax - record.pending.count)
-    record.pending += observation.decisions.prefix(room)
-    // What an action under way did is known before anything is decided about its run.
-    guard record.inFlight == nil, record.unresolved == nil, !record.pending.isEmpty else { return }
+    for decision in observation.decisions { take(decision) }
+    guard isSettled, !record.pending.isEmpty else { return }
     let decisions = record.pending
     record.pending = []
     for decision in decisions { absorb(decision) }
   }
 
+  /// Whether it is known what became of everything that was begun.
+  private var isSettled: Bool { record.inFlight == nil && record.unresolved == nil }
+
+  /// A run is turned back only when it is known what its last action did.
+  private mutating func take(_ decision: Decision) {
+    guard decision.choice == .rollback, !isSettled else { return absorb(decision) }
+    if record.pending.count < Bounds.decisionsPendingMax { record.pending.append(decision) }
+  }
+
   private func mayRestOn(_ asOf: Timestamp) -> Bool {
-    isCurrent(asOf) && (record.inFlight == nil || !rules.refusesStaleReadings)
+    guard rules.refusesStaleReadings else { return true }
+    return isCurrent(asOf) && record.inFlight == nil && watch.began.map { $0 <= asOf } ?? false
   }
 
   private mutating func absorb(_ report: Report) {
@@ -85,6 +96,8 @@ extension Stepper {
   private mutating func absorb(_ ledger: LedgerReading) {
     watch.ledger = ledger
     becomeReadable()
+    recall(ledger)
+    catchUp(with: ledger)
     guard watch.isFenced, ledger.epoch != record.epoch else { return }
     watch.isFenced = false
     stand(
@@ -96,6 +109,25 @@ extension Stepper {
           + "`windlass resume`"))
   }
 
+  /// A database that was managed before, by a daemon whose journal is lost, gets numbers that none
+  /// of its earlier runs had: a run's name stands in its history and in its backups' names.
+  private mutating func recall(_ ledger: LedgerReading) {
+    guard record.epoch == nil, record.runCount == 0, let epoch = ledger.epoch else { return }
+    record.runCount = epoch.number * 1_000
+  }
+
+  /// The database's history is the truth about what the open run did.
+  private mutating func catchUp(with ledger: LedgerReading) {
+    guard let run = record.run, record.unresolved == nil else { return }
+    for migration in run.plan.migrations where !run.applied.contains(migration.version) {
+      let isApplied = ledger.applied.contains {
+        $0.version == migration.version && $0.run == run.plan.run
+      }
+      if isApplied { record.run?.applied.append(migration.version) }
+    }
+    if ledger.committedRun == run.plan.run, !run.isCommitted { record.run?.isCommitted = true }
+  }
+
   // MARK: The fleet
 
   private mutating func absorb(_ fleet: FleetReading) {
@@ -104,6 +136,10 @@ extension Stepper {
       watch.since = fleet.asOf
       watch.readySince = [:]
       watch.unreadySince = [:]
+    }
+    // What can't be seen is held against nobody; once it is seen again, its time begins anew.
+    for reading in (watch.fleet?.instances ?? []) + fleet.instances where reading.life == .unknown {
+      watch.patientSince[reading.id] = fleet.asOf
     }
     watch.fleet = fleet
     becomeReadable()
@@ -118,7 +154,12 @@ extension Stepper {
       if instance != record.instances[index] { record.instances[index] = instance }
     }
     takeIn(strangersAmong: fleet)
+    let stability = (record.run?.plan.rollout ?? record.policy.rollout).stability
+    for (id, since) in watch.readySince where fleet.asOf - since >= stability {
+      watch.patientSince[id] = fleet.asOf
+    }
     let known = Set(record.instances.map(\.id))
+    watch.patientSince = watch.patientSince.filter { known.contains($0.key) }
     watch.readySince = watch.readySince.filter { known.contains($0.key) }
     watch.unreadySince = watch.unreadySince.filter { known.contains($0.key) }
   }
@@ -171,7 +212,10 @@ extension Stepper {
         instance.stoppedAt = asOf
       }
     }
-    if answers(reading, as: instance.release), !instance.isDead {
+    if reading.life == .unknown {
+      watch.readySince[instance.id] = nil
+      watch.unreadySince[instance.id] = nil
+    } else if answers(reading, as: instance.release), !instance.isDead {
       watch.unreadySince[instance.id] = nil
       if watch.readySince[instance.id] == nil { watch.readySince[instance.id] = asOf }
     } else if watch.readySince.removeValue(forKey: instance.id) != nil || instance.wasGood {

@@ -20,6 +20,8 @@ extension Stepper {
     guard !run.isCommitted else {
       return enter(run.plan.contraction.isEmpty ? .finish : .contractBackUp)
     }
+    // One that was in doubt may have come back meanwhile.
+    if hasOthers(beside: run.plan.target.version) { return look() }
     return guarded { .perform(.recordCommitPoint(run.plan.run, epoch: $0)) }
   }
 
@@ -37,7 +39,8 @@ extension Stepper {
     guard let backup = run.contractBackup, rules.verifiesBackups else { return enter(.contract) }
     guard backup.isVerified else { return .perform(.verify(backup.id)) }
     guard let ledger = freshLedger() else { return .read(.inspect) }
-    if let block = mismatch(backup, ledger) {
+    let expected = run.applied.last ?? run.plan.schemaBefore
+    if let block = moved(ledger, from: expected, run) ?? mismatch(backup, ledger) {
       record.run?.contractBackup = nil
       record.run?.unusableBackups += 1
       _ = enter(.contractBackUp)
@@ -53,11 +56,11 @@ extension Stepper {
       return settled(run, at: run.applied.last, then: .finish)
     }
     let gate = ContractGate(schema: migration.version, isCommitted: run.isCommitted)
-    let instances = instances(under: run.plan.target)
+    let instances = instances(under: run.plan)
     if !gate.admits(instances) {
       if rules.contractsAfterCommit, !run.isCommitted { return enter(.commit) }
       if rules.contractsAfterOldInstances, let old = gate.obstacle(among: instances) {
-        standing = pending(old, migration.version)
+        standing = contractPending(old, migration.version)
         return .wait(until: idle)
       }
     }
@@ -65,20 +68,25 @@ extension Stepper {
     return apply(migration, run, checking: isFirst ? run.contractBackup?.id : nil)
   }
 
-  /// The instances, those of the target with the plan's window, however they were started.
-  private func instances(under target: Release) -> [InstanceRecord] {
+  /// The instances, those of the plan's releases with its windows, however they were started.
+  func instances(under plan: Plan) -> [InstanceRecord] {
     record.instances.map { instance in
       var instance = instance
-      if instance.release == target.version { instance.window = target.window }
+      if instance.release == plan.target.version { instance.window = plan.target.window }
+      if let source = plan.source, instance.release == source.version {
+        instance.window = source.window
+      }
       return instance
     }
   }
 
-  private func pending(_ old: InstanceRecord, _ schema: SchemaVersion) -> Block {
+  func contractPending(_ old: InstanceRecord, _ schema: SchemaVersion) -> Block {
     Block(
       code: "ContractPending",
-      message: "instance \(old.id) of \(old.release) may be alive and could not work with schema "
-        + "\(schema): make sure that it is gone, then `windlass confirm-dead \(old.id)`")
+      message: "migration \(schema) waits: instance \(old.id) of \(old.release) may be alive and "
+        + "could not work with it: make sure that it is gone, then "
+        + "`windlass confirm-dead \(old.id)`"
+    )
   }
 
   /// Looks at the ledger once more before the run ends.
@@ -86,8 +94,9 @@ extension Stepper {
     let expected = run.applied.last ?? run.plan.schemaBefore
     if !run.plan.migrations.isEmpty, rules.appliesInOrder {
       guard let ledger = freshLedger() else { return .read(.inspect) }
-      guard !ledger.isDirty, ledger.version == expected else {
-        return settled(run, at: expected, then: .finish)
+      if let block = moved(ledger, from: expected, run) {
+        stand(block)
+        return .again
       }
     }
     return .perform(.prune)

@@ -30,13 +30,19 @@ extension Stepper {
     return !rules.waitsForStability || asOf - since >= policy.stability
   }
 
-  /// Whether an instance has not been ready for longer than one may take to become so.
+  /// Whether an instance has not been ready without interruption for longer than one may take to
+  /// become so.
   func isOverdue(_ instance: InstanceRecord, _ policy: RolloutPolicy, since: Timestamp) -> Bool {
-    guard !isReady(instance), !isInDoubt(instance) else { return false }
-    let began = max(
-      max(instance.startedAt, since),
-      max(watch.unreadySince[instance.id] ?? since, watch.since ?? now))
-    return now - began > policy.progressDeadline
+    guard !isStable(instance, policy), !isInDoubt(instance) else { return false }
+    let began = max(patience(with: instance), since)
+    return now - began > policy.progressDeadline + policy.stability
+  }
+
+  /// Since when an instance has had the time to become good.
+  func patience(with instance: InstanceRecord) -> Timestamp {
+    max(
+      max(instance.startedAt, watch.since ?? now),
+      watch.patientSince[instance.id] ?? instance.startedAt)
   }
 
   /// Whether one more instance may be started: everything not known to be dead counts (R4).

@@ -250,8 +250,10 @@ extension Stepper {
       record.refusedUntil = nil
       return
     }
-    // A release that is to blame is not tried again, and so keeps none waiting.
-    guard !isQuarantined(run.plan.target) else { return }
+    // A release that is to blame or withdrawn is not tried again, and so keeps none waiting.
+    guard !isQuarantined(run.plan.target), !Block.withdrawing.contains(reason?.code ?? "") else {
+      return
+    }
     record.refusals += 1
     let doublings = Int64(min(record.refusals - 1, 16))
     record.refusedUntil =

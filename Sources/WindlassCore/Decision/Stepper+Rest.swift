@@ -9,8 +9,8 @@ extension Stepper {
       guard now - ledger.asOf < Bounds.fleetIdleInterval else { return .read(.inspect) }
     }
     refreshWindow()
-    if let move = keep() { return move }
-    if let move = forgetDead() { return move }
+    if let move = ifDue(keep()) { return move }
+    if let move = ifDue(forgetDead()) { return move }
     guard !record.isPaused else { return .wait(until: idle) }
     switch nextRun(ledger) {
     case .upToDate: return .wait(until: idle)
@@ -23,16 +23,17 @@ extension Stepper {
       guard freshLedger() != nil, now - ledger.asOf < Bounds.fleetIdleInterval else {
         return .read(.inspect)
       }
-      open(plan, ledger)
+      open(plan)
       return .again
     }
   }
 
   /// Keeps the deployed release's instances, and takes others away.
   private mutating func keep() -> Move? {
-    if record.deployed == nil, record.runCount == 0 { adoptWhatServes() }
+    if record.deployed == nil, record.pastRuns.isEmpty { adoptWhatServes() }
     if let deployed = record.deployed { return maintain(deployed, record.policy.rollout) }
-    guard record.runCount > 0 else { return nil }
+    // Only what a failed install left behind is taken away.
+    guard !record.pastRuns.isEmpty else { return nil }
     return strays(beside: nil).first.map { .perform(.stop($0.id)) }
   }
 
@@ -56,8 +57,8 @@ extension Stepper {
     record.deployed?.window = known.window
   }
 
-  private mutating func open(_ plan: Plan, _ ledger: LedgerReading) {
-    record.runCount = Resolver.runNumber(record, ledger)
+  private mutating func open(_ plan: Plan) {
+    record.runCount += 1
     record.block = nil
     record.run = Run(plan: plan, openedAt: now)
   }

@@ -59,10 +59,12 @@ extension Stepper {
 
   /// All new instances are good and no old one is wanted: wait for those that drain.
   private mutating func rollEnds(_ run: Run) -> Move {
-    let isDraining = record.instances.contains { instance in
-      instance.mayBeAlive && instance.release != run.plan.target.version && !isInDoubt(instance)
-    }
-    return isDraining ? look() : enter(.soak)
+    hasOthers(beside: run.plan.target.version) ? look() : enter(.soak)
+  }
+
+  /// Whether an instance of another release is known to be alive, be it on its way out.
+  func hasOthers(beside version: Version) -> Bool {
+    record.instances.contains { $0.mayBeAlive && $0.release != version && !isInDoubt($0) }
   }
 
   // MARK: Trouble
@@ -103,16 +105,18 @@ extension Stepper {
           + "\(reported)")
     }
     let detail = reading.map { $0.detail.isEmpty ? "" : " (\($0.detail))" } ?? ""
-    let began = max(instance.startedAt, watch.since ?? now)
-    if !instance.wasGood, !isStable(instance, policy), now - began > policy.progressDeadline {
+    let isLate = now - patience(with: instance) > policy.progressDeadline
+    if !instance.wasGood, !isReady(instance), isLate {
       return Block(
         code: "NeverReady",
         message: "instance \(instance.id) of \(instance.release) was not good within "
           + "\(policy.progressDeadline)\(detail)")
     }
-    if instance.wasGood, let since = watch.unreadySince[instance.id],
-      now - since >= max(policy.stability, Bounds.unreadyToleranceMin)
-    {
+    let isDown =
+      watch.unreadySince[instance.id].map {
+        now - $0 >= max(policy.stability, Bounds.unreadyToleranceMin)
+      } ?? false
+    if instance.wasGood, isDown || isOverdue(instance, policy, since: instance.startedAt) {
       return Block(
         code: "BecameUnhealthy",
         message: "instance \(instance.id) of \(instance.release) stopped being ready\(detail)")

@@ -21,10 +21,7 @@ extension Stepper {
     if isReplaced || makesRoom, let victim = victim(new, policy) {
       return .perform(.stop(victim.id))
     }
-    let isDraining = record.instances.contains {
-      $0.release != source.version && $0.mayBeAlive && !isInDoubt($0)
-    }
-    if new.isEmpty, !isDraining, good.count >= policy.replicas {
+    if new.isEmpty, !hasOthers(beside: source.version), good.count >= policy.replicas {
       end(.rolledBack, run.turnedBackFor)
       return .again
     }

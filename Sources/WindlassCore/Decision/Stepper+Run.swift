@@ -6,7 +6,7 @@ extension Stepper {
     guard freshFleet() != nil else { return .read(.observe) }
     let stands = run.block.map { !isPassing($0) } ?? false
     if run.phase == .rollBack { return stands ? .wait(until: idle) : rollBack(run) }
-    if let move = keepServing(run) { return move }
+    if let move = ifDue(keepServing(run)) { return move }
     guard !stands, !record.isPaused else { return .wait(until: idle) }
     switch run.phase {
     case .preflight: return guarded { _ in .perform(.preflight) }
@@ -112,7 +112,7 @@ extension Stepper {
     guard let backup = run.backup, rules.verifiesBackups else { return enter(.prove) }
     guard backup.isVerified else { return .perform(.verify(backup.id)) }
     guard let ledger = freshLedger() else { return .read(.inspect) }
-    if let block = mismatch(backup, ledger) {
+    if let block = moved(ledger, from: run.plan.schemaBefore, run) ?? mismatch(backup, ledger) {
       refuse(run, block, blame: false)
       return .again
     }
@@ -150,22 +150,33 @@ extension Stepper {
     guard let migration = run.next(of: pending) else {
       return settled(run, at: run.applied.last ?? run.plan.schemaBefore, then: .observe)
     }
-    // What is unhealthy before the change can't be told from what the change broke.
-    if run.applied.isEmpty, let block = unhealthy(run) {
-      standing = block
+    if run.applied.isEmpty, let source = run.plan.source {
+      if let move = awaitHealth(of: source.version, run) { return move }
+    }
+    let gate = ContractGate(schema: migration.version, isCommitted: run.isCommitted)
+    if rules.contractsAfterOldInstances,
+      let old = gate.obstacle(among: instances(under: run.plan))
+    {
+      standing = contractPending(old, migration.version)
       return .wait(until: idle)
     }
     return apply(migration, run, checking: run.applied.isEmpty ? run.backup?.id : nil)
   }
 
-  private func unhealthy(_ run: Run) -> Block? {
-    guard let source = run.plan.source else { return nil }
-    let ready = wanted(source.version).count { isReady($0) }
-    guard ready < run.plan.rollout.replicas else { return nil }
-    return Block(
-      code: "OldFleetUnhealthy",
-      message: "\(ready) of \(run.plan.rollout.replicas) instances of \(source.version) are ready: "
-        + "the schema is not changed before all are. Look at their logs")
+  /// What is unhealthy before the change can't be told from what the change broke.
+  private mutating func awaitHealth(of source: Version, _ run: Run) -> Move? {
+    let policy = run.plan.rollout
+    let serving = wanted(source)
+    guard serving.count(where: { isStable($0, policy) }) < policy.replicas else { return nil }
+    let ready = serving.count { isReady($0) }
+    guard ready < policy.replicas else { return look() }
+    if standing == nil {
+      standing = Block(
+        code: "OldFleetUnhealthy",
+        message: "\(ready) of \(policy.replicas) instances of \(source) are ready: the schema is "
+          + "not changed before all are. Look at their logs")
+    }
+    return .wait(until: idle)
   }
 
   /// Applies one migration under the fence, after what the ledger must then say.
@@ -194,18 +205,21 @@ extension Stepper {
   ) -> Move {
     guard !run.plan.migrations.isEmpty, rules.appliesInOrder else { return enter(phase) }
     guard let ledger = freshLedger() else { return .read(.inspect) }
-    guard !ledger.isDirty, ledger.version == expected else {
-      stand(
-        Block(
-          code: ledger.isDirty ? "DirtyLedger" : "SchemaChanged",
-          message: "the ledger of \(record.policy.service) is at "
-            + "\(ledger.version?.description ?? "nothing applied")"
-            + "\(ledger.isDirty ? ", dirty" : "") "
-            + "where \(run.plan.run) left \(expected?.description ?? "nothing applied"): see who "
-            + "changed it, mend it, then `windlass resume`"))
-      return .again
-    }
-    return enter(phase)
+    guard let block = moved(ledger, from: expected, run) else { return enter(phase) }
+    stand(block)
+    return .again
+  }
+
+  /// Whether the ledger is elsewhere than where the run left it.
+  func moved(_ ledger: LedgerReading, from expected: SchemaVersion?, _ run: Run) -> Block? {
+    guard ledger.isDirty || ledger.version != expected else { return nil }
+    return Block(
+      code: ledger.isDirty ? "DirtyLedger" : "SchemaChanged",
+      message: "the ledger of \(record.policy.service) is at "
+        + "\(ledger.version?.description ?? "nothing applied")"
+        + "\(ledger.isDirty ? ", dirty" : "") "
+        + "where \(run.plan.run) left \(expected?.description ?? "nothing applied"): see who "
+        + "changed it, mend it, then `windlass resume`")
   }
 
   /// Watches the old fleet on the expanded schema.

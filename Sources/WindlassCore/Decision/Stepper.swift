@@ -15,12 +15,12 @@ public func step(
     case .again: continue
     case .wait(let until):
       stepper.showStanding()
-      return Step(state: stepper.state, effect: nil, wakeUp: until)
+      return Step(state: stepper.state, effect: nil, wakeUp: stepper.earliest(until))
     case .read(let effect): return Step(state: stepper.state, effect: effect, wakeUp: nil)
     case .perform(let action):
       stepper.showStanding()
-      if let retry = stepper.record.retry, retry.action == action.name, now < retry.at {
-        return Step(state: stepper.state, effect: nil, wakeUp: retry.at)
+      if let due = stepper.pacedUntil(action) {
+        return Step(state: stepper.state, effect: nil, wakeUp: stepper.earliest(due))
       }
       let effect = stepper.issue(action)
       return Step(state: stepper.state, effect: effect, wakeUp: nil)
@@ -47,6 +47,8 @@ struct Stepper {
   let rules: Rules
   /// What this step found that it has to wait for; shown as a block that clears by itself.
   var standing: Block?
+  /// When something is due that does not hold up the rest.
+  private var due: Timestamp?
 
   init(record: ServiceRecord, watch: Watch, now: Timestamp, rules: Rules) {
     self.record = record
@@ -64,6 +66,7 @@ struct Stepper {
   /// and only then the service at rest.
   mutating func decide() -> Move {
     standing = nil
+    due = nil
     if let until = watch.unreadableUntil, now < until { return .wait(until: until) }
     if let inFlight = record.inFlight { return .read(.readBack(inFlight.id, inFlight.action)) }
     if let unresolved = record.unresolved { return resume(unresolved) }
@@ -120,6 +123,32 @@ struct Stepper {
     record.run?.phaseSince = now
     record.retry = nil
     return .again
+  }
+
+  // MARK: Putting off
+
+  /// Until when an action that failed is not tried again; nil when it may be.
+  func pacedUntil(_ action: Action) -> Timestamp? {
+    guard let retry = record.retry, retry.action == action.name, now < retry.at else { return nil }
+    return retry.at
+  }
+
+  /// The move, unless it is not due yet: then the rest goes on meanwhile.
+  mutating func ifDue(_ move: Move?) -> Move? {
+    let later: Timestamp?
+    switch move {
+    case .wait(let until): later = until
+    case .perform(let action): later = pacedUntil(action)
+    case .again, .read, nil: return move
+    }
+    guard let later else { return move }
+    due = earliest(later)
+    return nil
+  }
+
+  /// The earlier of a time and of what was put off.
+  func earliest(_ time: Timestamp?) -> Timestamp? {
+    [time, due].compactMap { $0 }.min()
   }
 
   // MARK: Standing still

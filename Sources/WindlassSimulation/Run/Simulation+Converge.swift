@@ -1,0 +1,182 @@
+import WindlassCore
+
+extension Simulation {
+  /// The faults are over: the service must come to where it should be, with a person's help only
+  /// where a block asks for it, and then be silent.
+  func converge() {
+    calm()
+    let limit = min(steps + Simulation.calmStepsMax, Simulation.stepsMax)
+    let end = now + .hours(3)
+    var help: [String: Int] = [:]
+    var quietSince = now
+    while steps < limit, now < end, !hasFailed {
+      let before = writes
+      turn()
+      if writes != before || downUntil != nil || isWaitingForTime { quietSince = now }
+      guard now - quietSince >= Simulation.quiet else { continue }
+      quietSince = now
+      guard let need = need() else { return judgeEnd() }
+      help[need, default: 0] += 1
+      guard help[need, default: 0] <= Simulation.helpMax, assist(need) else {
+        let block = state.record.run?.block ?? state.record.block
+        return find("L1", "stands in spite of help: \(need) \(block?.description ?? "")")
+      }
+    }
+    guard !hasFailed, !hasBadStart else { return }
+    let phase = state.record.run?.phase.rawValue ?? "rest"
+    find("L4", "does not come to rest within \(steps) steps; it is in \(phase)")
+  }
+
+  /// Steps without faults that a service may need.
+  static let calmStepsMax = 12_000
+  /// Silence after which nothing more is coming.
+  static let quiet = Interval.seconds(25)
+  /// How often one need may come back.
+  static let helpMax = 6
+
+  func find(_ code: String, _ text: String) {
+    tell("FOUND \(code): \(text)")
+    findings.append(Finding(code: code, text: text))
+  }
+
+  /// Ends all faults, and lets everything that was to be published be published.
+  private func calm() {
+    tell("CALM")
+    dice.isCalm = true
+    database.isAwayUntil = now
+    for index in fleet.instances.indices where fleet.instances[index].isAlive(at: now) {
+      fleet.instances[index].doubt = nil
+    }
+    future.removeAll { if case .incident = $0 { true } else { false } }
+    var last = scenario.publications.map(\.offer).max { $0.serial < $1.serial }
+    last?.serial += 1
+    last?.expires = now + .hours(1_000)
+    guard var last else { return }
+    for index in last.releases.indices {
+      last.releases[index].published = min(last.releases[index].published, now)
+    }
+    future.removeAll()
+    future.append(.publication(Publication(at: now, offer: last)))
+    if downUntil == nil { decide(.resume) }
+  }
+
+  private var isWaitingForTime: Bool {
+    let record = state.record
+    if let until = record.refusedUntil, now < until, record.run == nil { return true }
+    return record.retry.map { now < $0.at } ?? false
+  }
+
+  // MARK: A person's help
+
+  /// What a person is needed for; nil when nothing is amiss.
+  private func need() -> String? {
+    let record = state.record
+    if record.isPaused { return "paused" }
+    if let block = record.run?.block ?? record.block {
+      let isAccepted = ["OldFleetUnhealthy", "PreviousFails"].contains(block.code) && hasBadStart
+      return isAccepted || Simulation.publishersBlocks.contains(block.code) ? nil : block.code
+    }
+    guard let run = record.run else { return nil }
+    return run.phase == .approve ? "approval" : "stuck in \(run.phase.rawValue)"
+  }
+
+  /// Blocks that only a better manifest clears.
+  static let publishersBlocks: Set<String> = [
+    "WindowMismatch", "ContractInTheWay", "NoPath", "UnknownSurplus", "LateMigration",
+  ]
+
+  /// Does what the block's text says; false when it names nothing that a person could do.
+  private func assist(_ need: String) -> Bool {
+    tell("a person helps: \(need)")
+    switch need {
+    case "approval":
+      state.record.run.map { decide(.approve($0.plan.target.version)) }
+    case "ContractPending", "InstanceInDoubt":
+      let count = inbox.decisions.count
+      confirmDead()
+      return inbox.decisions.count > count
+    case "NotAdopted" where mended == nil:
+      confirmDead()
+      adopt()
+    case "OldFleetUnhealthy": return false
+    default:
+      if need.hasPrefix("stuck") { return false }
+      mend()
+      decide(.resume)
+    }
+    return true
+  }
+
+  /// A person knows what is deployed: what serves, or else what suits the schema.
+  private func adopt() {
+    let alive = fleet.instances.first { $0.isAlive(at: now) }?.release
+    let suitable = (published?.releases ?? []).map(\.version).filter {
+      released($0)?.window.contains(database.version) ?? false
+    }
+    let good = suitable.first { released($0)?.behaviour == .good }
+    if let version = alive ?? good ?? suitable.first { decide(.adopt(version)) }
+  }
+
+  /// Undoes what was done to the ledger by hand, and what was cut off.
+  private func mend() {
+    guard database.isDirty || mended != nil else { return }
+    if let mended { database.version = mended }
+    mended = nil
+    database.isDirty = false
+    note(.schemaChanged(database.version, isDirty: false))
+  }
+
+  // MARK: The end
+
+  /// The world as it is, for the invariants that speak of a moment.
+  func world() -> World {
+    World(
+      schema: database.version, isDirty: database.isDirty, epoch: database.epoch,
+      instances: fleet.instances.map {
+        WorldInstance(
+          id: $0.id, release: $0.release, window: $0.window, mayBeAlive: !$0.isKnownDead,
+          isReady: $0.isReady(at: now))
+      },
+      rollout: scenario.policy.rollout, deployed: state.record.deployed?.version,
+      committedRun: database.committedRun)
+  }
+
+  /// Whether the service is where it should be.
+  private func judgeEnd() {
+    if database.isDirty { find("D3", "the ledger is dirty at the end") }
+    judgeQuarantine()
+    let alive = fleet.instances.filter { $0.isAlive(at: now) }
+    guard let deployed = state.record.deployed?.version else {
+      if !alive.isEmpty { find("L1", "nothing is deployed and \(alive[0].id) lives") }
+      if let release = better(than: nil) { find("L1", "\(release) could be installed") }
+      return
+    }
+    if hasBadStart { return }
+    let replicas = scenario.policy.rollout.replicas
+    let serving = alive.filter { $0.release == deployed && $0.isReady(at: now) }
+    if serving.count != replicas || alive.count != replicas {
+      find(
+        "L1", "\(serving.count) of \(replicas) serve \(deployed), \(alive.count) live")
+    }
+    if let release = better(than: deployed) {
+      find("L1", "\(deployed) is deployed and \(release) could be")
+    }
+  }
+
+  /// Whether a daemon without memory found a bad release half rolled out, and took it on.
+  private var hasBadStart: Bool {
+    isForgetful && state.record.deployed.map { released($0.version)?.behaviour != .good } ?? false
+  }
+
+  /// Only what really failed here, or what a person or publisher withdrew, may be quarantined.
+  private func judgeQuarantine() {
+    for entry in state.record.quarantine {
+      let isBad =
+        released(entry.version).map { $0.behaviour != .good } ?? false
+        || blameable.contains(entry.version)
+        || ["Yanked", "ByPerson", "ProofUnsafe"].contains(entry.reason.code)
+        || (entry.reason.code == "OldFleetFailed" && (!blameable.isEmpty || isForgetful))
+      if !isBad { find("Q1", "\(entry.version) is quarantined for nothing: \(entry.reason)") }
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import WindlassCore
+
+/// What a kind of scenario is made of: how often releases are bad, and what happens to them.
+package struct Profile: Sendable {
+  package var hazards = Hazards.common
+  /// How many incidents happen, at most.
+  package var incidentsMax = 6
+  /// What happens; a kind that is listed twice happens twice as often.
+  package var incidents: [IncidentKind] = IncidentKind.allCases
+  /// Shares in a hundred.
+  package var badReleases = 25
+  package var recklessReleases = 10
+  package var yankedReleases = 12
+  package var contractingReleases = 45
+  package var unreadableWriters = 10
+  package var scarceManifests = 10
+  package var approvals = 10
+  /// How many releases follow the first.
+  package var laterReleases = 1...4
+  package var replicas = 1...4
+  package var beginnings: [Beginning] = [.nothing, .strangers, .deployed, .deployed]
+  /// How long faults go on.
+  package var faults = 4_000...20_000
+
+  package init() {}
+
+  /// A service with a bit of everything.
+  package static let common = Profile()
+
+  /// A service whose daemon loses its journal now and then.
+  package static let forgetful: Profile = {
+    var profile = Profile()
+    profile.hazards.journalLost = 300
+    profile.hazards.crashIdle = 6
+    return profile
+  }()
+
+  /// A service to which nothing happens but its releases.
+  package static let calm: Profile = {
+    var profile = Profile()
+    profile.hazards = .none
+    profile.incidentsMax = 0
+    return profile
+  }()
+}
+
+/// The kinds of incidents, without their details.
+package enum IncidentKind: CaseIterable, Sendable {
+  case pause, resume, rollback, approve, quarantineTarget, releaseAll, confirmDead
+  case daemonKilled, hostRebooted, instanceInDoubt, instanceDies, databaseAway, schemaMeddled
+  case fenceStolen
+}
+
+extension Hazards {
+  /// Nothing goes wrong.
+  package static let none: Hazards = {
+    var none = Hazards()
+    none.crashBeforeJournal = 0
+    none.journalFails = 0
+    none.crashAfterJournal = 0
+    none.crashInside = 0
+    none.crashAfter = 0
+    none.crashIdle = 0
+    none.replyLost = 0
+    none.readFails = 0
+    none.readingStale = 0
+    none.effectFails = 0
+    none.effectImpossible = 0
+    none.migrationCutOff = 0
+    none.backupDamaged = 0
+    none.backupForeign = 0
+    none.backupRots = 0
+    none.proofUnknown = 0
+    none.startSlow = 0
+    none.startHalfFails = 0
+    none.instanceCrashes = 0
+    none.instanceFlaps = 0
+    none.termIgnored = 0
+    none.probeFails = 0
+    return none
+  }()
+}

@@ -1,0 +1,83 @@
+import WindlassCore
+
+/// A statement whose client is gone, or whose client was held up.
+struct LateOrder: Hashable {
+  var order: MigrationOrder
+  /// When the server begins it, and when it commits what it began.
+  var begins: Timestamp
+  var ends: Timestamp
+  var hasBegun = false
+}
+
+/// A service's database: ledger, fence, history, one writer at a time.
+struct SimulatedDatabase {
+  var version: SchemaVersion?
+  var isDirty = false
+  var epoch: Epoch?
+  var applied: [AppliedMigration] = []
+  var committedRun: RunID?
+  var systemID = "database-1"
+  var late: [LateOrder] = []
+  /// Nothing is answered until then.
+  var isAwayUntil = Timestamp(milliseconds: 0)
+  /// Whether orders are checked against the fence; false only for a broken variant.
+  var checksFence = true
+
+  func reading(asOf: Timestamp) -> LedgerReading {
+    LedgerReading(
+      version: version, isDirty: isDirty, epoch: epoch, applied: applied,
+      committedRun: committedRun, hasTables: version != nil, systemID: systemID, asOf: asOf)
+  }
+
+  /// Why nothing can be written now; nil when it can.
+  func obstacle(at now: Timestamp) -> StepFailure? {
+    if now < isAwayUntil {
+      return StepFailure(
+        code: "Unreachable", disposition: .retry, message: "the database is away")
+    }
+    if late.contains(where: \.hasBegun) {
+      return StepFailure(
+        code: "LockNotObtained", disposition: .retry, message: "a statement holds the lock")
+    }
+    return nil
+  }
+
+  mutating func takeFence(after current: Epoch?) throws(StepFailure) -> Epoch {
+    guard epoch == current else { throw SimulatedDatabase.fenceLost }
+    let next = Epoch((epoch?.number ?? 0) + 1)
+    epoch = next
+    return next
+  }
+
+  static let fenceLost = StepFailure(
+    code: "FenceLost", disposition: .stop, message: "the fence holds another number")
+
+  /// What the order's own transaction looks at first; true when there is something to do.
+  func admits(_ order: MigrationOrder) throws(StepFailure) -> Bool {
+    if applied.contains(where: { $0.version == order.migration.version && $0.run == order.run }) {
+      return false
+    }
+    if checksFence, epoch != order.epoch { throw SimulatedDatabase.fenceLost }
+    if isDirty {
+      throw StepFailure(code: "DirtyLedger", disposition: .stop, message: "the ledger is dirty")
+    }
+    guard version == order.after else {
+      throw StepFailure(
+        code: "LedgerMoved", disposition: .stop, message: "the ledger is not where it should be")
+    }
+    return true
+  }
+
+  /// Commits ledger, history and change in one.
+  mutating func commit(_ order: MigrationOrder) {
+    version = order.migration.version
+    applied.append(
+      AppliedMigration(
+        version: order.migration.version, checksum: order.archive.digest, run: order.run))
+  }
+
+  mutating func recordCommitPoint(_ run: RunID, epoch: Epoch) throws(StepFailure) {
+    if checksFence, self.epoch != epoch { throw SimulatedDatabase.fenceLost }
+    committedRun = run
+  }
+}
