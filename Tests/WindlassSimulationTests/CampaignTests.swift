@@ -21,6 +21,13 @@ import WindlassSimulation
     }
   }
 
+  /// Each of these failed once.
+  @Test(arguments: [UInt64(1817), 17443])
+  func `a seed that failed once stays whole`(seed: UInt64) {
+    let violations = Campaign(profile: .common).run(seed: seed).violations
+    #expect(violations.isEmpty, "\(violations)")
+  }
+
   @Test func `one seed is one story`() {
     let campaign = Campaign(profile: .common)
     for seed in UInt64(1)..<6 {

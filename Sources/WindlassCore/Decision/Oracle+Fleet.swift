@@ -2,6 +2,9 @@ extension Oracle {
   /// Folds a reading that may be decided on; an older one is no ground for anything.
   mutating func fold(_ reading: FleetReading) {
     guard reading.asOf >= lastSettledAt else { return }
+    // What was read before this daemon's first reading was read by another one, and tells nothing.
+    if let first = firstReadingAt, reading.asOf < first { return }
+    if firstReadingAt == nil { firstReadingAt = reading.asOf }
     let hasGap = lastReadingAt.map { reading.asOf - $0 > Bounds.readingGapMax } ?? true
     lastReadingAt = reading.asOf
     for index in instances.indices {

@@ -64,6 +64,8 @@ public struct Oracle: Sendable {
   var stopping: InstanceID?
   var lastSettledAt = Timestamp(milliseconds: 0)
   var lastReadingAt: Timestamp?
+  /// When the running daemon's first reading of the fleet began.
+  var firstReadingAt: Timestamp?
   var expires: Timestamp?
   var yanked: Set<Version> = []
   var quarantine: [Quarantine] = []
@@ -137,6 +139,7 @@ public struct Oracle: Sendable {
   }
 
   private mutating func beginDaemon() {
+    firstReadingAt = nil
     ownFence = nil
     yanked = []
     expires = nil
