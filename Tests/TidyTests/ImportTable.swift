@@ -37,7 +37,9 @@ enum ImportTable {
       "WindlassEngine", "WindlassJournal", "WindlassProof", "WindlassSchema", "WindlassWire",
       "Yams",
     ]),
-    "Beacon": platform.union(["CSQLite", "NIOCore", "NIOHTTP1", "NIOPosix"]),
+    "Beacon": platform.union([
+      "CMariaDB", "CPostgres", "CSQLite", "NIOCore", "NIOHTTP1", "NIOPosix",
+    ]),
     // Test worlds
     "WindlassSimulation": ["WindlassCore", "WindlassSchema", "WindlassWire"],
     "fuzz": platform.union(["ReleaseFeeds", "WindlassCore", "WindlassSchema", "WindlassWire"]),
@@ -48,7 +50,9 @@ enum ImportTable {
   static let tests: Set<String> = ["Foundation", "Testing"]
 
   /// The targets that stand for a C library and have no Swift files.
-  static let cModules: Set<String> = ["CArchive", "CCurl", "CLinux", "CSQLite", "CSodium"]
+  static let cModules: Set<String> = [
+    "CArchive", "CCurl", "CLinux", "CMariaDB", "CPostgres", "CSQLite", "CSodium",
+  ]
 
   /// What a target may import; nil when the table does not know it.
   static func allowed(in file: SourceFile) -> Set<String>? {
