@@ -55,7 +55,8 @@ let package = Package(
     .target(name: "CLinux"),
 
     // Layer 1: rules about schemas, values of HTTP and JSON.
-    .target(name: "WindlassSchema", dependencies: ["WindlassCore"], swiftSettings: strict),
+    .target(
+      name: "WindlassSchema", dependencies: ["WindlassCore", "CSodium"], swiftSettings: strict),
     .target(name: "WindlassWire", dependencies: ["WindlassCore"], swiftSettings: strict),
 
     // Layer 2: drivers; none imports another.

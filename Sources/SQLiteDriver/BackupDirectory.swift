@@ -1,5 +1,6 @@
 import Glibc
 import WindlassCore
+import WindlassSchema
 
 /// The directory of one service's backups: `<id>.db` with its manifest `<id>.manifest`, which is
 /// written last, so that a backup without one is no backup.

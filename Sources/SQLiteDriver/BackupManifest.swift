@@ -1,5 +1,6 @@
 import FoundationEssentials
 package import WindlassCore
+import WindlassSchema
 
 /// What a backup holds and how far that was proven; it lies beside the backup's file.
 package struct BackupManifest: Hashable, Codable, Sendable {

@@ -1,5 +1,6 @@
 import Glibc
 package import WindlassCore
+import WindlassSchema
 
 /// An exclusive lock between processes: `flock` on a file of its own, which dies with its holder.
 ///

@@ -1,5 +1,6 @@
 import Glibc
 import WindlassCore
+import WindlassSchema
 
 /// Whole files read, copied and made durable; never a database that is open.
 enum FileStream {

@@ -1,5 +1,6 @@
 import Glibc
 import WindlassCore
+import WindlassSchema
 
 /// Who holds SQLite's locks on a file, as the kernel lists them.
 ///
@@ -37,5 +38,21 @@ enum LockHolders {
   private static func inode(_ path: String) -> String? {
     var status = stat()
     return stat(path, &status) == 0 ? String(status.st_ino) : nil
+  }
+}
+
+extension LockBackoff {
+  /// Tries until the attempt succeeds, fails for good, or the deadline is over; a lock that was not
+  /// had in time is told with its holders.
+  static func retrying<Result>(
+    deadline: Interval, path: String, _ attempt: () throws(StepFailure) -> Result
+  ) async throws(StepFailure) -> Result {
+    let overdue = { (failure: StepFailure, waited: Interval) -> StepFailure in
+      failure.code == "DatabaseLocked"
+        ? LockHolders.lockNotObtained(path: path, waited: waited) : failure
+    }
+    return try await retrying(deadline: deadline, overdue: overdue) { () throws(StepFailure) in
+      try attempt()
+    }
   }
 }

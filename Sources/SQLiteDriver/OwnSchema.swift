@@ -1,4 +1,4 @@
-package import WindlassCore
+import WindlassCore
 import WindlassSchema
 
 /// Windlass's own tables on SQLite, and what is read from and written to them.
@@ -58,14 +58,7 @@ struct OwnSchema {
 
   /// Fails with `FenceLost` unless the fence holds exactly that number.
   func requireEpoch(_ epoch: Epoch?) throws(StepFailure) {
-    let now = try self.epoch()
-    guard now == epoch else {
-      throw StepFailure(
-        code: "FenceLost", disposition: .stop,
-        message: "The fence of \(connection.path) holds epoch \(now?.description ?? "none") and"
-          + " not \(epoch?.description ?? "none"): another Windlass daemon has taken over. This"
-          + " one changes nothing more there; stop it, or look at `windlass status` on the other.")
-    }
+    try FenceCheck.require(epoch, found: try self.epoch(), database: connection.path)
   }
 
   /// Sets the fence; the tables exist.
@@ -91,7 +84,7 @@ struct OwnSchema {
       SELECT version, file, checksum, phase, run, duration_ms, applied_at
       FROM \(OwnTables.history) ORDER BY version
       """, limit: Bounds.migrationFilesMax)
-    return rows.map(HistoryEntry.init)
+    return rows.map { HistoryEntry($0) }
   }
 
   /// Writes an applied migration into ledger and history.
@@ -103,12 +96,7 @@ struct OwnSchema {
       """
       INSERT INTO \(OwnTables.history)
         (version, file, checksum, phase, run, duration_ms, applied_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-      """,
-      [
-        .integer(Int64(bitPattern: entry.version.number)), .text(entry.file),
-        .text(entry.checksum.text), .text(entry.phase), .text(entry.run.text),
-        .integer(entry.duration.milliseconds), .integer(entry.appliedAt.milliseconds),
-      ])
+      """, entry.values)
     try recordCatalogue()
   }
 
@@ -159,30 +147,5 @@ struct OwnSchema {
     try connection.scalar(
       "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name = ?", [.text(table)]
     ) == .integer(1)
-  }
-}
-
-/// One line of Windlass's history.
-package struct HistoryEntry: Hashable, Sendable {
-  package var version: SchemaVersion
-  /// The file's name.
-  package var file: String
-  /// The SHA-256 of the file's bytes.
-  package var checksum: Digest
-  package var phase: String
-  package var run: RunID
-  /// How long the body ran.
-  package var duration: Interval
-  package var appliedAt: Timestamp
-}
-
-extension HistoryEntry {
-  fileprivate init(_ row: SQLRow) {
-    self.init(
-      version: SchemaVersion(UInt64(bitPattern: row["version"].integer ?? 0)),
-      file: row["file"].text ?? "", checksum: Digest(row["checksum"].text ?? ""),
-      phase: row["phase"].text ?? "", run: RunID(row["run"].text ?? ""),
-      duration: .milliseconds(row["duration_ms"].integer ?? 0),
-      appliedAt: Timestamp(milliseconds: row["applied_at"].integer ?? 0))
   }
 }

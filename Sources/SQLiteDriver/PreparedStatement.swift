@@ -1,5 +1,6 @@
 import CSQLite
 import WindlassCore
+import WindlassSchema
 
 /// One compiled statement of one connection; the only owner of its handle.
 final class PreparedStatement {

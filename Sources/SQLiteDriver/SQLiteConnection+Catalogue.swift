@@ -164,23 +164,3 @@ extension SchemaEntry {
       kind: kind, name: name, definition: SQLiteDefinition(definition ?? "").canonical)
   }
 }
-
-extension SQLValue {
-  /// The text, when it is one.
-  var text: String? {
-    if case .text(let text) = self { text } else { nil }
-  }
-
-  /// The number, when it is a whole one.
-  var integer: Int64? {
-    if case .integer(let number) = self { number } else { nil }
-  }
-}
-
-extension String {
-  /// The name in double quotes, for statements that are put together.
-  var quotedName: String {
-    "\"" + split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
-      + "\""
-  }
-}

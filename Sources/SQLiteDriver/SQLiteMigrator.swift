@@ -1,71 +1,8 @@
 package import WindlassCore
-import WindlassSchema
-
-/// What a person asks the migration engine for.
-package struct MigrateRequest: Hashable, Sendable {
-  /// The migration directory.
-  package var directory: String
-  /// The version to stop at; nil for the newest.
-  package var target: SchemaVersion?
-  /// The last phase to run: a file of a later phase stops everything from there on.
-  package var phase: MigrationPhase
-  /// The name under which the history records what is applied.
-  package var run: RunID
-  /// Whether a database that does not exist is made.
-  package var createsDatabase: Bool
-
-  package init(
-    directory: String, target: SchemaVersion? = nil, phase: MigrationPhase = .backfill,
-    run: RunID, createsDatabase: Bool = false
-  ) {
-    self.directory = directory
-    self.target = target
-    self.phase = phase
-    self.run = run
-    self.createsDatabase = createsDatabase
-  }
-}
-
-/// One migration of a forecast.
-package struct PendingMigration: Hashable, Sendable {
-  package var version: SchemaVersion
-  package var file: String
-  package var phase: MigrationPhase
-}
-
-/// What the engine will do.
-package struct MigrateForecast: Hashable, Sendable {
-  /// What the ledger says now.
-  package var from: SchemaVersion?
-  /// What will be applied, in order.
-  package var pending: [PendingMigration]
-  /// What is up to the target and waits, because its phase or an earlier file's is not asked for.
-  package var waiting: [PendingMigration]
-
-  /// What the ledger will say.
-  package var to: SchemaVersion? { pending.last?.version ?? from }
-}
-
-/// What the engine did.
-package struct MigrateOutcome: Hashable, Sendable {
-  package var forecast: MigrateForecast
-  /// What was applied, in order.
-  package var applied: [HistoryEntry]
-}
-
-/// What a database says of its schema.
-package struct SchemaReport: Hashable, Sendable {
-  package var version: SchemaVersion?
-  package var isDirty: Bool
-  package var epoch: Epoch?
-  package var systemID: String
-  package var committedRun: RunID?
-  package var history: [HistoryEntry]
-  package var drift: SchemaDrift?
-}
+package import WindlassSchema
 
 /// The migration engine by itself, without a run: what the command line uses.
-package actor SQLiteMigrator {
+package actor SQLiteMigrator: MigrationEngine {
   private let executor: BlockingExecutor
   private let options: SQLiteServiceOptions
   private let now: @Sendable () -> Timestamp
@@ -82,7 +19,7 @@ package actor SQLiteMigrator {
   }
 
   /// Reads ledger, history and drift.
-  package func schema() throws(StepFailure) -> SchemaReport {
+  package func schema() async throws(StepFailure) -> SchemaReport {
     let ledger = options.ledger
     return try options.connectExisting().snapshot { connection throws(StepFailure) in
       let own = OwnSchema(connection: connection, ledger: ledger)
@@ -95,7 +32,9 @@ package actor SQLiteMigrator {
   }
 
   /// What `migrate` would do; nothing is changed.
-  package func forecast(_ request: MigrateRequest) throws(StepFailure) -> MigrateForecast {
+  package func forecast(
+    _ request: MigrateRequest
+  ) async throws(StepFailure) -> MigrateForecast {
     let directory = try MigrationDirectory.read(at: request.directory)
     guard request.createsDatabase, !FilePath.exists(options.path) else {
       return try forecast(request, directory, on: options.connectExisting())
@@ -126,8 +65,10 @@ package actor SQLiteMigrator {
     var applied: [HistoryEntry] = []
     for pending in forecast.pending {
       let execution = MigrationExecution(
-        body: try directory.body(of: pending.version), phase: pending.phase, run: request.run,
-        fence: .none, after: after, ledger: options.ledger, startedAt: now())
+        step: MigrationStep(
+          body: try directory.body(of: pending.version), phase: pending.phase, run: request.run,
+          fence: .none, after: after, startedAt: now()),
+        ledger: options.ledger)
       let entry = try await LockBackoff.retrying(
         deadline: options.lockDeadline, path: options.path
       ) { () throws(StepFailure) in
@@ -156,7 +97,7 @@ package actor SQLiteMigrator {
       _ = try connection.transaction(options.ownLimits) { connection throws(StepFailure) in
         let own = OwnSchema(connection: connection, ledger: options.ledger)
         let (version, isDirty) = try own.ledgerRow()
-        guard !isDirty else { throw MigrationHistory.dirty(version, path: options.path) }
+        guard !isDirty else { throw MigrationHistory.dirty(version, database: options.path) }
         try own.create()
         try own.forgetHistory(above: version)
         try own.recordCatalogue()
@@ -173,7 +114,7 @@ package actor SQLiteMigrator {
     return try connection.snapshot { connection throws(StepFailure) in
       let own = OwnSchema(connection: connection, ledger: options.ledger)
       let (version, isDirty) = try own.ledgerRow()
-      guard !isDirty else { throw MigrationHistory.dirty(version, path: options.path) }
+      guard !isDirty else { throw MigrationHistory.dirty(version, database: options.path) }
       try MigrationHistory.check(directory, against: own.history(), ledger: version)
       if let drift = try own.drift() { throw drift.failure(path: options.path) }
       return try Self.forecast(request, directory, from: version, ledger: options.ledger)
@@ -184,41 +125,9 @@ package actor SQLiteMigrator {
     _ request: MigrateRequest, _ directory: MigrationDirectory, from: SchemaVersion?,
     ledger: SQLiteLedger
   ) throws(StepFailure) -> MigrateForecast {
-    if let target = request.target { try check(target, directory, from: from) }
-    var forecast = MigrateForecast(from: from, pending: [], waiting: [])
     let classifier = SQLiteClassifier(ledgerTable: ledger.table)
-    for entry in directory.entries(after: from) {
-      if let target = request.target, entry.version > target { break }
-      let body = try directory.body(of: entry.version)
-      let phase = try body.phase(manifest: nil)
-      let pending = PendingMigration(version: entry.version, file: body.file, phase: phase)
-      guard forecast.waiting.isEmpty, phase.order <= request.phase.order else {
-        forecast.waiting.append(pending)
-        continue
-      }
-      if let failure = classifier.findings(in: body.text, file: body.file).failure {
-        throw failure
-      }
-      forecast.pending.append(pending)
-    }
-    return forecast
-  }
-
-  private static func check(
-    _ target: SchemaVersion, _ directory: MigrationDirectory, from: SchemaVersion?
-  ) throws(StepFailure) {
-    guard directory.entry(target) != nil else {
-      throw StepFailure(
-        code: "BadArgument", disposition: .stop,
-        message: "\(directory.path) has no migration \(target) to stop at. Name one of its"
-          + " versions, of which \(directory.entries.last?.version.description ?? "none") is the"
-          + " newest.")
-    }
-    if let from, target < from {
-      throw StepFailure(
-        code: "BadArgument", disposition: .stop,
-        message: "The ledger says \(from), which is above \(target), and Windlass never runs a"
-          + " `.down.sql`. To go back, restore a backup with `windlass restore`.")
+    return try MigrateForecast(request, directory, from: from) { body in
+      classifier.findings(in: body.text, file: body.file).failure
     }
   }
 }
@@ -229,16 +138,5 @@ final class RunLock {
 
   init(_ options: SQLiteServiceOptions) throws(StepFailure) {
     lock = try FileLock(path: options.lockFile, purpose: "migrate \(options.path)")
-  }
-}
-
-extension MigrationPhase {
-  /// Its place in a hop.
-  fileprivate var order: Int {
-    switch self {
-    case .expand: 0
-    case .backfill: 1
-    case .contract: 2
-    }
   }
 }

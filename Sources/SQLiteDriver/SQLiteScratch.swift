@@ -74,13 +74,7 @@ package actor SQLiteScratch: ScratchDatabases {
   private func apply(
     _ migration: Migration, from archive: ArchiveReference, to copy: ScratchCopy
   ) async throws(StepFailure) -> MigrationObservation {
-    guard let path = try locate(archive) else {
-      throw StepFailure(
-        code: "MigrationsNotUnpacked", disposition: .retry,
-        message: "The migrations of archive \(archive.digest.text.prefix(16))… are not unpacked on"
-          + " this machine. They are fetched again by the next attempt.")
-    }
-    let body = try MigrationDirectory.read(at: path).body(of: migration.version)
+    let body = try PlanCheck.directory(of: archive, locate: locate).body(of: migration.version)
     let classifier = SQLiteClassifier(ledgerTable: options.ledger.table)
     if let failure = classifier.findings(in: body.text, file: body.file).failure { throw failure }
     let phase = try body.phase(manifest: migration.phase)
@@ -96,8 +90,10 @@ package actor SQLiteScratch: ScratchDatabases {
       return try connection.transaction(limits) { connection throws(StepFailure) in
         let after = try OwnSchema(connection: connection, ledger: options.ledger).ledgerRow()
         let execution = MigrationExecution(
-          body: body, phase: phase, run: RunID("rehearsal"), fence: .none, after: after.version,
-          ledger: options.ledger, startedAt: startedAt)
+          step: MigrationStep(
+            body: body, phase: phase, run: RunID("rehearsal"), fence: .none, after: after.version,
+            startedAt: startedAt),
+          ledger: options.ledger)
         return try execution.perform(on: connection)
       }.held
     }

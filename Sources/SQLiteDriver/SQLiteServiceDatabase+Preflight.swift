@@ -11,7 +11,7 @@ extension SQLiteServiceDatabase {
         message: "\(options.path) is on a network file system (\(type)), on which SQLite's locks"
           + " can't be trusted. Move the database to a local disk.")
     }
-    let directory = try plannedDirectory(plan)
+    let directory = try PlanCheck.directory(of: plan, engine: "sqlite", locate: locate)
     let connection = try options.connectExisting()
     try connection.snapshot { connection throws(StepFailure) in
       let check = PreflightCheck(
@@ -24,21 +24,6 @@ extension SQLiteServiceDatabase {
       try check.diskSpace()
     }
     try await checkWriters()
-  }
-
-  private func plannedDirectory(_ plan: Plan) throws(StepFailure) -> MigrationDirectory? {
-    guard let archive = plan.target.migrationArchive else {
-      guard plan.migrations.isEmpty else {
-        throw StepFailure(
-          code: "MigrationsMissing", disposition: .stop,
-          message: "Release \(plan.target.version) names migrations and no archive that holds"
-            + " them. Publish a manifest with `migrations.sqlite.archive`.")
-      }
-      return nil
-    }
-    // An archive that is not unpacked yet is checked by the rehearsal and by each migration.
-    guard let path = try locate(archive) else { return nil }
-    return try MigrationDirectory.read(at: path)
   }
 
   /// Takes the write lock for a moment: somebody who holds it for long would stop every migration.
@@ -63,36 +48,13 @@ private struct PreflightCheck {
 
   func ledger() throws(StepFailure) {
     let (version, isDirty) = try own.ledgerRow()
-    guard !isDirty else { throw MigrationHistory.dirty(version, path: options.path) }
-    guard version == plan.schemaBefore else {
-      throw StepFailure(
-        code: "LedgerMoved", disposition: .stop,
-        message: "The ledger of \(options.path) says \(version?.description ?? "nothing applied"),"
-          + " and the plan was made for \(plan.schemaBefore?.description ?? "nothing applied")."
-          + " Another tool has migrated; the next attempt plans anew.")
-    }
+    try PlanCheck.ledger(version, isDirty: isDirty, plan: plan, database: options.path)
   }
 
   func files(in directory: MigrationDirectory) throws(StepFailure) {
-    let version = plan.schemaBefore
-    try MigrationHistory.check(directory, against: own.history(), ledger: version)
     let classifier = SQLiteClassifier(ledgerTable: options.ledger.table)
-    for migration in plan.migrations {
-      let body = try directory.body(of: migration.version)
-      _ = try body.phase(manifest: migration.phase)
-      if let failure = classifier.findings(in: body.text, file: body.file).failure {
-        throw failure
-      }
-    }
-    let planned = Set(plan.migrations.map(\.version))
-    guard let last = planned.max() else { return }
-    for entry in directory.entries(after: version)
-    where entry.version <= last && !planned.contains(entry.version) {
-      throw StepFailure(
-        code: "MigrationUnplanned", disposition: .stop,
-        message: "\(directory.path) has a migration \(entry.version) that the manifest of release"
-          + " \(plan.target.version) does not name as expand, backfill or contract. Publish a"
-          + " manifest that names it.")
+    try PlanCheck.files(in: directory, plan: plan, history: own.history()) { body in
+      classifier.findings(in: body.text, file: body.file).failure
     }
   }
 

@@ -1,5 +1,5 @@
 package import WindlassCore
-import WindlassSchema
+package import WindlassSchema
 
 /// A service's SQLite database as the steps of a run use it.
 ///
@@ -71,20 +71,16 @@ package actor SQLiteServiceDatabase: ServiceDatabase {
   }
 
   package func apply(_ order: MigrationOrder) async throws(StepFailure) {
-    guard let path = try locate(order.archive) else {
-      throw StepFailure(
-        code: "MigrationsNotUnpacked", disposition: .retry,
-        message: "The migrations of archive \(order.archive.digest.text.prefix(16))… are not"
-          + " unpacked on this machine. They are fetched again by the next attempt.")
-    }
-    let directory = try MigrationDirectory.read(at: path)
+    let directory = try PlanCheck.directory(of: order.archive, locate: locate)
     let body = try directory.body(of: order.migration.version)
     let phase = try body.phase(manifest: order.migration.phase)
     let classifier = SQLiteClassifier(ledgerTable: options.ledger.table)
     if let failure = classifier.findings(in: body.text, file: body.file).failure { throw failure }
     let execution = MigrationExecution(
-      body: body, phase: phase, run: order.run, fence: .epoch(order.epoch), after: order.after,
-      ledger: options.ledger, startedAt: now())
+      step: MigrationStep(
+        body: body, phase: phase, run: order.run, fence: .epoch(order.epoch), after: order.after,
+        startedAt: now()),
+      ledger: options.ledger)
     _ = try await retrying { options throws(StepFailure) in
       let lock = try RunLock(options)
       defer { withExtendedLifetime(lock) {} }

@@ -70,7 +70,3 @@ package struct SQLiteServiceOptions: Hashable, Sendable {
     return try connect()
   }
 }
-
-/// Where the unpacked migration directory of an archive is; nil while it is not unpacked.
-package typealias MigrationLocator =
-  @Sendable (ArchiveReference) throws(StepFailure) -> String?

@@ -1,4 +1,5 @@
 package import WindlassCore
+import WindlassSchema
 
 /// A SQLite database behind the port of the core: one connection on a thread of its own.
 ///

@@ -1,5 +1,6 @@
 import CSQLite
 package import WindlassCore
+import WindlassSchema
 
 /// How long a transaction may wait and hold, and whether foreign keys are enforced in it.
 package struct TransactionLimits: Hashable, Sendable {

@@ -13,7 +13,7 @@ enum ImportTable {
     // Layer 0
     "WindlassCore": [],
     // Layer 1
-    "WindlassSchema": ["Glibc", "WindlassCore"],
+    "WindlassSchema": ["CSodium", "FoundationEssentials", "Glibc", "WindlassCore"],
     "WindlassWire": ["WindlassCore"],
     // Layer 2
     "SQLiteDriver": platform.union([

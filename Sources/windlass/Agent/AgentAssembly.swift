@@ -7,6 +7,7 @@ import WindlassCore
 import WindlassEngine
 import WindlassJournal
 import WindlassProof
+import WindlassSchema
 import WindlassWire
 
 /// One service with everything that drives it.

@@ -1,11 +1,10 @@
-import WindlassCore
-import WindlassSchema
+package import WindlassCore
 
 /// Compares a migration directory with the history and the ledger.
-enum MigrationHistory {
+package enum MigrationHistory {
   /// Fails for a file that changed after it was applied, one that is missing, and one that came
   /// late, below what is applied.
-  static func check(
+  package static func check(
     _ directory: MigrationDirectory, against history: [HistoryEntry], ledger: SchemaVersion?
   ) throws(StepFailure) {
     let newest = directory.entries.last?.version
@@ -38,7 +37,7 @@ enum MigrationHistory {
   }
 
   /// The failure for a file that is not what was applied.
-  static func changed(
+  package static func changed(
     _ entry: HistoryEntry, now: Digest, directory: String
   ) -> StepFailure {
     StepFailure(
@@ -50,11 +49,13 @@ enum MigrationHistory {
   }
 
   /// The failure for a ledger that is dirty.
-  static func dirty(_ version: SchemaVersion?, path: String) -> StepFailure {
+  ///
+  /// - Parameter database: the database's name for a person.
+  package static func dirty(_ version: SchemaVersion?, database: String) -> StepFailure {
     let number = version?.description ?? "the first one"
     return StepFailure(
       code: "DirtyLedger", disposition: .stop,
-      message: "The ledger of \(path) is dirty at \(number): another tool began migration"
+      message: "The ledger of \(database) is dirty at \(number): another tool began migration"
         + " \(number) or took the one above it back, and did not finish. Windlass never clears"
         + " this mark. Compare the schema with the file; when they agree, clear it with"
         + " `migrate force \(number)` of golang-migrate, then try again.")

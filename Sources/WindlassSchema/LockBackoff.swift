@@ -1,16 +1,16 @@
-import WindlassCore
+package import WindlassCore
 
 /// The pauses between attempts at a lock: full jitter under a doubling limit, until the deadline.
-struct LockBackoff {
+package struct LockBackoff {
   private let deadline: Interval
   private let began = ContinuousClock.now
   private var limit = Bounds.lockRetryDelay
 
   /// Starts to count; all attempts together may take as long as `deadline`.
-  init(deadline: Interval) { self.deadline = deadline }
+  package init(deadline: Interval) { self.deadline = deadline }
 
   /// The time since the first attempt.
-  var elapsed: Interval { (ContinuousClock.now - began).interval }
+  package var elapsed: Interval { (ContinuousClock.now - began).interval }
 
   /// The next pause; nil when the deadline leaves no room for another attempt.
   private mutating func next() -> Interval? {
@@ -22,13 +22,14 @@ struct LockBackoff {
   }
 
   /// Waits before the next attempt, or throws: the failure itself when trying again can't help or
-  /// the task was cancelled, `LockNotObtained` when the deadline is over.
-  mutating func pause(after failure: StepFailure, path: String) async throws(StepFailure) {
+  /// the task was cancelled; what `overdue` makes of it when the deadline is over.
+  ///
+  /// - Parameter overdue: told the failure and the time since the first attempt.
+  package mutating func pause(
+    after failure: StepFailure, overdue: (StepFailure, Interval) -> StepFailure
+  ) async throws(StepFailure) {
     guard failure.disposition == .retry else { throw failure }
-    guard let pause = next() else {
-      throw failure.code == "DatabaseLocked"
-        ? LockHolders.lockNotObtained(path: path, waited: elapsed) : failure
-    }
+    guard let pause = next() else { throw overdue(failure, elapsed) }
     do {
       try await Task.sleep(for: .milliseconds(pause.milliseconds))
     } catch {
@@ -37,15 +38,19 @@ struct LockBackoff {
   }
 
   /// Tries until the attempt succeeds, fails for good, or the deadline is over.
-  static func retrying<Result>(
-    deadline: Interval, path: String, _ attempt: () throws(StepFailure) -> Result
+  ///
+  /// - Parameter overdue: makes the last failure from the last attempt's and the time since the
+  ///   first one.
+  package static func retrying<Result>(
+    deadline: Interval, overdue: (StepFailure, Interval) -> StepFailure,
+    _ attempt: () async throws(StepFailure) -> Result
   ) async throws(StepFailure) -> Result {
     var backoff = LockBackoff(deadline: deadline)
     while true {
       do throws(StepFailure) {
-        return try attempt()
+        return try await attempt()
       } catch {
-        try await backoff.pause(after: error, path: path)
+        try await backoff.pause(after: error, overdue: overdue)
       }
     }
   }
@@ -53,7 +58,7 @@ struct LockBackoff {
 
 extension Duration {
   /// The duration in whole milliseconds.
-  var interval: Interval {
+  package var interval: Interval {
     let (seconds, attoseconds) = components
     return Interval(milliseconds: seconds * 1_000 + attoseconds / 1_000_000_000_000_000)
   }
