@@ -10,7 +10,7 @@ import WindlassWire
 enum Subject: String, CaseIterable {
   case json, pointer, version, range, interval
   case manifest, signature, key, trust
-  case sql, migration, names
+  case sql, mysql, migration, names
 
   /// Feeds the bytes to the parser.
   func consume(_ bytes: [UInt8]) {
@@ -26,6 +26,7 @@ enum Subject: String, CaseIterable {
     case .key: _ = try? PublicKey(text)
     case .trust: _ = (try? JSONValue.parse(bytes)).map { TrustState($0) }
     case .sql: _ = SQLiteClassifier().findings(in: text, file: "1_fuzz.up.sql")
+    case .mysql: mysql(text)
     case .migration: _ = try? MigrationBody(version: 1, file: "1_fuzz.up.sql", bytes: bytes)
     case .names:
       let names = text.split(separator: "\n").map(String.init)
@@ -38,6 +39,19 @@ enum Subject: String, CaseIterable {
     guard let value = try? JSONValue.parse(bytes) else { return }
     let again = try? JSONValue.parse(value.bytes, limits: JSONLimits(sizeMax: .max))
     precondition(again == value, "a document reads back as itself")
+  }
+
+  private func mysql(_ text: String) {
+    let bytes = Array(text.utf8)
+    // Refused text is no finding.
+    guard let pieces = try? MySQLTokenizer.pieces(of: bytes) else { return }
+    let again = pieces.flatMap { bytes[$0.range] }
+    precondition(again == bytes, "the pieces of a text are the text")
+    _ = MySQLClassifier().findings(in: text, file: "1_fuzz.up.sql")
+    for statement in (try? MySQLStatements.split(text)) ?? [] {
+      precondition(text.utf8.count >= statement.text.utf8.count, "a statement is part of its text")
+      _ = (statement.kind, statement.keepsSessionState)
+    }
   }
 
   private func version(_ text: String) {
