@@ -124,6 +124,8 @@ public enum Bounds {
   // Runs
   /// Attempts at an effect that fails with a wish to retry.
   public static let effectAttemptsMax = 8
+  /// Effects of a run that the look before each effect allows: only a history can count them.
+  static let effectsJudgedMax = 1_000_000
   /// First pause before an effect is tried again; it doubles.
   public static let effectRetryDelay = Interval.milliseconds(250)
   /// Longest pause before an effect is tried again.

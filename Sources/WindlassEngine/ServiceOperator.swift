@@ -23,13 +23,14 @@ package final class ServiceOperator: Service {
   private let journal: any RunJournal
   private let clock: any RunClock
   private let failpoint: Failpoint
+  private let rules: Rules
   private let logger: Logger
   private let bell = Bell()
   private let inbox: Mutex<Inbox>
 
   package init(
     policy: ServicePolicy, ports: ServicePorts, journal: any RunJournal, clock: any RunClock,
-    logger: Logger, failpoint: @escaping Failpoint = { _, _ in .pass }
+    logger: Logger, failpoint: @escaping Failpoint = { _, _ in .pass }, rules: Rules = .whole
   ) {
     self.policy = policy
     performer = EffectPerformer(ports: ports)
@@ -37,6 +38,7 @@ package final class ServiceOperator: Service {
     self.clock = clock
     self.logger = logger
     self.failpoint = failpoint
+    self.rules = rules
     let state = ServiceState(record: ServiceRecord(policy: policy))
     inbox = Mutex(Inbox(snapshot: state))
   }
@@ -81,13 +83,14 @@ package final class ServiceOperator: Service {
       while !inbox.withLock(\.isStopping), !Task.isCancelled {
         observation.report = report
         receive(into: &observation)
-        let next = step(state, observation, now: clock.now())
+        let next = step(state, observation, now: clock.now(), rules: rules)
         try await persist(next.state.record, after: state.record)
         state = next.state
         inbox.withLock { $0.snapshot = state }
         observation = Observation()
         report = nil
         if let effect = next.effect {
+          if let breach = breach(of: effect, in: state) { return await halt(breach) }
           (report, observation) = await carryOut(effect, run: state.record.run)
         } else {
           inbox.withLock { $0.isIdle = $0.offer == nil && $0.decisions.isEmpty }
@@ -145,6 +148,34 @@ package final class ServiceOperator: Service {
     if let settled = old.inFlight, record.inFlight?.id != settled.id {
       _ = failpoint(settled.action.name, .settled)
     }
+  }
+
+  /// What an effect would breach, looked at apart from the decision that issued it.
+  private func breach(of effect: Effect, in state: ServiceState) -> Block? {
+    guard case .perform(let id, let action) = effect else { return nil }
+    let found = violations(issuing: id, action, in: state, now: clock.now())
+    guard !found.isEmpty else { return nil }
+    let listed = found.map(\.description).joined(separator: "; ")
+    return Block(
+      code: "InvariantBreached",
+      message: "\(id) was not carried out, and nothing else is: it would have broken a rule that "
+        + "must always hold (\(listed)). This is a defect of Windlass: what runs goes on running. "
+        + "Keep the state directory, report it, and start a version that mends it")
+  }
+
+  /// Does nothing more for this service until the daemon is stopped.
+  private func halt(_ breach: Block) async {
+    logger.critical("Invariant would have been breached", metadata: ["breach": "\(breach)"])
+    inbox.withLock {
+      // Shown and never journaled: the next start looks again.
+      if $0.snapshot.record.run != nil {
+        $0.snapshot.record.run?.block = breach
+      } else {
+        $0.snapshot.record.block = breach
+      }
+      $0.isIdle = true
+    }
+    while !inbox.withLock(\.isStopping), !Task.isCancelled { await bell.wait() }
   }
 
   private func carryOut(_ effect: Effect, run: Run?) async -> (Report?, Observation) {

@@ -40,7 +40,7 @@ import WindlassEngine
 
   private static func make(
     _ outside: MemoryOutside, _ journal: MemoryJournal,
-    failpoint: @escaping Failpoint = { _, _ in .pass }
+    failpoint: @escaping Failpoint = { _, _ in .pass }, rules: Rules = .whole
   ) -> ServiceOperator {
     let ports = ServicePorts(
       database: outside, backups: outside, rehearsal: outside, fleet: outside, artifacts: outside,
@@ -48,7 +48,7 @@ import WindlassEngine
     return ServiceOperator(
       policy: policy, ports: ports, journal: journal, clock: JumpingClock(),
       logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-      failpoint: failpoint)
+      failpoint: failpoint, rules: rules)
   }
 
   /// Runs the loop until the condition holds, within a bound on its turns.
@@ -157,4 +157,39 @@ import WindlassEngine
     #expect(record.quarantine.map(\.version) == [Version(1, 1, 0)])
     #expect(!outside.calls.contains("apply 2"))
   }
+
+  #if DEBUG
+    /// A rule, and the call that must not be made without it.
+    struct Missing: CustomTestStringConvertible, Sendable {
+      var rule: Rules.Name
+      var call: String
+      var invariant: String
+      var testDescription: String { rule.rawValue }
+    }
+
+    @Test(arguments: [
+      Missing(rule: .provesBeforeExpand, call: "apply 2", invariant: "R2"),
+      Missing(rule: .backsUpBeforeExpand, call: "apply 2", invariant: "D1"),
+      Missing(rule: .contractsAfterCommit, call: "apply 3", invariant: "R3"),
+      Missing(rule: .fencesTakeover, call: "apply 2", invariant: "F1"),
+    ])
+    func `a daemon whose core lost a rule does nothing rather than break it`(
+      missing: Missing
+    ) async throws {
+      let (outside, journal) = (MemoryOutside(), MemoryJournal())
+      let service = Self.make(outside, journal)
+      service.offer(Self.offer([Self.first]))
+      try await Self.run(service) { $0.deployed == Self.first && $0.run == nil }
+      let broken = Self.make(outside, journal, rules: .whole.without(missing.rule))
+      broken.offer(Self.offer([Self.first, Self.second]))
+      try await Self.run(broken) {
+        ($0.run?.block ?? $0.block)?.code == "InvariantBreached" || $0.deployed == Self.second
+      }
+      let record = broken.snapshot.record
+      let block = try #require(record.run?.block ?? record.block)
+      #expect(block.code == "InvariantBreached")
+      #expect(block.message.contains(missing.invariant))
+      #expect(!outside.calls.contains(missing.call))
+    }
+  #endif
 }

@@ -22,7 +22,7 @@ import WindlassSimulation
   }
 
   /// Each of these failed once.
-  @Test(arguments: [UInt64(1817), 17443])
+  @Test(arguments: [UInt64(1817), 17443, 61889])
   func `a seed that failed once stays whole`(seed: UInt64) {
     let violations = Campaign(profile: .common).run(seed: seed).violations
     #expect(violations.isEmpty, "\(violations)")
@@ -62,6 +62,7 @@ import WindlassSimulation
       Variant(rule: .heedsYanks, seed: 34),
       Variant(rule: .journalsIntents, seed: 1),
       Variant(rule: .keepsCapacity, seed: 3),
+      Variant(rule: .keepsDirection, seed: 3),
       Variant(rule: .pinsPlans, seed: 1),
       Variant(rule: .provesBeforeExpand, seed: 1),
       Variant(rule: .quarantinesFailures, seed: 3),

@@ -25,6 +25,11 @@ public struct ServicePolicy: Hashable, Codable, Sendable {
 public struct InFlight: Hashable, Codable, Sendable {
   public var id: EffectID
   public var action: Action
+
+  package init(id: EffectID, action: Action) {
+    self.id = id
+    self.action = action
+  }
 }
 
 /// An action that failed and is due again.

@@ -30,10 +30,13 @@ extension Stepper {
     return !rules.waitsForStability || asOf - since >= policy.stability
   }
 
-  /// Whether an instance has not been ready without interruption for longer than one may take to
-  /// become so.
+  /// Whether an instance is not ready and has not been so without interruption for longer than one
+  /// may take.
+  ///
+  /// One that is ready now has its chance: since when it is, nobody can say who looked away, and
+  /// one that comes and goes is found out the next time that it is not.
   func isOverdue(_ instance: InstanceRecord, _ policy: RolloutPolicy, since: Timestamp) -> Bool {
-    guard !isStable(instance, policy), !isInDoubt(instance) else { return false }
+    guard !isReady(instance), !isInDoubt(instance) else { return false }
     let began = max(patience(with: instance), since)
     return now - began > policy.progressDeadline + policy.stability
   }
@@ -116,7 +119,7 @@ extension Stepper {
       standing = doubt(policy)
       return nil
     }
-    if let due = restartIsDue(release.version), now < due { return .wait(until: due) }
+    if let due = restartIsDue(release.version), now < due { return look(until: due) }
     return start(release)
   }
 
@@ -153,4 +156,9 @@ extension Stepper {
 
   /// Looks again soon: something about the fleet is about to change.
   func look() -> Move { .wait(until: now + Bounds.fleetPollInterval) }
+
+  /// Looks again soon, and at the latest then: the other instances are watched all the while.
+  func look(until due: Timestamp) -> Move {
+    .wait(until: min(due, now + Bounds.fleetPollInterval))
+  }
 }

@@ -17,7 +17,7 @@ extension Stepper {
     if mayStart, hasRoom(policy) { return start(run.plan.target) }
     // What died by itself is replaced by what is known to work, until the next wave is due.
     if let source = run.plan.source, old.count + new.count < policy.replicas, hasRoom(policy) {
-      if let due = restartIsDue(source.version), now < due { return .wait(until: due) }
+      if let due = restartIsDue(source.version), now < due { return look(until: due) }
       return start(source)
     }
     // With no room above the wanted number, room is made below it, down to the floor.

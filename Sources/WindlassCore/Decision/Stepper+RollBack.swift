@@ -13,7 +13,7 @@ extension Stepper {
     let old = wanted(source.version)
     let good = old.filter { isStable($0, policy) }
     if old.count < policy.replicas, hasRoom(policy) {
-      if let due = restartIsDue(source.version), now < due { return .wait(until: due) }
+      if let due = restartIsDue(source.version), now < due { return look(until: due) }
       return start(source)
     }
     let isReplaced = good.count + new.count > policy.replicas

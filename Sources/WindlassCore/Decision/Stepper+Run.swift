@@ -37,8 +37,9 @@ extension Stepper {
       return .again
     }
     if !rules.keepsDirection, run.direction == .rollback, run.block == nil,
-      readyCount >= run.plan.rollout.replicas
+      now > run.phaseSince, readyCount >= run.plan.rollout.replicas
     {
+      record.quarantine.removeAll { $0.bars(run.plan.target) }
       record.run?.direction = .forward
       return enter(.roll)
     }

@@ -75,6 +75,7 @@ extension Simulation {
   func perform(_ id: EffectID, _ action: Action) {
     writes += 1
     note(.issued(id, action))
+    if rules == .whole { judge(id, action) }
     let length = duration(of: action)
     advance(by: length)
     if downUntil != nil { return }
@@ -95,6 +96,13 @@ extension Simulation {
     if dice.strikes(scenario.hazards.replyLost, "reply of \(action.name) is lost") {
       tell("FAULT reply of \(action.name) is lost")
       inbox.report = .lost(id)
+    }
+  }
+
+  /// The daemon's own second opinion must never be wrong: in production it stops all effects.
+  private func judge(_ id: EffectID, _ action: Action) {
+    for violation in violations(issuing: id, action, in: state, now: now) {
+      find("FalseAlarm", "\(id): \(violation)")
     }
   }
 

@@ -47,7 +47,7 @@ package final class Simulation {
   package var tally = Tally()
   /// The place at which the daemon dies, for enumeration; and how many were passed.
   var crashAt: Int?
-  var crashPoints = 0
+  package internal(set) var crashPoints = 0
 
   /// A publication or an incident that is still to come.
   enum Coming {
