@@ -15,7 +15,7 @@ struct MySQLClassifierTests {
     "ALTER TABLE t ADD COLUMN c TEXT, ADD CONSTRAINT k FOREIGN KEY (c) REFERENCES u (c)",
     "UPDATE t JOIN u ON t.a = u.a SET t.b = u.b WHERE t.c IN (SELECT x.c FROM v AS x);",
     "SELECT EXTRACT(YEAR FROM t.c), TRIM(BOTH 'x' FROM t.d) FROM t, u, (v, w) WHERE u.a = t.a",
-    "INSERT INTO t (a, b) SELECT y.a, COUNT(*) FROM y GROUP BY y.a, y.b ON DUPLICATE KEY UPDATE b=2",
+    "INSERT INTO t (a, b) SELECT y.a, COUNT(*) FROM y GROUP BY y.a ON DUPLICATE KEY UPDATE b=2",
     "DELETE t FROM t LEFT JOIN u ON u.a = t.a WHERE u.a IS NULL;",
     "CREATE UNIQUE INDEX i ON t (a, b); DROP INDEX j ON t;",
     "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW SET NEW.a = OLD.b + 1;",
