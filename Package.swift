@@ -99,7 +99,9 @@ let package = Package(
       ] + lifecycle,
       swiftSettings: strict),
     .executableTarget(
-      name: "Beacon", dependencies: ["CSQLite"] + nio, swiftSettings: strict),
+      name: "Beacon", dependencies: ["CMariaDB", "CPostgres", "CSQLite"] + nio,
+      swiftSettings: strict,
+      linkerSettings: [.linkedLibrary("mariadb"), .linkedLibrary("pq")]),
 
     // Test worlds: peers of the production drivers, and the suites that both must pass.
     .target(
@@ -155,7 +157,8 @@ let package = Package(
       dependencies: [
         "windlass", "Beacon", "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver",
         "CurlTransport",
-        "ReleaseFeeds", "ProcessFleet", "WindlassProof", "CLinux", "CSQLite",
+        "ReleaseFeeds", "ProcessFleet", "WindlassProof", "CLinux", "CMariaDB", "CPostgres",
+        "CSQLite",
       ], swiftSettings: strict),
     .testTarget(
       name: "CommandTests",

@@ -4,7 +4,7 @@
 set -eu
 
 packages="libarchive-dev libcurl4-openssl-dev libmariadb-dev libpq-dev libsodium-dev libsqlite3-dev \
-  minisign pkg-config strace"
+  mariadb-client mariadb-server-core minisign pkg-config postgresql strace"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   echo "packages: this is no Debian system; install what these packages hold yourself: $packages" >&2
@@ -31,6 +31,13 @@ if [ "$(id -u)" != 0 ]; then
     exit 1
   fi
   as_root=sudo
+fi
+
+# Only its programs are wanted: Debian's package would make a server of its own and start it.
+clusters=/etc/postgresql-common/createcluster.conf
+if [ ! -e "$clusters" ]; then
+  $as_root mkdir -p "${clusters%/*}"
+  echo 'create_main_cluster = false' | $as_root tee "$clusters" >/dev/null
 fi
 
 echo "packages: installing$missing"

@@ -9,8 +9,8 @@ struct Arguments {
   var drainMilliseconds: Int64
   /// From the first real traffic to a faulty release's fault, in milliseconds.
   var faultAfterMilliseconds: Int64
-  /// The database file, from `BEACON_DB`.
-  var databasePath: String
+  /// The database, from `BEACON_DB`.
+  var database: DatabaseAddress
 
   static let usage = """
     usage: beacon serve [--release VERSION] [--listen HOST:PORT] [--drain MILLISECONDS]
@@ -18,7 +18,8 @@ struct Arguments {
 
     Serves feature flags over HTTP on the sockets that LISTEN_FDS names, or on --listen.
     Without --release the file `release` beside the executable names the release.
-    The environment variable BEACON_DB names the database: sqlite:///path/file.db
+    The environment variable BEACON_DB names the database: sqlite:///path/file.db,
+    postgres://user@host/database or mysql://user@host/database
     """
 
   /// Reads the arguments after the program's name.
@@ -55,7 +56,7 @@ struct Arguments {
           + "it holds 1.0.0, 1.1.0, 1.1.1 and 1.2.0.")
     }
     self.release = release
-    databasePath = try Arguments.databasePath()
+    database = try Arguments.database()
   }
 
   private static func environment(_ name: String) -> String? {
@@ -71,35 +72,13 @@ struct Arguments {
     return value
   }
 
-  private static func databasePath() throws(StartupError) -> String {
-    let prefix = "sqlite://"
+  private static func database() throws(StartupError) -> DatabaseAddress {
     guard let url = environment("BEACON_DB") else {
       throw StartupError(
         "beacon: the environment variable BEACON_DB is missing; "
           + "set it to the database's URL, such as sqlite:///var/lib/beacon/beacon.db.")
     }
-    let path = url.dropFirst(prefix.count).prefix { $0 != "?" }
-    guard url.hasPrefix(prefix), path.first == "/" else {
-      throw StartupError(
-        "beacon: BEACON_DB is no SQLite URL; write sqlite:/// and an absolute path.")
-    }
-    return percentDecoded(path)
-  }
-
-  private static func percentDecoded(_ text: Substring) -> String {
-    var bytes: [UInt8] = []
-    var rest = text.utf8
-    while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"), let digits = String(rest.prefix(2)),
-        let value = UInt8(digits, radix: 16)
-      {
-        bytes.append(value)
-        rest = rest.dropFirst(2)
-      } else {
-        bytes.append(byte)
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
+    return try DatabaseAddress(url: url)
   }
 
   /// An artifact holds the executable and a file `release`, so that one command line starts all.

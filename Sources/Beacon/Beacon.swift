@@ -24,13 +24,12 @@ struct Beacon {
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     signal(SIGPIPE, SIG_IGN)
 
-    let database = try Database(path: arguments.databasePath, release: arguments.release)
+    let database = try Database(arguments.database, release: arguments.release)
     let listeners = try listeners(arguments)
     let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
     let ended = loop.makePromise(of: Int32.self)
     let endpoints = Endpoints(
-      release: arguments.release,
-      store: FlagStore(database: database, release: arguments.release))
+      release: arguments.release, store: FlagStore(database: database))
     let server = try loop.submit {
       NIOLoopBound(
         Server(arguments: arguments, endpoints: endpoints, loop: loop, ended: ended),

@@ -5,9 +5,9 @@ struct FlagStore: Sendable {
   private let database: Database
   private let queries: FlagQueries
 
-  init(database: Database, release: BeaconRelease) {
+  init(database: Database) {
     self.database = database
-    queries = FlagQueries(release)
+    queries = database.queries
   }
 
   /// The flag of that key; nil when there is none.
@@ -20,7 +20,7 @@ struct FlagStore: Sendable {
   /// Every flag, by key.
   func flags(on loop: any EventLoop) -> EventLoopFuture<FlagListReply> {
     database.read(loop) { [queries] connection throws(DatabaseError) in
-      FlagListReply(flags: try connection.rows(queries.flags).map(FlagStore.flag(from:)))
+      FlagListReply(flags: try connection.rows(queries.flags, []).map(FlagStore.flag(from:)))
     }
   }
 
@@ -28,7 +28,7 @@ struct FlagStore: Sendable {
   func auditEntries(on loop: any EventLoop) -> EventLoopFuture<AuditReply> {
     database.read(loop) { [queries] connection throws(DatabaseError) in
       AuditReply(
-        entries: try connection.rows(queries.auditEntries).map {
+        entries: try connection.rows(queries.auditEntries, []).map {
           AuditEntry(flagKey: $0[0].text ?? "", revision: $0[1].integer)
         })
     }

@@ -1,54 +1,34 @@
 import CSQLite
 
-/// What SQLite said, and about which statement.
-struct DatabaseError: Error, Equatable {
-  let message: String
-  let query: String
-}
-
-/// A value of a row or of a parameter.
-enum DatabaseValue: Equatable, Sendable {
-  case null
-  case integer(Int64)
-  case text(String)
-
-  /// The number, or 0 where there is none.
-  var integer: Int64 {
-    if case .integer(let value) = self { return value }
-    return 0
-  }
-
-  /// The text, or nil where there is none.
-  var text: String? {
-    if case .text(let value) = self { return value }
-    return nil
-  }
-}
-
 /// One connection, with its statements prepared once.
 ///
 /// SQLite prepares a statement anew by itself when the schema has changed under it, so a release
 /// that still fits the schema goes on working through a migration.
 // Safe: the pool hands a connection to one thread at a time, and the library's own full mutex
 // would serialise two.
-final class SQLiteConnection: @unchecked Sendable {
+final class SQLiteConnection: DatabaseConnection, @unchecked Sendable {
   private let handle: OpaquePointer
   private var statements: [String: OpaquePointer] = [:]
 
   /// Opens the database, which must exist.
-  init(path: String, isReader: Bool) throws {
+  init(path: String, isReader: Bool) throws(DatabaseError) {
     var opened: OpaquePointer?
     let code = sqlite3_open_v2(
       path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nil)
     guard code == SQLITE_OK, let opened else {
       let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
       sqlite3_close_v2(opened)
-      throw StartupError("beacon: the database \(path) cannot be opened: \(message).")
+      throw DatabaseError(message: message, query: "")
     }
     handle = opened
     sqlite3_busy_timeout(handle, 5_000)
-    try execute("PRAGMA foreign_keys = ON")
-    if isReader { try execute("PRAGMA query_only = ON") }
+    try send("PRAGMA foreign_keys = ON")
+    // Readers and the writer must not wait for each other; a database in this mode stays in it.
+    if isReader {
+      try send("PRAGMA query_only = ON")
+    } else if try rows(ofText: "PRAGMA journal_mode", []).first?.first?.text != "wal" {
+      try send("PRAGMA journal_mode = WAL")
+    }
   }
 
   deinit {
@@ -56,49 +36,44 @@ final class SQLiteConnection: @unchecked Sendable {
     sqlite3_close_v2(handle)
   }
 
-  /// Runs a statement whose rows are of no interest.
-  func execute(_ query: String, _ parameters: [DatabaseValue] = []) throws(DatabaseError) {
-    _ = try rows(query, parameters)
+  func begin(_ kind: TransactionKind) throws(DatabaseError) {
+    // `IMMEDIATE` takes the write lock at once.
+    try send(kind == .writing ? "BEGIN IMMEDIATE" : "BEGIN")
   }
 
-  /// Runs a statement and returns its rows, at most 10,000; parameters beyond those that the
-  /// statement names are left out, so that several can share one list.
+  func end(commits: Bool) throws(DatabaseError) {
+    try send(commits ? "COMMIT" : "ROLLBACK")
+  }
+
   func rows(
-    _ query: String, _ parameters: [DatabaseValue] = []
+    _ query: Query, _ parameters: [DatabaseValue]
+  ) throws(DatabaseError) -> [[DatabaseValue]] {
+    try rows(ofText: query.text, query.arranged(parameters))
+  }
+
+  private func send(_ text: String) throws(DatabaseError) {
+    _ = try rows(ofText: text, [])
+  }
+
+  private func rows(
+    ofText query: String, _ parameters: [DatabaseValue]
   ) throws(DatabaseError) -> [[DatabaseValue]] {
     let statement = try prepared(query)
     defer {
       sqlite3_reset(statement)
       sqlite3_clear_bindings(statement)
     }
-    let used = Int(sqlite3_bind_parameter_count(statement))
-    for (index, parameter) in parameters.prefix(used).enumerated() {
+    for (index, parameter) in parameters.enumerated() {
       try bind(parameter, at: Int32(index + 1), of: statement, query)
     }
     var rows: [[DatabaseValue]] = []
     while true {
       switch sqlite3_step(statement) {
-      case SQLITE_ROW where rows.count < 10_000: rows.append(row(of: statement))
+      case SQLITE_ROW where rows.count < Self.rowsMax: rows.append(row(of: statement))
       case SQLITE_DONE: return rows
-      case SQLITE_ROW: throw DatabaseError(message: "more than 10000 rows", query: query)
+      case SQLITE_ROW: throw DatabaseError(message: "more than \(Self.rowsMax) rows", query: query)
       default: throw failure(query)
       }
-    }
-  }
-
-  /// Runs the body in one transaction; `IMMEDIATE` takes the write lock at once.
-  func transaction<Outcome>(
-    immediate: Bool, _ body: () throws(DatabaseError) -> Outcome
-  ) throws(DatabaseError) -> Outcome {
-    try execute(immediate ? "BEGIN IMMEDIATE" : "BEGIN")
-    do {
-      let outcome = try body()
-      try execute("COMMIT")
-      return outcome
-    } catch {
-      // The first failure is the one to report; a failed ROLLBACK leaves no transaction either.
-      try? execute("ROLLBACK")
-      throw error
     }
   }
 

@@ -7,13 +7,12 @@ import Testing
 struct EmbeddedMigrationsTests {
   private static let root = String(#filePath).components(upTo: "/Tests/")
 
-  @Test(arguments: [
-    ("beacon", EmbeddedMigrations.honest), ("beacon-reckless", EmbeddedMigrations.reckless),
-  ])
-  func `the embedded migrations equal the files`(
-    folder: String, embedded: [EmbeddedMigration]
-  ) throws {
-    let path = "\(EmbeddedMigrationsTests.root)/Migrations/\(folder)/sqlite"
+  @Test(arguments: ["beacon", "beacon-reckless"], DemoEngine.allCases)
+  func `the embedded migrations equal the files`(folder: String, engine: DemoEngine) throws {
+    let embedded =
+      folder == "beacon"
+      ? EmbeddedMigrations.honest(engine) : EmbeddedMigrations.reckless(engine)
+    let path = "\(EmbeddedMigrationsTests.root)/Migrations/\(folder)/\(engine.rawValue)"
     let names = try #require(Directory.names(path))
     #expect(!names.isEmpty)
     #expect(embedded.map(\.name).sorted() == names)

@@ -1,44 +1,29 @@
-import CSQLite
 import Glibc
 import Testing
 import WindlassWire
 
 /// A database and a listener that several Beacons share, as under a shim.
 final class BeaconStage {
-  let directory: String
+  let database: BeaconDatabase
   let port: UInt16
   private let listener: CInt
 
   /// Makes the database with the honest migrations up to `schema`.
-  init(schema: Int) throws {
-    var template = Array("/tmp/windlass-beacon-XXXXXX".utf8CString)
-    try #require(mkdtemp(&template) != nil)
-    directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  init(schema: Int, engine: BeaconEngine = .sqlite) async throws {
+    database = try await BeaconDatabase(engine)
     (listener, port) = try BeaconStage.listen()
     try migrate(from: 1, to: schema)
   }
 
-  deinit {
-    close(listener)
-    for suffix in ["", "-wal", "-shm"] { unlink("\(database)\(suffix)") }
-    rmdir(directory)
-  }
+  deinit { close(listener) }
 
-  var database: String { "\(directory)/beacon.db" }
-
-  /// Applies migrations in one transaction, and moves the ledger to the last.
+  /// Applies migrations, and moves the ledger to the last.
   func migrate(from first: Int, to last: Int) throws {
-    var text = "CREATE TABLE IF NOT EXISTS schema_migrations (version uint64, dirty bool);"
-    for version in first...last { text += try BeaconStage.migration(version) }
-    text += "DELETE FROM schema_migrations; INSERT INTO schema_migrations VALUES (\(last), 0);"
-    var connection: OpaquePointer?
-    defer { sqlite3_close(connection) }
-    try #require(sqlite3_open(database, &connection) == SQLITE_OK)
-    sqlite3_busy_timeout(connection, 5_000)
-    for statement in ["PRAGMA journal_mode = WAL", "BEGIN IMMEDIATE;\(text)COMMIT"] {
-      let code = sqlite3_exec(connection, statement, nil, nil, nil)
-      try #require(code == SQLITE_OK, "\(String(cString: sqlite3_errmsg(connection)))")
+    var text = ""
+    for version in first...last {
+      text += try BeaconStage.migration(version, database.engine)
     }
+    try database.run(text, ledger: last)
   }
 
   /// Starts a Beacon on the shared listener and a private one, and waits until it serves.
@@ -58,7 +43,7 @@ final class BeaconStage {
     return try Program(
       "beacon",
       ["serve", "--release", release, "--drain", "20000", "--fault-after", "\(faultAfter)"],
-      environment: ["BEACON_DB": "sqlite://\(database)"],
+      environment: ["BEACON_DB": database.url],
       listeners: [("http", listener), ("http-private", privateListener)])
   }
 
@@ -84,9 +69,9 @@ final class BeaconStage {
     return try JSONValue.parse(Array(line.utf8))
   }
 
-  private static func migration(_ version: Int) throws -> String {
+  private static func migration(_ version: Int, _ engine: BeaconEngine) throws -> String {
     let root = #filePath.components(before: "/Tests/")
-    let folder = "\(root)/Migrations/beacon/sqlite"
+    let folder = "\(root)/Migrations/beacon/\(engine.rawValue)"
     let listing = try #require(opendir(folder))
     defer { closedir(listing) }
     while let entry = readdir(listing) {

@@ -6,7 +6,7 @@ import WindlassWire
 @Suite(.serialized)
 struct BeaconTests {
   @Test func `swapping every instance under load loses nothing`() async throws {
-    let stage = try BeaconStage(schema: 4)
+    let stage = try await BeaconStage(schema: 4)
     var beacons: [Program] = []
     for _ in 0..<3 { beacons.append(try await stage.start("1.0.0")) }
     let load = try await stage.load(rate: 500, keepAlive: 4, newConnection: 2, slowUpload: 2)
@@ -27,8 +27,11 @@ struct BeaconTests {
     }
   }
 
-  @Test func `a migration under load costs no request of a release in its window`() async throws {
-    let stage = try BeaconStage(schema: 2)
+  @Test(arguments: BeaconEngine.allCases)
+  func `a migration under load costs no request of a release in its window`(
+    engine: BeaconEngine
+  ) async throws {
+    let stage = try await BeaconStage(schema: 2, engine: engine)
     let old = try await stage.start("1.0.0")
     let load = try await stage.load(rate: 400, keepAlive: 4, newConnection: 2, slowUpload: 0)
     try stage.migrate(from: 3, to: 4)
@@ -47,7 +50,7 @@ struct BeaconTests {
   }
 
   @Test func `a release with a fault finishes what it accepted`() async throws {
-    let stage = try BeaconStage(schema: 4)
+    let stage = try await BeaconStage(schema: 4)
     let good = try await stage.start("1.1.0")
     let load = try await stage.load(rate: 300, keepAlive: 4, newConnection: 2, slowUpload: 2)
     let faulty = try await stage.start("1.1.1")
@@ -61,7 +64,7 @@ struct BeaconTests {
   @Test func `a release that aborts loses the requests in flight, and they are counted`()
     async throws
   {
-    let stage = try BeaconStage(schema: 4)
+    let stage = try await BeaconStage(schema: 4)
     let load: Program
     do {
       let faulty = try await stage.start("1.1.1+abort")
@@ -80,22 +83,78 @@ struct BeaconTests {
     }
   }
 
-  @Test func `a schema that is behind stops a start with a message`() async throws {
-    let stage = try BeaconStage(schema: 2)
+  @Test(arguments: BeaconEngine.allCases)
+  func `a schema that is behind stops a start with a message`(
+    engine: BeaconEngine
+  ) async throws {
+    let stage = try await BeaconStage(schema: 2, engine: engine)
     let beacon = try stage.launch("1.1.0")
     #expect(try await beacon.end() == .exit(1))
     #expect(beacon.text().contains("is at 2, and release 1.1.0 needs at least 4"))
   }
 
-  @Test func `a query that the schema broke is answered with the query`() async throws {
-    let stage = try BeaconStage(schema: 5)
+  @Test(arguments: BeaconEngine.allCases)
+  func `a query that the schema broke is answered with the query`(
+    engine: BeaconEngine
+  ) async throws {
+    let stage = try await BeaconStage(schema: 5, engine: engine)
     let beacon = try await stage.start("1.0.0")
     let load = try await stage.load(rate: 100, keepAlive: 1, newConnection: 1, slowUpload: 0)
     let report = try await BeaconStage.finish(load)
     let loss = try #require(report["losses"]?.array?.first?.string)
     #expect(loss.contains("status 500"))
-    #expect(loss.contains("no such column: f.rollout_percent"))
+    #expect(loss.contains("f.rollout_percent"))
+    #expect(loss.contains(engine.missingColumnWords))
     #expect(loss.contains("SELECT f.key"))
+    beacon.send(SIGTERM)
+    #expect(try await beacon.end() == .exit(0))
+  }
+
+  @Test(arguments: BeaconEngine.allCases)
+  func `two releases see each other's writes while both are allowed`(
+    engine: BeaconEngine
+  ) async throws {
+    let stage = try await BeaconStage(schema: 2, engine: engine)
+    let client = BeaconClient(port: stage.port)
+    let old = try await stage.start("1.0.0")
+    try client.put("before", percent: 10)
+    try stage.migrate(from: 3, to: 3)
+    // A row from before, changed between the expansion and the backfill.
+    try client.put("before", percent: 11)
+    try client.put("between", percent: 20)
+    try stage.migrate(from: 4, to: 4)
+    try client.put("after", percent: 30)
+    let new = try await stage.start("1.1.0")
+    old.send(SIGTERM)
+    #expect(try await old.end() == .exit(0))
+    #expect(try client.percent(of: "before") == 11)
+    #expect(try client.percent(of: "between") == 20)
+    #expect(try client.percent(of: "after") == 30)
+    try client.put("before", percent: 12)
+    try client.put("new", percent: 40)
+    let again = try await stage.start("1.0.0")
+    new.send(SIGTERM)
+    #expect(try await new.end() == .exit(0))
+    #expect(try client.percent(of: "before") == 12)
+    #expect(try client.percent(of: "new") == 40)
+    try client.put("new", percent: 41)
+    #expect(try client.percent(of: "new") == 41)
+    again.send(SIGTERM)
+    #expect(try await again.end() == .exit(0))
+  }
+
+  @Test(arguments: [BeaconEngine.postgres, .mysql])
+  func `a connection that the server ended is made again without a lost request`(
+    engine: BeaconEngine
+  ) async throws {
+    let stage = try await BeaconStage(schema: 4, engine: engine)
+    let beacon = try await stage.start("1.1.0")
+    let client = BeaconClient(port: stage.port)
+    try client.put("flag", percent: 10)
+    #expect(try client.percent(of: "flag") == 10)
+    #expect(try stage.database.endOtherSessions() > 0)
+    try client.put("flag", percent: 20)
+    #expect(try client.percent(of: "flag") == 20)
     beacon.send(SIGTERM)
     #expect(try await beacon.end() == .exit(0))
   }

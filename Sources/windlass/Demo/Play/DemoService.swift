@@ -6,7 +6,7 @@ struct DemoService: Sendable {
   let key: SecretKey
   let port: UInt16
   let replicas: Int
-  let files: [EmbeddedMigration]
+  let files: @Sendable (DemoEngine) -> [EmbeddedMigration]
 
   /// Where the feed's manifest is served.
   var manifestPath: String { "/\(name)/manifest.json" }

@@ -15,7 +15,7 @@ final class DemoWorld {
   private var artifacts: [String: DemoArchive] = [:]
   /// Names of the archives that are served.
   private var published: Set<String> = []
-  private var agent: AgentProcess?
+  private var agent: LoggedProcess?
   private(set) var loads: [LoadGenerator] = []
 
   /// Where the daemon keeps its state.
@@ -34,10 +34,10 @@ final class DemoWorld {
     services = [
       DemoService(
         name: "beacon", key: .generate(), port: ports[0], replicas: 3,
-        files: EmbeddedMigrations.honest),
+        files: { EmbeddedMigrations.honest($0) }),
       DemoService(
         name: "beacon-reckless", key: .generate(), port: ports[1], replicas: 2,
-        files: EmbeddedMigrations.reckless),
+        files: { EmbeddedMigrations.reckless($0) }),
     ]
   }
 
@@ -75,8 +75,8 @@ final class DemoWorld {
     }
     let configuration = try directory.write(
       "services.yaml", documents.joined(separator: "---\n").utf8)
-    agent = try AgentProcess(
-      arguments: ["agent", "--config", configuration, "--state", state.path],
+    agent = try LoggedProcess(
+      [LoggedProcess.thisProgram, "agent", "--config", configuration, "--state", state.path],
       log: "\(directory.path)/agent.log")
   }
 

@@ -20,28 +20,31 @@ struct DemoRelease: Sendable {
   var lastMigration: Int64? { (expand + backfill + contract).max() }
 
   /// The release as an element of a manifest.
+  ///
+  /// - Parameter migrations: the archive for each engine; the steps are the same on all of them.
   func document(
-    published: String, artifact: DemoArchive, migrations: DemoArchive?
+    published: String, artifact: DemoArchive, migrations: [(DemoEngine, DemoArchive)]
   ) -> JSONValue {
+    let window: JSONValue = ["min": .integer(window.min), "max": .integer(window.max)]
     var members: [JSONMember] = [
       JSONMember("version", .string(version)), JSONMember("channel", "stable"),
       JSONMember("published", .string(published)), JSONMember("notes", .string(notes)),
       JSONMember("artifact", ["archive": artifact.document]),
       JSONMember(
-        "schema", ["sqlite": ["min": .integer(window.min), "max": .integer(window.max)]]),
+        "schema", .object(DemoEngine.allCases.map { JSONMember($0.rawValue, window) })),
     ]
     if let upgradeFrom { members.append(JSONMember("upgradeFrom", .string(upgradeFrom))) }
-    if let migrations {
+    if !migrations.isEmpty {
       let list = { (versions: [Int64]) in JSONValue.array(versions.map { .integer($0) }) }
-      members.append(
+      let engines = migrations.map { engine, archive in
         JSONMember(
-          "migrations",
+          engine.rawValue,
           [
-            "sqlite": [
-              "archive": migrations.document, "expand": list(expand), "backfill": list(backfill),
-              "contract": list(contract),
-            ]
-          ]))
+            "archive": archive.document, "expand": list(expand), "backfill": list(backfill),
+            "contract": list(contract),
+          ])
+      }
+      members.append(JSONMember("migrations", .object(engines)))
     }
     members.append(JSONMember("probes", DemoRelease.probes))
     return .object(members)

@@ -68,7 +68,8 @@ struct DemoStage: Sendable {
 
   /// Makes one edition's manifest, signed by the key.
   func manifest(
-    _ edition: DemoEdition, service: String, files: [EmbeddedMigration], key: SecretKey,
+    _ edition: DemoEdition, service: String,
+    files: (DemoEngine) -> [EmbeddedMigration], key: SecretKey,
     artifacts: [String: DemoArchive]
   ) throws -> SignedManifest {
     var releases: [JSONValue] = []
@@ -76,13 +77,15 @@ struct DemoStage: Sendable {
       guard let artifact = artifacts[release.version] else {
         preconditionFailure("no archive was made of release \(release.version)")
       }
-      var archive: DemoArchive?
+      var archives: [(DemoEngine, DemoArchive)] = []
       if let last = release.lastMigration {
-        archive = try migrations(files, to: last, as: service)
+        archives = try DemoEngine.allCases.map { engine in
+          (engine, try migrations(files(engine), to: last, as: "\(service)-\(engine.rawValue)"))
+        }
       }
       releases.append(
         release.document(
-          published: published.rfc3339, artifact: artifact, migrations: archive))
+          published: published.rfc3339, artifact: artifact, migrations: archives))
     }
     let expires = published + .hours(24 * 30)
     let builder = ManifestBuilder(

@@ -39,8 +39,8 @@ struct StageCommand: ReportingCommand {
     }
     var keys: [JSONMember] = []
     for (service, editions, files) in [
-      ("beacon", DemoFeeds.honest + [DemoFeeds.aborting], EmbeddedMigrations.honest),
-      ("beacon-reckless", DemoFeeds.reckless, EmbeddedMigrations.reckless),
+      ("beacon", DemoFeeds.honest + [DemoFeeds.aborting], { EmbeddedMigrations.honest($0) }),
+      ("beacon-reckless", DemoFeeds.reckless, { EmbeddedMigrations.reckless($0) }),
     ] {
       let key = SecretKey.generate()
       let folder = try root.directory("feeds/\(service)")

@@ -1,0 +1,8 @@
+-- windlass: expand
+CREATE TABLE audit_entries (
+  id BIGINT NOT NULL AUTO_INCREMENT,
+  flag_key VARCHAR(128) NOT NULL,
+  revision BIGINT NOT NULL,
+  recorded_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  PRIMARY KEY (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
