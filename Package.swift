@@ -65,6 +65,9 @@ let package = Package(
       dependencies: ["WindlassCore", "WindlassSchema", "CLinux", "CSQLite", "CSodium"],
       swiftSettings: strict),
     .target(
+      name: "PostgresDriver",
+      dependencies: ["WindlassCore", "WindlassSchema", "CPostgres"], swiftSettings: strict),
+    .target(
       name: "CurlTransport", dependencies: ["WindlassCore", "WindlassWire", "CCurl"],
       swiftSettings: strict),
     .target(
@@ -126,6 +129,9 @@ let package = Package(
       name: "SQLiteDriverTests",
       dependencies: ["WindlassCore", "WindlassSchema", "SQLiteDriver", "CSQLite"],
       swiftSettings: strict),
+    .testTarget(
+      name: "PostgresDriverTests",
+      dependencies: ["WindlassCore", "WindlassSchema", "PostgresDriver"], swiftSettings: strict),
     .testTarget(
       name: "CurlTransportTests",
       dependencies: ["WindlassCore", "WindlassWire", "CurlTransport"], swiftSettings: strict),

@@ -11,7 +11,7 @@ level_names() {
     0) echo TidyTests ;;
     1) echo WindlassCoreTests WindlassSchemaTests WindlassWireTests ;;
     2) echo CurlTransportTests ProcessFleetTests ReleaseFeedsTests SQLiteDriverTests \
-      WindlassJournalTests ;;
+      PostgresDriverTests WindlassJournalTests ;;
     3) echo CommandTests WindlassEngineTests WindlassProofTests ;;
     4) echo WindlassSimulationTests ;;
     5) echo EndToEndTests ;;

@@ -89,6 +89,20 @@ public enum Bounds {
   public static let lockRetryDelay = Interval.milliseconds(200)
   /// The longest pause between two attempts at a lock.
   public static let lockRetryDelayMax = Interval.seconds(10)
+  /// Time that a server gives one statement that has no budget of its own.
+  public static let statementDeadline = Interval.minutes(5)
+  /// Time that a server keeps an open transaction of which it hears nothing.
+  public static let idleTransactionDeadline = Interval.minutes(1)
+  /// Time that a server has to say that it gave a statement up.
+  public static let statementGrace = Interval.seconds(5)
+  /// Pause between two looks of a server at whether its client is still there.
+  public static let connectionCheckInterval = Interval.seconds(1)
+  /// Pause between two looks of a client at whether anybody still waits for its statement.
+  public static let cancellationPoll = Interval.milliseconds(50)
+  /// Notices of a server that are kept.
+  public static let noticesMax = 100
+  /// Time for a statement that builds an index while others write.
+  public static let concurrentIndexDeadline = Interval.hours(6)
   /// Steps of SQLite's virtual machine between two looks at the clock.
   public static let progressInterval = 1_000
   /// Bytes read of one of the kernel's tables, such as that of locks.

@@ -19,6 +19,7 @@ enum ImportTable {
     "SQLiteDriver": platform.union([
       "CLinux", "CSQLite", "CSodium", "WindlassCore", "WindlassSchema",
     ]),
+    "PostgresDriver": platform.union(["CPostgres", "WindlassCore", "WindlassSchema"]),
     "CurlTransport": platform.union(["CCurl", "WindlassCore", "WindlassWire"]),
     "ReleaseFeeds": platform.union(["CSodium", "WindlassCore", "WindlassWire"]),
     "ProcessFleet": platform.union(

@@ -1,0 +1,81 @@
+import WindlassCore
+import WindlassSchema
+
+/// What tells one server and database from another.
+package struct ServerIdentity: Hashable, Sendable {
+  /// The number that the server's data directory got when it was made; empty where the user may
+  /// not read it.
+  package var system = ""
+  /// The database's name as the server says it.
+  package var database = ""
+  /// The schema in which a name without one is made; nil when the search path names none.
+  package var schema: String?
+}
+
+extension PostgresConnection {
+  /// Brings the session's limits to the options' values.
+  func configure(_ options: PostgresOptions) throws(StepFailure) {
+    var settings = [
+      ("lock_timeout", options.lockTimeout), ("statement_timeout", options.statementTimeout),
+      ("idle_in_transaction_session_timeout", options.idleTimeout),
+    ]
+    // Without it a server goes on with the statement of a client that is gone.
+    if serverVersion >= 140_000 {
+      settings.append(("client_connection_check_interval", Bounds.connectionCheckInterval))
+    }
+    try execute(
+      "SELECT "
+        + settings.map { "set_config('\($0.0)', '\($0.1.milliseconds)', false)" }.joined(
+          separator: ", "))
+    // In a round trip of its own: behind a pooler this one may reach another server process.
+    let names = settings.map { "(SELECT setting FROM pg_settings WHERE name = '\($0.0)')" }
+    guard
+      let row = try rows("SELECT pg_backend_pid(), \(names.joined(separator: ", "))", limit: 1)
+        .first
+    else { throw pooled() }
+    guard row.values[0] == .integer(Int64(process)) else { throw pooled() }
+    for (index, setting) in settings.enumerated()
+    where row.values[index + 1] != .text(String(setting.1.milliseconds)) {
+      throw StepFailure(
+        code: "SettingRefused", disposition: .stop,
+        message: "\(place) did not keep \(setting.0) = \(setting.1), without which a migration"
+          + " could stall the service. Connect to the server itself, not through a pooler.")
+    }
+  }
+
+  /// Reads who the server is, and refuses one that no migration may run on.
+  func identify(_ options: PostgresOptions) throws(StepFailure) -> ServerIdentity {
+    let rows = try rows(
+      """
+      SELECT pg_is_in_recovery(), current_database(), current_schema(),
+        CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
+          THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE '' END
+      """, limit: 1)
+    guard let row = rows.first else { throw pooled() }
+    guard row.values[0] == .integer(0) else {
+      throw StepFailure(
+        code: "StandbyServer", disposition: .wait,
+        message: "\(place) is a standby, which takes no writes. Name the primary in the database"
+          + " URL, or add target_session_attrs=read-write and all hosts.")
+    }
+    let identity = ServerIdentity(
+      system: row.values[3].text ?? "", database: row.values[1].text ?? "",
+      schema: row.values[2].text)
+    if let expected = options.expectedSystem, expected != identity.system {
+      throw StepFailure(
+        code: "OtherServer", disposition: .stop,
+        message: "\(place) is another server than the one that the run began with: its system"
+          + " identifier is \(identity.system) and was \(expected). Look where the name points.")
+    }
+    return identity
+  }
+
+  /// The failure of a session that is not one server process's own.
+  func pooled() -> StepFailure {
+    StepFailure(
+      code: "PoolerRefused", disposition: .stop,
+      message: "Between here and \(place) stands a connection pooler, which gives one session"
+        + " several server processes: locks and limits would not hold. Name the server's own"
+        + " address in the database URL.")
+  }
+}

@@ -1,0 +1,104 @@
+import Glibc
+import PostgresDriver
+import Synchronization
+import WindlassCore
+
+/// A private PostgreSQL server in a temporary directory, which ends with this process.
+///
+/// It listens on a UNIX socket alone. A shell holds it by a pipe: when this process ends, in
+/// whatever way, the pipe closes, and the shell stops the server and removes its directory.
+final class PostgresServer: Sendable {
+  /// The server that all tests of this process share, each with databases of its own.
+  static let shared = PostgresServer(standby: false)
+
+  private let directory: String
+  private let counter = Mutex(0)
+
+  /// Starts a server; one that can't be started ends the tests.
+  ///
+  /// - Parameter standby: whether it is left in recovery, as a standby without a primary.
+  init(standby: Bool) {
+    let template = strdup("/tmp/windlass-postgres-XXXXXX")
+    guard let template, mkdtemp(template) != nil else { preconditionFailure("no directory") }
+    directory = String(cString: template)
+    free(template)
+    // The server refuses to run as root.
+    if getuid() == 0, let nobody = getpwnam("nobody") {
+      chown(directory, nobody.pointee.pw_uid, nobody.pointee.pw_gid)
+    }
+    start(standby: standby)
+  }
+
+  /// The URL of a database of that server.
+  func url(_ database: String, user: String = "windlass") -> String {
+    "postgres://\(user)@/\(database)?host=\(directory)"
+  }
+
+  /// Makes an empty database for one test.
+  func makeDatabase() throws -> PostgresURL {
+    let name = counter.withLock { counter in
+      counter += 1
+      return "test_\(counter)"
+    }
+    try PostgresConnection(PostgresOptions(url: PostgresURL(url("postgres"))))
+      .execute("CREATE DATABASE \(name) TEMPLATE template0")
+    return try PostgresURL(url(name))
+  }
+
+  private static let script = """
+    set -eu
+    bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+    "$bin/initdb" -D "$1/data" -U windlass -A trust --no-sync -E UTF8 --locale=C.UTF-8 \
+      >"$1/initdb.log" 2>&1
+    if [ "$2" = standby ]; then touch "$1/data/standby.signal"; fi
+    "$bin/postgres" -D "$1/data" -k "$1" -c listen_addresses= -c fsync=off \
+      -c full_page_writes=off -c shared_buffers=16MB -c max_connections=100 \
+      -c autovacuum=off >"$1/server.log" 2>&1 &
+    server=$!
+    read _ || true
+    kill -INT "$server"
+    wait "$server" || true
+    rm -rf "$1"
+    """
+
+  private func start(standby: Bool) {
+    var ends: [Int32] = [0, 0]
+    precondition(pipe(&ends) == 0, "no pipe")
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
+    var words = [
+      "/bin/sh", "-c", Self.script, "postgres-server", directory, standby ? "standby" : "primary",
+    ]
+    if getuid() == 0 {
+      words = ["/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] + words
+    }
+    let program = words[0]
+    let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+    let settings = ["PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"]
+    let variables: [UnsafeMutablePointer<CChar>?] = settings.map { strdup($0) } + [nil]
+    var pid: pid_t = 0
+    let code = posix_spawn(&pid, program, &actions, nil, arguments, variables)
+    precondition(code == 0, "\(program) can't be started")
+    posix_spawn_file_actions_destroy(&actions)
+    for text in arguments + variables { free(text) }
+    close(ends[0])
+    waitUntilReady()
+  }
+
+  private func waitUntilReady() {
+    let deadline = ContinuousClock.now + .seconds(120)
+    while ContinuousClock.now < deadline {
+      do throws(StepFailure) {
+        _ = try PostgresConnection(PostgresOptions(url: PostgresURL(url("postgres"))))
+        return
+      } catch  where error.code == "StandbyServer" {
+        return
+      } catch {
+        usleep(50_000)
+      }
+    }
+    preconditionFailure("the server in \(directory) did not start")
+  }
+}
