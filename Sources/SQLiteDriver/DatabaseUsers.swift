@@ -1,4 +1,5 @@
 import Glibc
+import WindlassSchema
 
 /// Which processes have a database open, as their descriptors tell.
 package enum DatabaseUsers {

@@ -1,42 +1,15 @@
 package import WindlassCore
-import WindlassSchema
-
-/// What a restore did.
-package struct RestoreReport: Hashable, Sendable {
-  package var backup: BackupID
-  /// What the ledger says now.
-  package var schema: SchemaVersion?
-  package var tables: Int
-  package var rows: Int64
-  /// The fence's new number, which no daemon that was at work before holds; nil when the database
-  /// was never adopted.
-  package var epoch: Epoch?
-}
+package import WindlassSchema
 
 extension SQLiteBackupStore {
-  /// Puts a backup in the place of the database, in one transaction; what was written since the
-  /// backup is lost.
-  ///
-  /// The database keeps its fence at the next epoch and gets a new name, so that a daemon that
-  /// was at work on the old contents changes nothing any more.
-  ///
-  /// - Parameter loss: the moment since which a person accepts that what was written is lost; it
-  ///   must not be later than the backup's.
+  /// Puts a backup in the place of the database, in one transaction.
   package func restore(
     _ id: BackupID, acceptingLossSince loss: Timestamp
   ) async throws(StepFailure) -> RestoreReport {
     let lock = try directory.lock()
     defer { withExtendedLifetime(lock) {} }
-    let manifest = try known(id)
-    // What a person writes has no fractions of a second, so the backup's are dropped as well.
-    let second = Timestamp(milliseconds: manifest.takenAt.milliseconds / 1_000 * 1_000)
-    guard loss <= second else {
-      throw StepFailure(
-        code: "LossNotNamed", disposition: .stop,
-        message: "Backup \(id) was taken at \(second.rfc3339), before \(loss.rfc3339) since which"
-          + " loss was accepted: more would be lost than was named. Nothing was changed. Accept"
-          + " the loss of everything written since \(second.rfc3339), or use a later backup.")
-    }
+    let manifest = try directory.known(id)
+    try directory.checkLoss(since: loss, manifest)
     try directory.sweep()
     defer { try? directory.sweep() }  // Swept again by the next piece of work.
     let staged = "\(directory.path)/.restore-\(id)\(BackupDirectory.temporarySuffix)"
@@ -67,7 +40,7 @@ extension SQLiteBackupStore {
     let target = try SQLiteConnection(
       SQLiteOptions(
         path: options.path, access: exists ? .readWrite : .create,
-        journalMode: exists ? nil : manifest.journalMode))
+        journalMode: exists ? nil : manifest.sqliteJournalMode))
     let epoch = try nextEpoch(of: target, exists: exists, manifest)
     let source = try SQLiteConnection(SQLiteOptions(path: staged))
     let limits = TransactionLimits(holdBudget: nil)
@@ -96,5 +69,12 @@ extension SQLiteBackupStore {
     // The fence is lost with the database; its last number is unknown and can't be far from the
     // backup's.
     return manifest.epoch.map { Epoch($0.number + Bounds.lostFenceStride) }
+  }
+}
+
+extension BackupManifest {
+  /// The journal mode of the database that the backup is of.
+  var sqliteJournalMode: SQLiteOptions.JournalMode {
+    journalMode.flatMap(SQLiteOptions.JournalMode.init) ?? .wal
   }
 }

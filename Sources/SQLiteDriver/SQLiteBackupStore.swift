@@ -1,9 +1,9 @@
 import CSQLite
 package import WindlassCore
-import WindlassSchema
+package import WindlassSchema
 
 /// Backups of one service's SQLite database in one directory.
-package actor SQLiteBackupStore: BackupStore {
+package actor SQLiteBackupStore: BackupArchive {
   private let executor: BlockingExecutor
   let options: SQLiteServiceOptions
   let directory: BackupDirectory
@@ -39,7 +39,7 @@ package actor SQLiteBackupStore: BackupStore {
     defer { withExtendedLifetime(lock) {} }
     try directory.sweep()
     if let manifest = try directory.manifest(id) {
-      try checkFile(of: manifest)
+      try directory.checkFile(of: manifest)
       return manifest.receipt
     }
     let temporary = directory.file(id) + BackupDirectory.temporarySuffix
@@ -61,7 +61,7 @@ package actor SQLiteBackupStore: BackupStore {
   package func verify(_ id: BackupID) async throws(StepFailure) -> BackupReceipt {
     let lock = try directory.lock()
     defer { withExtendedLifetime(lock) {} }
-    var manifest = try known(id)
+    var manifest = try directory.known(id)
     let scratch = "\(directory.path)/.verify-\(id)\(BackupDirectory.temporarySuffix)"
     try directory.sweep()
     defer { try? directory.sweep() }  // Swept again by the next piece of work.
@@ -75,18 +75,12 @@ package actor SQLiteBackupStore: BackupStore {
 
   package func receipt(of id: BackupID) async throws(StepFailure) -> BackupReceipt? {
     guard let manifest = try directory.manifest(id) else { return nil }
-    try checkFile(of: manifest)
+    try directory.checkFile(of: manifest)
     return manifest.receipt
   }
 
   package func prune(keep: Int, protecting protected: Set<RunID>) async throws(StepFailure) {
-    guard FilePath.exists(directory.path) else { return }
-    let lock = try directory.lock()
-    defer { withExtendedLifetime(lock) {} }
-    let manifests = try directory.manifests()
-    for manifest in manifests.dropLast(max(keep, 0)) where !protected.contains(manifest.run) {
-      try directory.remove(manifest.id)
-    }
+    try directory.prune(keep: keep, protecting: protected)
   }
 
   /// Every complete backup, the oldest first.
@@ -117,10 +111,9 @@ package actor SQLiteBackupStore: BackupStore {
       return BackupManifest(
         id: id, run: run, purpose: purpose, database: options.path,
         systemID: try own.systemID(), schema: schema, isDirty: isDirty, epoch: try own.epoch(),
-        takenAt: now, verifiedAt: nil, proof: .digest,
-        journalMode: usesRollbackJournal ? .delete : .wal,
-        library: String(cString: sqlite3_libversion()), size: 0, digest: Digest(""),
-        contents: try source.contents())
+        takenAt: now,
+        journalMode: (usesRollbackJournal ? SQLiteOptions.JournalMode.delete : .wal).rawValue,
+        library: String(cString: sqlite3_libversion()), contents: try source.contents())
     }
   }
 
@@ -137,32 +130,6 @@ package actor SQLiteBackupStore: BackupStore {
   }
 
   // MARK: Checking
-
-  /// The manifest of a backup that must exist.
-  func known(_ id: BackupID) throws(StepFailure) -> BackupManifest {
-    guard let manifest = try directory.manifest(id) else {
-      throw StepFailure(
-        code: "BackupMissing", disposition: .stop,
-        message: "There is no complete backup \(id) in \(directory.path). Look at"
-          + " `windlass backup --list`.")
-    }
-    return manifest
-  }
-
-  /// Fails unless the file is the one that the manifest was written for.
-  func checkFile(of manifest: BackupManifest) throws(StepFailure) {
-    let file = directory.file(manifest.id)
-    guard FilePath.exists(file) else {
-      throw directory.damaged(manifest.id, "\(file) is missing")
-    }
-    let (digest, size) = try FileStream.digest(of: file)
-    guard digest == manifest.digest, size == manifest.size else {
-      throw directory.damaged(
-        manifest.id,
-        "\(file) has \(size) bytes with SHA-256 \(digest.text.prefix(16))…, and the manifest says"
-          + " \(manifest.size) bytes with \(manifest.digest.text.prefix(16))…")
-    }
-  }
 
   /// Copies the backup's file to a new place, and fails unless every byte is as it was taken.
   func restore(_ manifest: BackupManifest, to path: String) throws(StepFailure) {

@@ -48,7 +48,7 @@ package actor SQLiteScratch: ScratchDatabases {
         backup, "its bytes are not the ones that were written when it was taken")
     }
     // As the database is, so that a rehearsed server finds the same file mode.
-    _ = try SQLiteConnection(SQLiteOptions(path: path, journalMode: manifest.journalMode))
+    _ = try SQLiteConnection(SQLiteOptions(path: path, journalMode: manifest.sqliteJournalMode))
     return ScratchCopy(label: label, url: SQLiteURL.url(of: path))
   }
 

@@ -169,7 +169,7 @@ struct BackupStoreTests {
   ])
   func `a copy with other contents fails its verification`(change: String) async throws {
     _ = try await take()
-    var manifest = try await store.known("b1")
+    var manifest = try await store.directory.known("b1")
     try SQLiteConnection.opened(file, mode: nil).run(script: change)
     (manifest.digest, manifest.size) = try FileStream.digest(of: file)
     try FileStream.replace(manifestFile, with: manifest.encoded())
@@ -180,7 +180,7 @@ struct BackupStoreTests {
 
   @Test func `an empty but sound database is no backup of a full one`() async throws {
     _ = try await take()
-    var manifest = try await store.known("b1")
+    var manifest = try await store.directory.known("b1")
     try FileStream.replace(file, with: [])
     try SQLiteConnection.opened(file, mode: nil).run(script: "PRAGMA user_version = 0")
     (manifest.digest, manifest.size) = try FileStream.digest(of: file)

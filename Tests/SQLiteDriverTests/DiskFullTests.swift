@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 import WindlassCore
+import WindlassSchema
 
 @testable import SQLiteDriver
 

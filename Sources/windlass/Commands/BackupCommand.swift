@@ -1,6 +1,7 @@
 import ArgumentParser
 import SQLiteDriver
 import WindlassCore
+import WindlassSchema
 import WindlassWire
 
 /// Where backups are.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import SQLiteDriver
 import WindlassCore
+import WindlassSchema
 import WindlassWire
 
 /// `windlass restore`: puts a backup in the database's place, when a person names the loss.

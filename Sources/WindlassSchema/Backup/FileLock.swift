@@ -1,6 +1,5 @@
 import Glibc
 package import WindlassCore
-import WindlassSchema
 
 /// An exclusive lock between processes: `flock` on a file of its own, which dies with its holder.
 ///
@@ -41,7 +40,7 @@ package struct FileLock: ~Copyable {
 }
 
 /// The system's words for an error number.
-enum SystemError {
+package enum SystemError {
   /// The text of `errno`.
-  static func text(_ number: Int32) -> String { String(cString: strerror(number)) }
+  package static func text(_ number: Int32) -> String { String(cString: strerror(number)) }
 }

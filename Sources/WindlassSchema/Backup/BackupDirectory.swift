@@ -1,17 +1,23 @@
 import Glibc
-import WindlassCore
-import WindlassSchema
+package import WindlassCore
 
-/// The directory of one service's backups: `<id>.db` with its manifest `<id>.manifest`, which is
-/// written last, so that a backup without one is no backup.
-struct BackupDirectory: Sendable {
+/// The directory of one service's backups: each a file, `<id>` with the engine's ending, and its
+/// manifest `<id>.manifest`, which is written last, so that a backup without one is no backup.
+package struct BackupDirectory: Sendable {
   /// What every unfinished file's name ends in.
-  static let temporarySuffix = ".partial"
+  package static let temporarySuffix = ".partial"
 
-  let path: String
+  package let path: String
+  private let fileEnding: String
+
+  /// Names the directory, and what a backup's file ends in; nothing is touched.
+  package init(path: String, fileEnding: String = ".db") {
+    self.path = path
+    self.fileEnding = fileEnding
+  }
 
   /// Makes the directory, for this user alone, unless it is there.
-  func prepare() throws(StepFailure) {
+  package func prepare() throws(StepFailure) {
     guard mkdir(path, 0o700) != 0 else { return }
     guard errno == EEXIST else {
       throw StepFailure(
@@ -31,18 +37,18 @@ struct BackupDirectory: Sendable {
   }
 
   /// Takes the lock under which files are made and swept.
-  func lock() throws(StepFailure) -> FileLock {
+  package func lock() throws(StepFailure) -> FileLock {
     try FileLock(path: "\(path)/.lock", purpose: "work on the backups in \(path)")
   }
 
-  /// The backup's database.
-  func file(_ id: BackupID) -> String { "\(path)/\(id).db" }
+  /// The backup's file.
+  package func file(_ id: BackupID) -> String { "\(path)/\(id)\(fileEnding)" }
 
   /// The backup's manifest.
-  func manifestFile(_ id: BackupID) -> String { "\(path)/\(id).manifest" }
+  package func manifestFile(_ id: BackupID) -> String { "\(path)/\(id).manifest" }
 
   /// Fails for an id that is no plain file name.
-  func check(_ id: BackupID) throws(StepFailure) {
+  package func check(_ id: BackupID) throws(StepFailure) {
     let isPlain = id.text.utf8.allSatisfy { byte in
       switch byte {
       case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
@@ -58,7 +64,7 @@ struct BackupDirectory: Sendable {
   }
 
   /// The manifest of a complete backup; nil when there is none of that id.
-  func manifest(_ id: BackupID) throws(StepFailure) -> BackupManifest? {
+  package func manifest(_ id: BackupID) throws(StepFailure) -> BackupManifest? {
     try check(id)
     let file = manifestFile(id)
     guard let bytes = try FileStream.read(file, sizeMax: Bounds.backupManifestSizeMax) else {
@@ -70,7 +76,7 @@ struct BackupDirectory: Sendable {
   }
 
   /// Every complete backup, the oldest first; one whose manifest is damaged is left out.
-  func manifests() throws(StepFailure) -> [BackupManifest] {
+  package func manifests() throws(StepFailure) -> [BackupManifest] {
     var manifests: [BackupManifest] = []
     for name in try names() where name.hasSuffix(".manifest") {
       // A damaged manifest is reported where its backup is asked for by name.
@@ -83,7 +89,7 @@ struct BackupDirectory: Sendable {
 
   /// Removes the unfinished files that earlier, interrupted work left, and nothing else; call it
   /// under the lock.
-  func sweep() throws(StepFailure) {
+  package func sweep() throws(StepFailure) {
     // SQLite's own files lie beside an unfinished one.
     let endings = ["", "-journal", "-wal", "-shm"].map { Self.temporarySuffix + $0 }
     for name in try names() where endings.contains(where: name.hasSuffix) {
@@ -92,14 +98,65 @@ struct BackupDirectory: Sendable {
   }
 
   /// Removes a backup, its manifest first.
-  func remove(_ id: BackupID) throws(StepFailure) {
+  package func remove(_ id: BackupID) throws(StepFailure) {
     FileStream.remove(manifestFile(id))
     try FileStream.synchroniseDirectory(path)
     FileStream.remove(file(id))
   }
 
+  /// The manifest of a backup that must exist.
+  package func known(_ id: BackupID) throws(StepFailure) -> BackupManifest {
+    guard let manifest = try manifest(id) else {
+      throw StepFailure(
+        code: "BackupMissing", disposition: .stop,
+        message: "There is no complete backup \(id) in \(path). Look at"
+          + " `windlass backup --list`.")
+    }
+    return manifest
+  }
+
+  /// Fails unless the file is the one that the manifest was written for.
+  package func checkFile(of manifest: BackupManifest) throws(StepFailure) {
+    let file = file(manifest.id)
+    guard FilePath.exists(file) else { throw damaged(manifest.id, "\(file) is missing") }
+    let (digest, size) = try FileStream.digest(of: file)
+    guard digest == manifest.digest, size == manifest.size else {
+      throw damaged(
+        manifest.id,
+        "\(file) has \(size) bytes with SHA-256 \(digest.text.prefix(16))…, and the manifest says"
+          + " \(manifest.size) bytes with \(manifest.digest.text.prefix(16))…")
+    }
+  }
+
+  /// Removes all but the newest backups; those of protected runs stay besides.
+  package func prune(keep: Int, protecting protected: Set<RunID>) throws(StepFailure) {
+    guard FilePath.exists(path) else { return }
+    let lock = try lock()
+    defer { withExtendedLifetime(lock) {} }
+    for manifest in try manifests().dropLast(max(keep, 0))
+    where !protected.contains(manifest.run) {
+      try remove(manifest.id)
+    }
+  }
+
+  /// Fails unless what a person accepts to lose reaches back to the backup.
+  ///
+  /// - Parameter loss: the moment since which a person accepts that what was written is lost.
+  package func checkLoss(
+    since loss: Timestamp, _ manifest: BackupManifest
+  ) throws(StepFailure) {
+    // What a person writes has no fractions of a second, so the backup's are dropped as well.
+    let second = Timestamp(milliseconds: manifest.takenAt.milliseconds / 1_000 * 1_000)
+    guard loss > second else { return }
+    throw StepFailure(
+      code: "LossNotNamed", disposition: .stop,
+      message: "Backup \(manifest.id) was taken at \(second.rfc3339), before \(loss.rfc3339) since"
+        + " which loss was accepted: more would be lost than was named. Nothing was changed."
+        + " Accept the loss of everything written since \(second.rfc3339), or use a later backup.")
+  }
+
   /// The failure for a backup whose file is not what its manifest says.
-  func damaged(_ id: BackupID, _ reason: String) -> StepFailure {
+  package func damaged(_ id: BackupID, _ reason: String) -> StepFailure {
     StepFailure(
       code: "BackupDamaged", disposition: .stop,
       message: "Backup \(id) in \(path) is not usable: \(reason). Nothing was changed. Take"

@@ -1,11 +1,10 @@
 import Glibc
-import WindlassCore
-import WindlassSchema
+package import WindlassCore
 
 /// Whole files read, copied and made durable; never a database that is open.
-enum FileStream {
+package enum FileStream {
   /// The SHA-256 and the size of a file.
-  static func digest(of path: String) throws(StepFailure) -> (digest: Digest, size: Int64) {
+  package static func digest(of path: String) throws(StepFailure) -> (digest: Digest, size: Int64) {
     var hash = SHA256()
     var size: Int64 = 0
     try forEachChunk(of: path) { (chunk: UnsafeRawBufferPointer) throws(StepFailure) in
@@ -17,7 +16,7 @@ enum FileStream {
 
   /// Copies a file to a new one that only this user may read, makes it durable, and returns the
   /// SHA-256 of what was copied.
-  static func copy(_ source: String, to target: String) throws(StepFailure) -> Digest {
+  package static func copy(_ source: String, to target: String) throws(StepFailure) -> Digest {
     let descriptor = try create(target)
     defer { close(descriptor) }
     var hash = SHA256()
@@ -31,7 +30,7 @@ enum FileStream {
 
   /// Writes a new file that only this user may read, durably, under its name at once or not at
   /// all.
-  static func replace(_ path: String, with bytes: [UInt8]) throws(StepFailure) {
+  package static func replace(_ path: String, with bytes: [UInt8]) throws(StepFailure) {
     let temporary = path + BackupDirectory.temporarySuffix
     remove(temporary)
     let descriptor = try create(temporary)
@@ -50,7 +49,7 @@ enum FileStream {
   }
 
   /// Reads a whole small file; nil when there is none.
-  static func read(_ path: String, sizeMax: Int) throws(StepFailure) -> [UInt8]? {
+  package static func read(_ path: String, sizeMax: Int) throws(StepFailure) -> [UInt8]? {
     guard FilePath.exists(path) else { return nil }
     var bytes: [UInt8] = []
     try forEachChunk(of: path) { (chunk: UnsafeRawBufferPointer) throws(StepFailure) in
@@ -63,27 +62,27 @@ enum FileStream {
   }
 
   /// Makes a new, empty file that only this user may read.
-  static func create(_ path: String) throws(StepFailure) -> Int32 {
+  package static func create(_ path: String) throws(StepFailure) -> Int32 {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw systemFailure(path, "can't be made") }
     return descriptor
   }
 
   /// Makes a new, empty file that only this user may read, and leaves it closed.
-  static func createEmpty(_ path: String) throws(StepFailure) { close(try create(path)) }
+  package static func createEmpty(_ path: String) throws(StepFailure) { close(try create(path)) }
 
   /// Gives a file its final name, over one that is there.
-  static func rename(_ path: String, to target: String) throws(StepFailure) {
+  package static func rename(_ path: String, to target: String) throws(StepFailure) {
     guard Glibc.rename(path, target) == 0 else {
       throw systemFailure(target, "can't get its name")
     }
   }
 
   /// Removes a file; one that is not there is no error.
-  static func remove(_ path: String) { unlink(path) }
+  package static func remove(_ path: String) { unlink(path) }
 
   /// Makes a file's bytes durable.
-  static func synchroniseFile(_ path: String) throws(StepFailure) {
+  package static func synchroniseFile(_ path: String) throws(StepFailure) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else { throw systemFailure(path, "can't be opened") }
     defer { close(descriptor) }
@@ -91,7 +90,7 @@ enum FileStream {
   }
 
   /// Makes the names in a directory durable.
-  static func synchroniseDirectory(_ path: String) throws(StepFailure) {
+  package static func synchroniseDirectory(_ path: String) throws(StepFailure) {
     let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw systemFailure(path, "can't be opened") }
     defer { close(descriptor) }

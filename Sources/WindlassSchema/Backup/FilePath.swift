@@ -3,24 +3,24 @@ import WindlassCore
 
 /// What the file system says about paths, asked without opening a database: closing a second
 /// descriptor of one would drop the locks that this process holds on it.
-enum FilePath {
+package enum FilePath {
   /// Whether anything is at the path.
-  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+  package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
   /// The size of a file in bytes; 0 when there is none.
-  static func size(_ path: String) -> Int64 {
+  package static func size(_ path: String) -> Int64 {
     var status = stat()
     return stat(path, &status) == 0 ? Int64(status.st_size) : 0
   }
 
   /// When a file was changed, in seconds since 1970; nil when there is none.
-  static func changedAt(_ path: String) -> Int? {
+  package static func changedAt(_ path: String) -> Int? {
     var status = stat()
     return stat(path, &status) == 0 ? status.st_mtim.tv_sec : nil
   }
 
   /// The path without links; of a file that does not exist, its directory's.
-  static func resolved(_ path: String) -> String {
+  package static func resolved(_ path: String) -> String {
     if let found = realpath(path, nil) {
       defer { free(found) }
       return String(cString: found)
@@ -33,13 +33,13 @@ enum FilePath {
   }
 
   /// The directory of a path.
-  static func directory(of path: String) -> String {
+  package static func directory(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   /// The names in a directory, ascending; nil, with `errno`, when it can't be read.
-  static func names(in path: String) -> [String]? {
+  package static func names(in path: String) -> [String]? {
     guard let stream = opendir(path) else { return nil }
     defer { closedir(stream) }
     var names: [String] = []
@@ -55,7 +55,7 @@ enum FilePath {
   }
 
   /// Free bytes for this user on the file system of a path, and what tells that file system.
-  static func freeSpace(_ path: String) -> (bytes: Int64, device: UInt64)? {
+  package static func freeSpace(_ path: String) -> (bytes: Int64, device: UInt64)? {
     var space = statvfs()
     var status = stat()
     guard statvfs(path, &space) == 0, stat(path, &status) == 0 else { return nil }
@@ -65,7 +65,7 @@ enum FilePath {
   }
 
   /// The type of the network file system that a path is on, such as `nfs4`; nil on a local one.
-  static func networkFileSystem(_ path: String) -> String? {
+  package static func networkFileSystem(_ path: String) -> String? {
     var status = stat()
     guard stat(path, &status) == 0, let mounts = ProcessFile.read("/proc/self/mountinfo") else {
       return nil
@@ -94,9 +94,9 @@ enum FilePath {
 }
 
 /// Small files of the kernel's.
-enum ProcessFile {
+package enum ProcessFile {
   /// The whole text; nil where it can't be read.
-  static func read(_ path: String) -> String? {
+  package static func read(_ path: String) -> String? {
     guard let file = fopen(path, "re") else { return nil }
     defer { fclose(file) }
     var bytes: [UInt8] = []

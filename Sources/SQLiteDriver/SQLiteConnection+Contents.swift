@@ -2,52 +2,6 @@ import CSQLite
 import WindlassCore
 import WindlassSchema
 
-/// One table's rows: how many, and the SHA-256 of all of them in order.
-struct TableContents: Hashable, Codable, Sendable {
-  var name: String
-  var rows: Int64
-  var digest: Digest
-}
-
-/// Everything that a backup must hold: each table's rows and the definitions of all objects.
-///
-/// Windlass's fence, lock, lease and slots stand outside; ledger and history are in.
-struct DatabaseContents: Hashable, Codable, Sendable {
-  /// By name, ascending.
-  var tables: [TableContents]
-  /// The SHA-256 of every definition, with encoding, user version and application id.
-  var fingerprint: Digest
-
-  /// In what two contents differ, as sentences with the given names for either side.
-  func differences(
-    to other: DatabaseContents, here: String, there: String
-  ) -> [String] {
-    var differences: [String] = []
-    if tables.count != other.tables.count {
-      differences.append(
-        "\(here) has \(tables.count) table(s) and \(there) \(other.tables.count)")
-    }
-    if fingerprint != other.fingerprint {
-      differences.append("the definitions of tables, indexes, views or triggers differ")
-    }
-    let others = Dictionary(
-      other.tables.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    for table in tables {
-      guard let match = others[table.name] else {
-        differences.append("table \(table.name) is missing in \(there)")
-        continue
-      }
-      if table.rows != match.rows {
-        differences.append(
-          "table \(table.name) has \(table.rows) row(s) in \(here) and \(match.rows) in \(there)")
-      } else if table.digest != match.digest {
-        differences.append("the rows of table \(table.name) differ")
-      }
-    }
-    return differences
-  }
-}
-
 extension SQLiteConnection {
   /// Reads everything; call it inside a snapshot.
   func contents() throws(StepFailure) -> DatabaseContents {

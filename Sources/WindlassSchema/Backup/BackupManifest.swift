@@ -1,6 +1,5 @@
 import FoundationEssentials
 package import WindlassCore
-import WindlassSchema
 
 /// What a backup holds and how far that was proven; it lies beside the backup's file.
 package struct BackupManifest: Hashable, Codable, Sendable {
@@ -14,11 +13,11 @@ package struct BackupManifest: Hashable, Codable, Sendable {
   }
 
   /// The layout of this document; a higher one was written by a later Windlass.
-  var format = 1
+  package var format = 1
   package var id: BackupID
   package var run: RunID
   package var purpose: BackupPurpose
-  /// The path of the database that it is of.
+  /// The database that it is of, without secrets.
   package var database: String
   package var systemID: String
   package var schema: SchemaVersion?
@@ -27,12 +26,13 @@ package struct BackupManifest: Hashable, Codable, Sendable {
   package var takenAt: Timestamp
   package var verifiedAt: Timestamp?
   package var proof: Proof
-  package var journalMode: SQLiteOptions.JournalMode
-  /// The version of the SQLite library that made the copy.
+  /// SQLite's journal mode by its name; nil on other engines.
+  package var journalMode: String?
+  /// The versions of what made the copy.
   package var library: String
   package var size: Int64
   package var digest: Digest
-  var contents: DatabaseContents
+  package var contents: DatabaseContents
 
   /// Rows of all tables together.
   package var rows: Int64 { contents.tables.reduce(0) { $0 + $1.rows } }
@@ -46,10 +46,32 @@ package struct BackupManifest: Hashable, Codable, Sendable {
       isVerified: proof == .restored)
   }
 
+  package init(
+    id: BackupID, run: RunID, purpose: BackupPurpose, database: String, systemID: String,
+    schema: SchemaVersion?, isDirty: Bool, epoch: Epoch?, takenAt: Timestamp,
+    journalMode: String? = nil, library: String, contents: DatabaseContents
+  ) {
+    self.id = id
+    self.run = run
+    self.purpose = purpose
+    self.database = database
+    self.systemID = systemID
+    self.schema = schema
+    self.isDirty = isDirty
+    self.epoch = epoch
+    self.takenAt = takenAt
+    self.journalMode = journalMode
+    self.library = library
+    self.contents = contents
+    proof = .digest
+    size = 0
+    digest = Digest("")
+  }
+
   // MARK: Text
 
   /// The document as one line of JSON, and a second line with that line's SHA-256.
-  func encoded() throws(StepFailure) -> [UInt8] {
+  package func encoded() throws(StepFailure) -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     do {
@@ -63,7 +85,7 @@ package struct BackupManifest: Hashable, Codable, Sendable {
   }
 
   /// Reads a document; any flipped bit or missing byte makes it unreadable.
-  static func decode(_ bytes: [UInt8], path: String) throws(StepFailure) -> BackupManifest {
+  package static func decode(_ bytes: [UInt8], path: String) throws(StepFailure) -> BackupManifest {
     let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map(Array.init)
     guard lines.count == 3, lines[2].isEmpty,
       SHA256.digest(of: lines[0]).text.utf8.elementsEqual(lines[1])
