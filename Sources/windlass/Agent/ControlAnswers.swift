@@ -38,9 +38,8 @@ struct ControlAnswers: Sendable {
       let answer = PlanBody.answer(state, now: clock.now())
       return ControlResponse(status: answer.status, message: answer.message, body: answer.body)
     case .notes: return notes(state)
-    case .downgrade: return downgrade(state)
     case .status, .history: return status([service])
-    case .adopt, .approve, .pause, .resume, .rollback, .quarantine, .confirmDead:
+    case .adopt, .approve, .pause, .resume, .rollback, .downgrade, .quarantine, .confirmDead:
       return decide(request, service)
     }
   }
@@ -105,13 +104,13 @@ struct ControlAnswers: Sendable {
     switch request.command {
     case .pause: return .pause
     case .resume: return .resume
-    case .rollback: return .rollback
+    case .rollback, .downgrade: return .rollback
     case .approve:
       return (version ?? state.record.run?.plan.target.version).map { .approve($0) }
     case .adopt: return version.map { .adopt($0) }
     case .quarantine: return version.map { isLifted(request) ? .release($0) : .quarantine($0) }
     case .confirmDead: return request.text("instance").map { .confirmDead(InstanceID($0)) }
-    case .plan, .status, .history, .notes, .downgrade: return nil
+    case .plan, .status, .history, .notes: return nil
     }
   }
 
@@ -129,6 +128,7 @@ struct ControlAnswers: Sendable {
       guard run.isCommitted else { return nil }
       return "the commit point of \(run.plan.run) is passed: instances are not rolled back after "
         + "it. `windlass downgrade` says what is still possible"
+    case .downgrade: return objection(toDowngrade: request.text("version") ?? "", record)
     case .approve:
       return record.run?.phase == .approve
         ? nil : "no run of \(record.policy.service) waits for an approval"
@@ -148,21 +148,25 @@ struct ControlAnswers: Sendable {
       return isKnown
         ? nil
         : "no instance \(request.text("instance") ?? "?") of \(record.policy.service) is in doubt"
-    case .pause, .resume, .quarantine, .plan, .status, .history, .notes, .downgrade: return nil
+    case .pause, .resume, .quarantine, .plan, .status, .history, .notes: return nil
     }
   }
 
-  /// Whether instances could go back one release, and what would be needed otherwise.
-  private func downgrade(_ state: ServiceState) -> ControlResponse {
-    let record = state.record
-    if let run = record.run, !run.isCommitted {
-      return refusal(.failed, "run \(run.plan.run) is open: use `windlass rollback`")
+  /// Instances go down a release inside the rollback window, and not otherwise (design 2).
+  private func objection(toDowngrade version: String, _ record: ServiceRecord) -> String? {
+    guard let run = record.run, !run.isCommitted else {
+      return
+        "the rollback window of \(record.policy.service) is closed: only `windlass restore` of "
+        + "a backup brings \(version) back, and it loses what was written since"
     }
-    return refusal(
-      .failed,
-      "the rollback window of \(record.policy.service) is closed: only `windlass restore` of a "
-        + "backup brings \(record.pastRuns.last?.from?.description ?? "an older release") back, "
-        + "and it loses what was written since")
+    guard let source = run.plan.source else {
+      return "\(run.plan.run) installs \(record.policy.service): there is no release below it. "
+        + "`windlass rollback` takes the install back"
+    }
+    return source.version.description == version
+      ? nil
+      : "the open run \(run.plan.run) can go back to \(source.version), and \(version) is not "
+        + "that: name \(source.version), or restore a backup of the time of \(version)"
   }
 
   private func refusal(_ status: ExitStatus, _ message: String) -> ControlResponse {

@@ -156,6 +156,19 @@ final class Theatre: Sendable {
     return try lines.first.map { try JSONValue.parse(Array($0.utf8)) }
   }
 
+  /// A person's command to the running daemon.
+  func command(_ words: String...) async throws -> Ended {
+    try await Tool.run("windlass", words + ["--state", state])
+  }
+
+  /// Changes the configuration file; the next daemon reads it.
+  func configure(_ old: String, _ new: String) throws {
+    let text = try String(contentsOfFile: config, encoding: .utf8)
+    try #require(text.contains(old))
+    try text.replacingOccurrences(of: old, with: new).write(
+      toFile: config, atomically: true, encoding: .utf8)
+  }
+
   /// Waits until the running daemon's status is as wanted, within a minute.
   func wait(
     _ what: String, until isSo: (JSONValue) -> Bool

@@ -89,13 +89,15 @@ struct ApproveCommand: ReportingCommand {
   }
 }
 
-/// `windlass downgrade`: rolls instances to a lower release that works on the schema.
+/// `windlass downgrade`: rolls instances to the release from before, inside the rollback window.
 struct DowngradeCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "downgrade",
-    abstract: "Rolls instances back to a lower release, as long as it works on the schema.",
+    abstract: "Rolls instances back to a lower release while the rollback window is open.",
     discussion: """
-      Outside the release's schema window this exits 1 and says that only windlass restore will do.
+      The window is open until the run's commit point, and leads to the release that the run began \
+      with. Outside it this exits 1 and says that only windlass restore will do. No .down.sql is \
+      ever run.
 
       Example: windlass downgrade --version 1.0.0 --service beacon
       """)
