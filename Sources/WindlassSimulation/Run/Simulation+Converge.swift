@@ -107,9 +107,10 @@ extension Simulation {
     return true
   }
 
-  /// A person knows what is deployed: what serves, or else what suits the schema.
+  /// A person knows what is deployed: what serves well, or at all, or else what suits the schema.
   private func adopt() {
-    let alive = fleet.instances.first { $0.isAlive(at: now) }?.release
+    let living = fleet.instances.filter { $0.isAlive(at: now) }.map(\.release)
+    let alive = living.first { released($0)?.behaviour == .good } ?? living.first
     let suitable = (published?.releases ?? []).map(\.version).filter {
       released($0)?.window.contains(database.version) ?? false
     }
