@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -106,44 +105,45 @@ static int reset_signals(void) {
   return sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/// Puts the chosen descriptors at 0 to 2 and 3 onwards, and marks all others close-on-exec.
-/// Returns the descriptor to execute.
+/// Puts the chosen descriptors at 0 to 2 and 3 onwards, what the child itself still needs after
+/// them, and closes all others: while it waits, it must hold nobody's lock, socket or half-written
+/// file. Returns the descriptor to execute.
 static int place_descriptors(struct preparation *preparation) {
   const struct clinux_spawn_order *order = preparation->order;
-  int above = DESCRIPTOR_FIRST + order->descriptor_count + 1;
-  int moved[3 + CLINUX_DESCRIPTORS_MAX];
-  int count = 0;
-  moved[count++] = order->standard_input;
-  moved[count++] = order->standard_output;
-  moved[count++] = order->standard_error;
+  int numbers[3 + CLINUX_DESCRIPTORS_MAX + 3];
+  int chosen = 0;
+  numbers[chosen++] = order->standard_input;
+  numbers[chosen++] = order->standard_output;
+  numbers[chosen++] = order->standard_error;
   for (int index = 0; index < order->descriptor_count; index++)
-    moved[count++] = order->descriptors[index];
+    numbers[chosen++] = order->descriptors[index];
+  int executable = chosen, report = chosen + 1, gate = chosen + 2, count = chosen + 3;
+  numbers[executable] = order->executable;
+  numbers[report] = preparation->report[1];
+  numbers[gate] = preparation->gate[0];
 
   // First all out of the way, so that no target overwrites a source that is still needed.
   for (int index = 0; index < count; index++) {
-    moved[index] = fcntl(moved[index], F_DUPFD_CLOEXEC, above);
-    if (moved[index] < 0) return -1;
+    numbers[index] = fcntl(numbers[index], F_DUPFD_CLOEXEC, count);
+    if (numbers[index] < 0) return -1;
   }
-  int report = fcntl(preparation->report[1], F_DUPFD_CLOEXEC, above);
-  int executable = fcntl(order->executable, F_DUPFD_CLOEXEC, above);
-  if (report < 0 || executable < 0) return -1;
+  preparation->report[1] = numbers[report];
+  preparation->gate[0] = numbers[gate];
+  for (int index = 0; index < count; index++) {
+    int keeps = index < chosen ||
+                (index == executable && order->flags & CLINUX_KEEP_EXECUTABLE);
+    if (dup3(numbers[index], index, keeps ? 0 : O_CLOEXEC) < 0) return -1;
+  }
   preparation->report[1] = report;
-  for (int index = 0; index < count; index++)
-    if (dup2(moved[index], index) < 0) return -1;
-
-  int kept = count;
-  if (order->flags & CLINUX_KEEP_EXECUTABLE) {
-    executable = dup2(executable, kept++);
-    if (executable < 0) return -1;
-  }
-  if (syscall(SYS_close_range, kept, ~0U, CLOSE_RANGE_CLOEXEC) < 0) return -1;
-  return executable;
+  preparation->gate[0] = gate;
+  return syscall(SYS_close_range, count, ~0U, 0) < 0 ? -1 : executable;
 }
 
 static _Noreturn void run_child(struct preparation *preparation) {
   const struct clinux_spawn_order *order = preparation->order;
-  // Its own copy of the gate's other end must go, or the gate would never read as closed.
-  close(preparation->gate[1]);
+  // This closes its own copy of the gate's other end too, or the gate would never read as closed.
+  int executable = place_descriptors(preparation);
+  if (executable < 0) give_up(preparation, CLINUX_STAGE_DESCRIPTORS);
   char go;
   ssize_t received;
   do received = read(preparation->gate[0], &go, 1);
@@ -161,8 +161,6 @@ static _Noreturn void run_child(struct preparation *preparation) {
   }
   if (order->directory != NULL && chdir(order->directory) < 0)
     give_up(preparation, CLINUX_STAGE_DIRECTORY);
-  int executable = place_descriptors(preparation);
-  if (executable < 0) give_up(preparation, CLINUX_STAGE_DESCRIPTORS);
   if (preparation->listen_pid != NULL) write_number(preparation->listen_pid, getpid());
   if (reset_signals() < 0) give_up(preparation, CLINUX_STAGE_SIGNALS);
   syscall(SYS_execveat, executable, "", order->arguments, order->environment, AT_EMPTY_PATH);
@@ -218,7 +216,7 @@ int clinux_spawn_begin(const struct clinux_spawn_order *order, struct clinux_chi
 int clinux_spawn_release(struct clinux_child *child, struct clinux_spawn_failure *failure) {
   memset(failure, 0, sizeof *failure);
   ssize_t count;
-  // A child that was killed while it waited closed the gate; SIGPIPE is not wanted for that.
+  // A child that gave up before has closed the gate; SIGPIPE is not wanted for that.
   sigset_t pipe_signal, before;
   sigemptyset(&pipe_signal);
   sigaddset(&pipe_signal, SIGPIPE);
@@ -231,15 +229,13 @@ int clinux_spawn_release(struct clinux_child *child, struct clinux_spawn_failure
     sigtimedwait(&pipe_signal, NULL, &now);
   }
   sigprocmask(SIG_SETMASK, &before, NULL);
-  if (error == 0) {
-    do count = read(child->report, failure, sizeof *failure);
-    while (count < 0 && errno == EINTR);
-  }
+  do count = read(child->report, failure, sizeof *failure);
+  while (count < 0 && errno == EINTR);
   close(child->gate);
   close(child->report);
   child->gate = child->report = -1;
   // An end without a message is the exec's close-on-exec: the child runs what it should.
-  return -error;
+  return failure->stage == CLINUX_STAGE_NONE ? -error : 0;
 }
 
 void clinux_spawn_abandon(struct clinux_child *child) {

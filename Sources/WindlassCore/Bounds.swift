@@ -206,6 +206,10 @@ public enum Bounds {
   public static let descendantPoll = Interval.milliseconds(20)
   /// Connections to one shim at a time.
   public static let shimClientsMax = 16
+  /// How often a program is executed that somebody has open for writing.
+  public static let executeAttemptsMax = 20
+  /// Pause before such a program is executed again.
+  public static let executeRetryDelay = Interval.milliseconds(10)
   /// How often a request is put to a shim whose connections break.
   public static let shimAttemptsMax = 5
   /// Pause before a shim is looked for again while another one starts or ends.
@@ -250,6 +254,10 @@ public enum Bounds {
   public static let journalVerifyPage = 1_000
   /// How long an append may wait for somebody who looks into the journal's database.
   public static let journalLockDeadline = Interval.seconds(10)
+  /// How long a starting daemon waits for one that is just ending on the same state directory.
+  public static let stateLockPatience = Interval.seconds(2)
+  /// Pause before the state directory's lock is asked for again.
+  public static let stateLockRetryDelay = Interval.milliseconds(20)
   /// How long a transaction on the journal may hold its lock; nobody else waits for it.
   public static let journalHoldBudget = Interval.seconds(30)
   /// Records that one reading of the journal returns.

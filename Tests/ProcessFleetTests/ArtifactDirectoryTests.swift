@@ -184,6 +184,21 @@ import WindlassWire
     }
   }
 
+  @Test func `two that unpack the same archive at once both find it there`() async throws {
+    let archive = try archive("mkdir t; echo hi > t/n; tar czf a.tgz -C t .")
+    for round in 1...100 {
+      let path = "\(directory)/round-\(round)"
+      let stores = (0..<4).map { _ in
+        ArtifactDirectory(path: path, transport: PlainTransport())
+      }
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for store in stores { group.addTask { try await store.prepare(archive) } }
+        try await group.waitForAll()
+      }
+      #expect(try Files.names(in: path) == ["\(archive.digest)", "\(archive.digest).files"])
+    }
+  }
+
   @Test func `what a dead process left behind is removed`() async throws {
     try shell("mkdir -p artifacts/.download-999999999-1.unpacked; chmod 700 artifacts")
     let archive = try archive("mkdir t; echo hi > t/n; tar czf a.tgz -C t .")

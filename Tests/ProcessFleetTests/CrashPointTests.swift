@@ -55,6 +55,24 @@ struct CrashPointTests {
     #expect(occurrence > 1)
   }
 
+  @Test func `sockets that can't be taken back are an error that says what to allow`()
+    async throws
+  {
+    try await inWorld(FleetWorld()) { world in
+      let release = try await world.release()
+      try await world.start("a", release)
+      #expect(try await world.isReady("a"))
+      try await world.killShim()
+      let forbidden = world.anotherDaemon(shim: shim(injecting: "pidfd_getfd:error=EPERM"))
+      _ = try await forbidden.details()
+      let failure = await #expect(throws: StepFailure.self) {
+        try await forbidden.start(StartOrder(id: "b", release: release))
+      }
+      #expect(failure?.code == "ListenerLost")
+      #expect(failure?.message.contains("kernel.yama.ptrace_scope") == true)
+    }
+  }
+
   @Test(arguments: [
     ("clone:error=EAGAIN:when=1", "InstanceNotStarted"),
     ("fsync:error=ENOSPC:when=5+", "DiskFull"),

@@ -204,9 +204,13 @@ import WindlassCore
     let holder = try #require(LoopbackListener())
     try await inWorld(FleetWorld(address: "127.0.0.1:\(holder.port)")) { world in
       let release = try await world.release()
+      let refusal = await #expect(throws: StepFailure.self) { try await world.fleet.reserve() }
+      #expect(refusal?.disposition == .stop)
       let failure = await #expect(throws: StepFailure.self) {
         try await world.start("a", release)
       }
+      #expect(failure?.disposition == .wait)
+      #expect(failure?.message == refusal?.message)
       #expect(failure?.code == "PortInUse")
       #expect(
         failure?.message.contains("127.0.0.1:\(holder.port) is held by pid \(getpid()) (") == true)

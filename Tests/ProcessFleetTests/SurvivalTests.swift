@@ -181,6 +181,25 @@ import WindlassWire
     }
   }
 
+  @Test func `a shim without an instance comes back at the same address`() async throws {
+    try await inWorld(FleetWorld()) { world in
+      let port = try await world.publicPort()
+      try await world.killShim()
+      #expect(try await world.publicPort() == port)
+    }
+  }
+
+  @Test func `a port that the kernel chose and somebody took meanwhile becomes another one`()
+    async throws
+  {
+    try await inWorld(FleetWorld()) { world in
+      let port = try await world.publicPort()
+      try await world.killShim()
+      let thief = try #require(LoopbackListener(port: port))
+      #expect(try await world.publicPort() != thief.port)
+    }
+  }
+
   @Test func `two daemons that start a shim at the same time share one`() async throws {
     try await inWorld(FleetWorld()) { world in
       let daemons = [world.fleet] + (0..<3).map { _ in world.anotherDaemon() }

@@ -47,7 +47,7 @@ struct clinux_spawn_order {
   char *const *environment;
   /// The working directory; null keeps the caller's.
   const char *directory;
-  /// What the child finds at 3, 4, … in this order; all others are closed by its exec.
+  /// What the child finds at 3, 4, … in this order; it closes all others before it waits.
   const int *descriptors;
   int descriptor_count;
   int standard_input;

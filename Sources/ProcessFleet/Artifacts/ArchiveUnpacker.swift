@@ -9,8 +9,10 @@ struct ArchiveRefusal: Error, Hashable {
   /// Whether the machine is to blame and not the archive.
   var shortage: SystemError?
 
+  /// The archive is to blame.
   init(_ sentence: String) { self.sentence = sentence }
 
+  /// The machine is to blame.
   init(_ error: SystemError) {
     sentence = error.description
     shortage = error
@@ -27,7 +29,9 @@ struct ArchiveUnpacker {
   struct Limits {
     /// Bytes of all files together.
     var sizeMax: Int64
+    /// Files and directories together.
     var entriesMax = Bounds.archiveEntriesMax
+    /// Directories inside each other.
     var depthMax = Bounds.archiveDepthMax
 
     /// The limits for an archive of that many packed bytes.
@@ -38,7 +42,9 @@ struct ArchiveUnpacker {
     }
   }
 
+  /// The empty directory that the files go to.
   let directory: String
+  /// What the archive may cost.
   let limits: Limits
   private var sizeLeft: Int64
   private var entries = 0

@@ -27,6 +27,7 @@ package actor ArtifactDirectory: ArtifactStore {
     "\(path)/\(archive.digest)"
   }
 
+  /// Prepares every archive that the release names: its artifact and its migrations.
   package func prepare(_ release: Release) async throws(StepFailure) {
     for archive in [release.artifact, release.migrationArchive].compactMap(\.self) {
       try await prepare(archive)
@@ -226,7 +227,10 @@ package actor ArtifactDirectory: ArtifactStore {
 
   private func unpack(_ archive: ArchiveReference, from file: OpenFile) throws(StepFailure) {
     let staging = file.path + ".unpacked"
-    defer { Files.removeTree(staging) }
+    defer {
+      Files.removeTree(staging)
+      Files.removeTree(ArtifactDirectory.list(beside: staging))
+    }
     do throws(ArchiveRefusal) {
       guard mkdir(staging, 0o700) == 0, lseek(file.descriptor.number, 0, SEEK_SET) == 0 else {
         throw ArchiveRefusal(SystemError("mkdir", staging))
@@ -245,13 +249,18 @@ package actor ArtifactDirectory: ArtifactStore {
     }
   }
 
+  /// Where the list of files stands until it is published.
+  private static func list(beside staging: String) -> String { staging + ".files" }
+
   /// Puts the list of files, and then the directory, in place; the directory's name is the sign
-  /// that everything is there.
+  /// that everything is there. Another daemon or command may do the same at this moment.
   private func publish(
     _ archive: ArchiveReference, _ index: ArtifactIndex, _ staging: String
   ) throws(ArchiveRefusal) {
     do throws(SystemError) {
-      try Files.replace(indexPath(archive), with: index.json.bytes, mode: 0o444)
+      try Files.replace(
+        indexPath(archive), with: index.json.bytes, mode: 0o444,
+        through: ArtifactDirectory.list(beside: staging))
       let target = directory(of: archive)
       // Another preparation of the same archive may have been faster; its files are the same.
       guard rename(staging, target) == 0 || errno == EEXIST || errno == ENOTEMPTY else {

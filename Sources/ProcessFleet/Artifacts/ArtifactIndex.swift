@@ -8,15 +8,19 @@ struct ArtifactIndex: Hashable {
   struct File: Hashable {
     /// Below the directory, with `/` between its parts.
     var path: String
+    /// The SHA-256 of its bytes.
     var digest: Digest
+    /// Whether the archive gave it the owner's execute bit.
     var isExecutable: Bool
   }
 
+  /// The list's format; another one is refused.
   static let format: Int64 = 1
 
   /// By path.
   var files: [File]
 
+  /// The list as it is kept.
   var json: JSONValue {
     [
       "format": .integer(ArtifactIndex.format),
@@ -30,6 +34,7 @@ struct ArtifactIndex: Hashable {
     ]
   }
 
+  /// Makes a list, ordered by path.
   init(files: [File]) { self.files = files.sorted { $0.path < $1.path } }
 
   /// Reads what `json` wrote.
@@ -49,6 +54,7 @@ struct ArtifactIndex: Hashable {
 
 /// Why a directory is not what was unpacked into it.
 struct ArtifactDamage: Error, Hashable {
+  /// What is wrong, with the path that it is about.
   var sentence: String
 }
 

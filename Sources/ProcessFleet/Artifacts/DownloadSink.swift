@@ -3,7 +3,9 @@ import WindlassCore
 
 /// A file that is open under a path.
 struct OpenFile: Sendable {
+  /// The name that it was opened by.
   var path: String
+  /// Open for reading and writing.
   var descriptor: Descriptor
 }
 

@@ -6,8 +6,10 @@ import WindlassCore
 struct FileDigest {
   private var state = crypto_hash_sha256_state()
 
+  /// Begins with nothing.
   init() { crypto_hash_sha256_init(&state) }
 
+  /// Adds bytes at the end.
   mutating func update(_ bytes: UnsafeRawBufferPointer) {
     crypto_hash_sha256_update(
       &state, bytes.bindMemory(to: UInt8.self).baseAddress, UInt64(bytes.count))

@@ -3,9 +3,13 @@ import WindlassCore
 
 /// A release's command with everything put in, its program opened and verified.
 struct InstanceCommand: Sendable {
+  /// The program, verified where it is of the artifact.
   var executable: Descriptor
+  /// All words, the program first.
   var arguments: [String]
+  /// The working directory: the artifact, or the root without one.
   var directory: String
+  /// Whether an interpreter has to open the program again.
   var isScript: Bool
 
   private static let placeholder = "{artifact}"

@@ -3,7 +3,9 @@ import WindlassWire
 
 /// What one instance answered on its private listener.
 struct InstanceAnswer: Hashable, Sendable {
+  /// Whether the readiness question was answered by a 2xx status.
   var isReady: Bool
+  /// The version as it was told; nil when none was.
   var version: String?
   /// Why it is not ready, or gave no version; empty when all is well.
   var detail: String
@@ -14,6 +16,7 @@ struct InstanceQuestions: Sendable {
   private let settings: ProcessFleetSettings
   private let transport: any HTTPTransport
 
+  /// Asks what the settings say, over the transport.
   init(settings: ProcessFleetSettings, transport: any HTTPTransport) {
     self.settings = settings
     self.transport = transport

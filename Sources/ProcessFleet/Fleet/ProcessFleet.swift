@@ -3,7 +3,7 @@ package import WindlassWire
 
 /// The instances of one service as processes of this machine, kept by a shim that outlives the
 /// daemon.
-package actor ProcessFleet: Fleet {
+package actor ProcessFleet: Fleet, PublicListeners {
   /// Puts a release's safe probes to one instance at a base URL; nil when all passed.
   package typealias Prober =
     @Sendable (
@@ -44,6 +44,7 @@ package actor ProcessFleet: Fleet {
     executor = BlockingExecutor(label: "windlass.fleet")
   }
 
+  /// Reads the shim, asks every living instance, and reads the shim once more.
   package func observe() async throws(StepFailure) -> FleetReading {
     let asOf = now()
     let before = try shim.ask(.read)
@@ -54,6 +55,7 @@ package actor ProcessFleet: Fleet {
       instances: after.instances.map { InstanceReading($0, answer: answers[$0.id]) }, asOf: asOf)
   }
 
+  /// Verifies the program, binds the listeners where they are not, and starts the instance.
   package func start(_ order: StartOrder) async throws(StepFailure) {
     let command = try await InstanceCommand.resolve(
       settings.command, for: order.release, artifacts: artifacts)
@@ -72,10 +74,12 @@ package actor ProcessFleet: Fleet {
     }
   }
 
+  /// Sends SIGTERM; the shim sends SIGKILL after drain and grace, whether or not we still run.
   package func stop(_ id: InstanceID) async throws(StepFailure) {
     _ = try shim.ask(.stop(id, patience: settings.drain + settings.grace))
   }
 
+  /// Puts the probes to the private listener through the prober.
   package func probe(
     _ id: InstanceID, with probes: [Probe]
   ) async throws(StepFailure) -> String? {
@@ -85,6 +89,7 @@ package actor ProcessFleet: Fleet {
     return try await prober(probes, instance.baseURL)
   }
 
+  /// Drops the record of an instance that is not alive.
   package func forget(_ id: InstanceID) async throws(StepFailure) {
     _ = try shim.ask(.forget(id))
   }
@@ -96,6 +101,18 @@ package actor ProcessFleet: Fleet {
     try shim.ask(
       .configure(listeners: settings.listeners, backlog: Bounds.publicBacklog)
     ).listeners
+  }
+
+  /// Binds the public listeners for a run that has changed nothing yet; so a port that somebody
+  /// else holds ends the run, where a start would wait for it.
+  package func reserve() async throws(StepFailure) {
+    do throws(StepFailure) {
+      try bindListeners()
+    } catch {
+      var failure = error
+      if failure.disposition == .wait { failure.disposition = .stop }
+      throw failure
+    }
   }
 
   /// What the shim knows, without asking the instances anything.

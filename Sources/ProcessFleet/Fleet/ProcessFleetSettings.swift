@@ -62,7 +62,9 @@ package struct InjectedDatabase: Sendable, CustomStringConvertible, CustomDebugS
 
 /// How the shim is started: the program, and the words before `--state`.
 package struct ShimInvocation: Hashable, Sendable {
+  /// The path of the program.
   package var executable: String
+  /// The words after the program.
   package var arguments: [String]
   /// Where the shim reads the boot id; another file plays a reboot in tests.
   package var bootIDPath: String?

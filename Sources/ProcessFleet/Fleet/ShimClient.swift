@@ -10,6 +10,7 @@ final class ShimClient {
   private let launcher: ShimLauncher
   private var connection: Descriptor?
 
+  /// Connects to nothing yet.
   init(stateDirectory: String, command: ShimInvocation) {
     directory = ShimDirectory(path: stateDirectory)
     launcher = ShimLauncher(directory: directory, command: command)

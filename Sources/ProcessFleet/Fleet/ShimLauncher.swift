@@ -10,6 +10,7 @@ final class ShimLauncher {
   /// The shim that this process started, to be reaped when it ends before us.
   private var child: (pid: Int32, pidfd: Descriptor)?
 
+  /// Starts nothing yet.
   init(directory: ShimDirectory, command: ShimInvocation) {
     self.directory = directory
     self.command = command

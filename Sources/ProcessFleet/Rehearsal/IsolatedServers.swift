@@ -16,11 +16,13 @@ package actor IsolatedServers: RehearsalServers {
     executor.asUnownedSerialExecutor()
   }
 
+  /// Starts nothing yet.
   package init(settings: RehearsalServerSettings, artifacts: ArtifactDirectory) {
     self.settings = settings
     self.artifacts = artifacts
   }
 
+  /// Verifies the program and starts it behind listeners of its own.
   package func start(
     _ release: Release, databaseURL: String, label: String
   ) async throws(StepFailure) -> RehearsalServer {
@@ -42,12 +44,14 @@ package actor IsolatedServers: RehearsalServers {
       label: label, release: release.version, baseURL: "http://\(address)")
   }
 
+  /// Looks at the server now; what was seen once stays in the report.
   package func report(
     on server: RehearsalServer
   ) async throws(StepFailure) -> RehearsalServerReport {
     try process(server).look()
   }
 
+  /// Ends the server and all that it has started, at once when the task is cancelled.
   package func stop(
     _ server: RehearsalServer
   ) async throws(StepFailure) -> RehearsalServerReport {

@@ -6,11 +6,15 @@ import WindlassCore
 final class RehearsalProcess {
   /// Everything that a rehearsed server is started with.
   struct Order: Sendable {
+    /// What is executed, and how.
     var spawn: SpawnOrder
     /// The entry of its environment that tells its descendants from all other processes.
     var cookie: String
+    /// The file that its output goes to.
     var log: String
+    /// The database that it should use; nil when that is no file.
     var scratchFile: String?
+    /// Databases that it must not use.
     var productionFiles: [String]
   }
 
@@ -23,25 +27,26 @@ final class RehearsalProcess {
   /// says so.
   init(_ order: Order) throws(StepFailure) {
     self.order = order
-    var isIsolated = order.spawn.flags.contains(.ownNetwork)
-    var started = RehearsalProcess.start(order.spawn)
-    if isIsolated, case .failure(let failure) = started, failure.isAboutNetwork {
-      isIsolated = false
-      var shared = order.spawn
-      shared.flags.remove(.ownNetwork)
-      started = RehearsalProcess.start(shared)
+    var spawn = order.spawn
+    var attemptsLeft = Bounds.executeAttemptsMax
+    var started = RehearsalProcess.start(spawn)
+    while case .failure(let failure) = started, attemptsLeft > 0 {
+      attemptsLeft -= 1
+      if failure.isAboutNetwork {
+        spawn.flags.remove(.ownNetwork)
+      } else if failure.isAboutWriter {
+        usleep(UInt32(Bounds.executeRetryDelay.milliseconds) * 1_000)
+      } else {
+        break
+      }
+      started = RehearsalProcess.start(spawn)
     }
     switch started {
     case .success(let child): (pid, pidfd) = (child.pid, child.pidfd)
     case .failure(let failure):
-      throw StepFailure(
-        code: failure.isAboutExecutable ? "ExecutableRefused" : "ServerNotStarted",
-        disposition: failure.isAboutExecutable ? .stop : .retry,
-        message:
-          "The server was not started for the rehearsal: \(failure). Check that the command's "
-          + "first word names a program of the artifact that this machine can run.",
-        blamesRelease: failure.isAboutExecutable)
+      throw failure.failure("The server was not started for the rehearsal", "ServerNotStarted")
     }
+    let isIsolated = spawn.flags.contains(.ownNetwork)
     report = RehearsalServerReport(
       exit: nil, output: "", isIsolated: isIsolated, usesScratch: false, usesProduction: false)
     _ = look()
@@ -53,7 +58,7 @@ final class RehearsalProcess {
   }
 
   private static func start(_ order: SpawnOrder) -> Result<Child, SpawnFailure> {
-    LastingThread.shared.run {
+    let result: Result<Child, SpawnFailure>? = LastingThread.shared.run {
       do {
         let waiting = try WaitingChild(order)
         return .success(Child(pid: waiting.pid, pidfd: try waiting.release()))
@@ -64,6 +69,7 @@ final class RehearsalProcess {
           SpawnFailure(stage: 0, number: (error as? SystemError)?.number ?? EIO))
       }
     }
+    return result ?? .failure(SpawnFailure(stage: 0, number: EAGAIN))
   }
 
   /// Looks at the server now; what was seen once stays in the report.

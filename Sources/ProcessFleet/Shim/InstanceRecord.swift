@@ -15,14 +15,18 @@ struct InstanceRecord: Hashable {
 
   var id: InstanceID
   var release: Version
+  /// The process, for ever.
   var process: ProcessIdentity
   /// The entry of the instance's environment that tells its descendants from all other processes.
   var cookie: String
+  /// Where its private listener answers.
   var privateAddress: SocketAddress
   /// What it found at 3, 4, … when it was started.
   var listeners: [String]
+  /// The file with its output.
   var log: String
   var stage: Stage
+  /// Whether SIGKILL was sent.
   var wasKilled = false
 
   /// How it ended, once it has.
@@ -33,6 +37,7 @@ struct InstanceRecord: Hashable {
 }
 
 extension InstanceRecord {
+  /// The value as it is kept.
   var json: JSONValue {
     [
       "id": .string(id.text), "release": .string(release.description),
@@ -46,6 +51,7 @@ extension InstanceRecord {
     ]
   }
 
+  /// Reads what `json` wrote.
   init(json: JSONValue) throws(JSONFields.Mismatch) {
     let fields = JSONFields(json)
     self.init(
@@ -61,6 +67,7 @@ extension InstanceRecord {
 }
 
 extension InstanceRecord.Stage {
+  /// The value as it is kept.
   var json: JSONValue {
     switch self {
     case .waiting: ["name": "waiting"]
@@ -70,6 +77,7 @@ extension InstanceRecord.Stage {
     }
   }
 
+  /// Reads what `json` wrote.
   init(json: JSONValue) throws(JSONFields.Mismatch) {
     let fields = JSONFields(json)
     switch try fields.string("name") {
@@ -89,9 +97,12 @@ struct ListenerRecord: Hashable {
   var requested: SocketAddress
   /// Where it listens.
   var bound: SocketAddress
+  /// What tells the socket from all others of this boot.
   var inode: UInt64
+  /// The length of its queue.
   var backlog: Int32
 
+  /// The value as it is kept.
   var json: JSONValue {
     [
       "name": .string(name), "requested": .string(requested.description),
@@ -110,6 +121,7 @@ struct ListenerRecord: Hashable {
     self.backlog = backlog
   }
 
+  /// Reads what `json` wrote.
   init(json: JSONValue) throws(JSONFields.Mismatch) {
     let fields = JSONFields(json)
     self.init(

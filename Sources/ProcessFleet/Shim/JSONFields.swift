@@ -6,19 +6,24 @@ import WindlassWire
 struct JSONFields {
   /// A member that is not what it should be.
   struct Mismatch: Error, CustomStringConvertible {
+    /// The member's name.
     var name: String
     var description: String { "the member \"\(name)\" is missing or of the wrong kind" }
   }
 
+  /// The object; anything else has no members.
   let object: JSONValue
 
+  /// Reads members of the value.
   init(_ object: JSONValue) { self.object = object }
 
+  /// A member that is text.
   func string(_ name: String) throws(Mismatch) -> String {
     guard let value = object[name]?.string else { throw Mismatch(name: name) }
     return value
   }
 
+  /// A member that is a whole number in the range of `Number`.
   func integer<Number: FixedWidthInteger>(_ name: String) throws(Mismatch) -> Number {
     guard let value = object[name]?.integer, let number = Number(exactly: value) else {
       throw Mismatch(name: name)
@@ -26,11 +31,13 @@ struct JSONFields {
     return number
   }
 
+  /// A member that is true or false.
   func bool(_ name: String) throws(Mismatch) -> Bool {
     guard let value = object[name]?.bool else { throw Mismatch(name: name) }
     return value
   }
 
+  /// A member that is a list of texts.
   func strings(_ name: String) throws(Mismatch) -> [String] {
     try array(name).map { (element) throws(Mismatch) in
       guard let value = element.string else { throw Mismatch(name: name) }
@@ -38,21 +45,25 @@ struct JSONFields {
     }
   }
 
+  /// A member that is a list.
   func array(_ name: String) throws(Mismatch) -> [JSONValue] {
     guard let value = object[name]?.array else { throw Mismatch(name: name) }
     return value
   }
 
+  /// A member that is an object.
   func fields(_ name: String) throws(Mismatch) -> JSONFields {
     guard let value = object[name], value.object != nil else { throw Mismatch(name: name) }
     return JSONFields(value)
   }
 
+  /// A member that is a numeric address with a port.
   func address(_ name: String) throws(Mismatch) -> SocketAddress {
     guard let address = SocketAddress(try string(name)) else { throw Mismatch(name: name) }
     return address
   }
 
+  /// A member that is a semantic version.
   func version(_ name: String) throws(Mismatch) -> Version {
     guard let version = Version(try string(name)) else { throw Mismatch(name: name) }
     return version

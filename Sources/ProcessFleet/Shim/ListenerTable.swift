@@ -5,17 +5,24 @@ import WindlassCore
 struct ListenerTable {
   /// One listener that the shim holds.
   struct Entry {
+    /// What is kept on disk.
     var record: ListenerRecord
+    /// The open socket.
     var socket: ListeningSocket
+    /// How often it was found not to listen.
     var revivals: Int64 = 0
   }
 
+  /// What is held, in the order in which instances get it.
   private(set) var entries: [Entry] = []
-  /// Why listeners of an earlier shim could not be taken back, by name.
+  /// What an earlier shim held and this one does not: bound anew, at the same address, when it is
+  /// next asked for.
+  private var missing: [ListenerRecord] = []
+  /// Why missing ones could not be taken back from an instance that has them, by name.
   private var losses: [String: String] = [:]
 
   /// What is kept of them on disk.
-  var records: [ListenerRecord] { entries.map(\.record) }
+  var records: [ListenerRecord] { entries.map(\.record) + missing }
 
   /// What the daemon is told of them.
   var readings: [ListenerReading] {
@@ -24,13 +31,12 @@ struct ListenerTable {
     }
   }
 
-  /// Takes the recorded listeners back from a living instance; those of which no instance has one
-  /// any more are bound anew when they are next asked for.
+  /// Takes the recorded listeners back from a living instance.
   mutating func takeBack(
     _ records: [ListenerRecord], from holders: [(pid: Int32, pidfd: Descriptor)]
   ) {
     for record in records {
-      for holder in holders where !entries.contains(where: { $0.record.name == record.name }) {
+      for holder in holders where !holds(record.name) {
         do throws(SystemError) {
           let socket = try ListeningSocket.take(
             inode: record.inode, from: holder.pid, pidfd: holder.pidfd)
@@ -40,6 +46,7 @@ struct ListenerTable {
           if error.number != ESRCH { losses[record.name] = error.description }
         }
       }
+      if !holds(record.name) { missing.append(record) }
     }
     keepListening()
   }
@@ -67,10 +74,14 @@ struct ListenerTable {
         !wanted.contains { $0.name == entry.record.name && $0.address == entry.record.requested }
       }
     }
-    for specification in wanted
-    where !entries.contains(where: { $0.record.name == specification.name }) {
+    for specification in wanted where !holds(specification.name) {
+      if isInUse, let loss = losses[specification.name] {
+        throw ListenerTable.lost(specification, loss)
+      }
       entries.append(try bind(specification, backlog: backlog))
+      missing.removeAll { $0.name == specification.name }
     }
+    if !isInUse { missing = [] }
     for index in entries.indices { entries[index].record.backlog = backlog }
     keepListening()
   }
@@ -85,6 +96,8 @@ struct ListenerTable {
       try? entry.socket.listenAgain(backlog: entry.record.backlog)
     }
   }
+
+  private func holds(_ name: String) -> Bool { entries.contains { $0.record.name == name } }
 
   private static func check(_ wanted: [ListenerSpecification]) throws(StepFailure) {
     var seen: Set<String> = [ListenerTable.privateName]
@@ -107,36 +120,56 @@ struct ListenerTable {
   private func bind(
     _ specification: ListenerSpecification, backlog: Int32
   ) throws(StepFailure) -> Entry {
+    let earlier = missing.first {
+      $0.name == specification.name && $0.requested == specification.address
+    }
+    let address = earlier?.bound ?? specification.address
     do throws(SystemError) {
-      let socket = try ListeningSocket.bind(to: specification.address, backlog: backlog)
+      let socket = try ListenerTable.bind(address, or: specification.address, backlog: backlog)
       return Entry(
         record: ListenerRecord(
           name: specification.name, requested: specification.address, bound: socket.address,
           inode: socket.inode, backlog: backlog),
         socket: socket)
     } catch {
-      throw failure(error, specification)
+      throw ListenerTable.failure(error, specification.name, address)
     }
   }
 
-  private func failure(
-    _ error: SystemError, _ specification: ListenerSpecification
+  /// Binds the address; where it is taken and the kernel may choose another one, it does.
+  private static func bind(
+    _ address: SocketAddress, or requested: SocketAddress, backlog: Int32
+  ) throws(SystemError) -> ListeningSocket {
+    do throws(SystemError) {
+      return try ListeningSocket.bind(to: address, backlog: backlog)
+    } catch {
+      guard error.number == EADDRINUSE, requested.port == 0 else { throw error }
+      return try ListeningSocket.bind(to: requested, backlog: backlog)
+    }
+  }
+
+  private static func failure(
+    _ error: SystemError, _ name: String, _ address: SocketAddress
   ) -> StepFailure {
-    let name = "the listener \"\(specification.name)\""
     guard error.number == EADDRINUSE else {
       return error.failure(
-        code: "ListenerNotBound", next: "choose an address for \(name) that can be bound",
-        isPermanent: true)
+        code: "ListenerNotBound",
+        next: "choose an address for the listener \"\(name)\" that can be bound", isPermanent: true)
     }
-    var message = "The port of \(name) is in use: "
-    message += PortHolder.sentence(for: specification.address) + ". "
-    if let loss = losses[specification.name] {
-      message +=
-        "An instance of this service holds the socket, but it could not be taken back (\(loss)); "
-      message += "allow it (kernel.yama.ptrace_scope=0, or CAP_SYS_PTRACE), or stop the instance."
-    } else {
-      message += "Stop that process, or choose another address."
-    }
-    return StepFailure(code: "PortInUse", disposition: .wait, message: message)
+    return StepFailure(
+      code: "PortInUse", disposition: .wait,
+      message:
+        "The port of the listener \"\(name)\" is in use: \(PortHolder.sentence(for: address)). "
+        + "Stop that process, or choose another address.")
+  }
+
+  private static func lost(_ specification: ListenerSpecification, _ loss: String) -> StepFailure {
+    StepFailure(
+      code: "ListenerLost", disposition: .wait,
+      message:
+        "An instance of this service holds the listener \"\(specification.name)\" and serves on "
+        + "it, but the socket could not be taken back from it (\(loss)), so no other instance can "
+        + "join. Allow it (kernel.yama.ptrace_scope=0, or CAP_SYS_PTRACE) and end the shim, or "
+        + "stop the service's instances.")
   }
 }

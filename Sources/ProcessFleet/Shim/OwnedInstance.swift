@@ -14,6 +14,7 @@ final class OwnedInstance {
     case inDoubt(String)
   }
 
+  /// What is kept on disk.
   private(set) var record: InstanceRecord
   private var hold: Hold
 
@@ -57,6 +58,7 @@ final class OwnedInstance {
     return true
   }
 
+  /// Whether SIGTERM was sent and its end was not seen.
   var isDraining: Bool {
     guard case .stopping = record.stage else { return false }
     return true

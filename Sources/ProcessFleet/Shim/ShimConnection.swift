@@ -6,10 +6,13 @@ import WindlassCore
 final class ShimConnection {
   /// A whole request.
   struct Message {
+    /// Without the line end.
     var line: [UInt8]
+    /// What came beside it.
     var descriptors: [Descriptor]
   }
 
+  /// The accepted socket, which does not block.
   let socket: Descriptor
   private var incoming: [UInt8] = []
   private var descriptors: [Descriptor] = []
@@ -17,6 +20,7 @@ final class ShimConnection {
   /// Whether the other side is gone or broke a limit.
   private(set) var isOver = false
 
+  /// Takes over an accepted socket.
   init(_ socket: Descriptor) { self.socket = socket }
 
   /// What to poll for.

@@ -7,12 +7,18 @@ struct ShimDirectory: Sendable {
   /// The records' format; another one is refused, never guessed at.
   static let format: Int64 = 1
 
+  /// From the root on.
   let path: String
 
+  /// Held by the one shim.
   var lock: String { path + "/shim.lock" }
+  /// Where the shim is asked.
   var socket: String { path + "/shim.socket" }
+  /// What the next shim has to know.
   var records: String { path + "/shim.json" }
+  /// The shim's own output.
   var shimLog: String { path + "/shim.log" }
+  /// The instances' output.
   var logs: String { path + "/logs" }
 
   /// The log of one instance.

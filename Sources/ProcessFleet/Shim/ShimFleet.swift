@@ -73,34 +73,17 @@ final class ShimFleet {
   func start(_ order: InstanceOrder, executable: Descriptor) throws(StepFailure) {
     guard instance(order.id) == nil else { return }
     try check(order)
-    let child: WaitingChild
-    let record: InstanceRecord
-    do throws(SystemError) {
-      (child, record) = try prepare(order, executable: executable)
-      // Durable before the first byte of the artifact runs: whatever happens to this shim now, the
-      // next one knows of the process, and a child that was not let go ends by itself.
-      try saveRecords(adding: record)
-    } catch {
-      throw error.failure(
-        code: "InstanceNotStarted", next: "the instance \(order.id) was not started")
-    }
-    let pidfd: Descriptor
-    do throws(SpawnFailure) {
-      pidfd = try child.release()
-    } catch {
+    var attemptsLeft = Bounds.executeAttemptsMax
+    while true {
+      attemptsLeft -= 1
+      let failure = try execute(order, executable)
       saveIfNeeded()
-      throw StepFailure(
-        code: error.isAboutExecutable ? "ExecutableRefused" : "InstanceNotStarted",
-        disposition: error.isAboutExecutable ? .stop : .retry,
-        message:
-          "The instance \(order.id) was not started: \(error). Check that the command's first "
-          + "word names a program of the artifact that this machine can run.",
-        blamesRelease: error.isAboutExecutable)
+      guard let failure else { break }
+      guard failure.isAboutWriter, attemptsLeft > 0 else {
+        throw failure.failure("The instance \(order.id) was not started", "InstanceNotStarted")
+      }
+      usleep(UInt32(Bounds.executeRetryDelay.milliseconds) * 1_000)
     }
-    let instance = OwnedInstance(record, pidfd: pidfd)
-    instance.hasStarted()
-    instances.append(instance)
-    saveIfNeeded()
     let now = MonotonicClock.milliseconds()
     checks += Bounds.listenerChecks.map { now + $0.milliseconds }
   }
@@ -187,6 +170,31 @@ final class ShimFleet {
   }
 
   // MARK: Parts of a start
+
+  /// Makes the process, records it, and lets it go; returns why it did not come to execute.
+  private func execute(
+    _ order: InstanceOrder, _ executable: Descriptor
+  ) throws(StepFailure) -> SpawnFailure? {
+    let child: WaitingChild
+    let record: InstanceRecord
+    do throws(SystemError) {
+      (child, record) = try prepare(order, executable: executable)
+      // Durable before the first byte of the artifact runs: whatever happens to this shim now, the
+      // next one knows of the process, and a child that was not let go ends by itself.
+      try saveRecords(adding: record)
+    } catch {
+      throw error.failure(
+        code: "InstanceNotStarted", next: "the instance \(order.id) was not started")
+    }
+    do throws(SpawnFailure) {
+      let instance = OwnedInstance(record, pidfd: try child.release())
+      instance.hasStarted()
+      instances.append(instance)
+      return nil
+    } catch {
+      return error
+    }
+  }
 
   /// Makes the process, which executes nothing yet, and the record of it.
   private func prepare(

@@ -3,6 +3,7 @@ import WindlassWire
 
 /// A public listener as the shim holds it.
 package struct ListenerReading: Hashable, Sendable {
+  /// The listener's name.
   package var name: String
   /// Where it listens, with the port that the kernel chose.
   package var address: SocketAddress
@@ -13,9 +14,11 @@ package struct ListenerReading: Hashable, Sendable {
 /// An instance as the shim knows it.
 package struct ShimInstance: Hashable, Sendable {
   package var id: InstanceID
+  /// The release that it was started as.
   package var release: Version
   package var pid: Int32
   package var life: InstanceLife
+  /// Whether SIGTERM was sent to it.
   package var isDraining: Bool
   /// Whether SIGKILL was sent after the drain deadline.
   package var wasKilled: Bool
@@ -23,7 +26,9 @@ package struct ShimInstance: Hashable, Sendable {
   package var privateAddress: SocketAddress
   /// The file with its output.
   package var log: String
+  /// How it ended, once it has; empty when that could not be seen.
   package var exit: ExitReport?
+  /// Why its life is in doubt.
   package var detail: String
 }
 
@@ -31,7 +36,9 @@ package struct ShimInstance: Hashable, Sendable {
 package struct ShimReading: Hashable, Sendable {
   /// The shim's own pid.
   package var shim: Int32
+  /// In the order in which instances get them.
   package var listeners: [ListenerReading]
+  /// Every one that was started and not forgotten, in the order of their starts.
   package var instances: [ShimInstance]
 
   /// The instance of that name.
@@ -41,6 +48,7 @@ package struct ShimReading: Hashable, Sendable {
 }
 
 extension ShimInstance {
+  /// The value as it is sent.
   var json: JSONValue {
     [
       "id": .string(id.text), "release": .string(release.description),
@@ -51,6 +59,7 @@ extension ShimInstance {
     ]
   }
 
+  /// Reads what `json` wrote.
   init(json: JSONValue) throws(JSONFields.Mismatch) {
     let fields = JSONFields(json)
     guard let life = InstanceLife(rawValue: try fields.string("life")) else {
@@ -66,6 +75,7 @@ extension ShimInstance {
 }
 
 extension ShimReading {
+  /// The value as it is sent.
   var json: JSONValue {
     [
       "protocol": .integer(ShimRequest.protocolVersion), "shim": .integer(Int64(shim)),
@@ -80,6 +90,7 @@ extension ShimReading {
     ]
   }
 
+  /// Reads what `json` wrote.
   init(json: JSONValue) throws(JSONFields.Mismatch) {
     let fields = JSONFields(json)
     let listeners = try fields.array("listeners").map {

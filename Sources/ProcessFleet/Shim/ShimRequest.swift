@@ -5,6 +5,7 @@ import WindlassWire
 package struct ListenerSpecification: Hashable, Sendable {
   /// What an instance finds it by in `LISTEN_FDNAMES`.
   package var name: String
+  /// Where it listens; port 0 asks for any free one.
   package var address: SocketAddress
 
   package init(name: String, address: SocketAddress) {
@@ -17,9 +18,11 @@ package struct ListenerSpecification: Hashable, Sendable {
 struct InstanceOrder: Hashable, Sendable {
   var id: InstanceID
   var release: Version
+  /// All words, the program first.
   var arguments: [String]
   /// `NAME=value` each, without what the shim adds; may hold secrets, and is never recorded.
   var environment: [String]
+  /// The working directory.
   var directory: String
   /// Whether the executable is a script, which its interpreter has to open again.
   var isScript: Bool

@@ -3,6 +3,7 @@ import Glibc
 
 /// A TCP socket that listens.
 struct ListeningSocket: Sendable {
+  /// The open socket.
   let descriptor: Descriptor
   /// Where it listens, with the port that the kernel chose.
   let address: SocketAddress

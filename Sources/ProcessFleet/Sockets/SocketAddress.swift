@@ -14,6 +14,7 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
   /// 0 asks for any free one.
   package let port: UInt16
 
+  /// Joins an address and a port.
   init(host: Host, port: UInt16) {
     self.host = host
     self.port = port

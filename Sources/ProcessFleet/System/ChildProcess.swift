@@ -6,6 +6,7 @@ import WindlassCore
 struct SpawnOrder: Sendable {
   /// Executed by itself, whatever its name leads to by then.
   var executable: Descriptor
+  /// All words, the program first.
   var arguments: [String]
   /// `NAME=value` each.
   var environment: [String]
@@ -14,15 +15,19 @@ struct SpawnOrder: Sendable {
   var listeners: [(name: String, descriptor: Descriptor)] = []
   /// What the child finds at 3, 4, … without being told so.
   var descriptors: [Descriptor] = []
+  /// The working directory; nil keeps ours.
   var directory: String?
+  /// Standard input.
   var input: Descriptor
   /// Standard output and standard error.
   var output: Descriptor
+  /// What it is started with besides.
   var flags: SpawnFlags
 }
 
 /// What a child is started with besides its order.
 struct SpawnFlags: OptionSet, Sendable {
+  /// The flags as C sees them.
   let rawValue: UInt32
 
   /// A session and process group of its own.
@@ -40,6 +45,7 @@ final class WaitingChild {
   private var child: clinux_child
   private var isWaiting = true
 
+  /// The child's pid.
   var pid: Int32 { child.pid }
 
   /// Makes the child; it executes nothing before `release()`.
@@ -119,10 +125,28 @@ struct SpawnFailure: Error, CustomStringConvertible {
   /// Whether the network namespace was what could not be had.
   var isAboutNetwork: Bool { UInt32(bitPattern: stage) == CLINUX_STAGE_NETWORK.rawValue }
 
+  /// Whether somebody had the executable open for writing, which passes: a child of any thread has
+  /// copies of the files that are just being unpacked, until it executes something.
+  var isAboutWriter: Bool { number == ETXTBSY }
+
   /// Whether the executable itself is to blame.
   var isAboutExecutable: Bool {
     UInt32(bitPattern: stage) == CLINUX_STAGE_EXECUTE.rawValue
       && !SystemError("execveat", number: number).isShortage
+  }
+}
+
+extension SpawnFailure {
+  /// The failure of a step that the start was part of; a program that this machine can't run is
+  /// the release's fault.
+  func failure(_ what: String, _ code: String) -> StepFailure {
+    StepFailure(
+      code: isAboutExecutable ? "ExecutableRefused" : code,
+      disposition: isAboutExecutable ? .stop : .retry,
+      message:
+        "\(what): \(self). Check that the command's first word names a program of the artifact "
+        + "that this machine can run.",
+      blamesRelease: isAboutExecutable)
   }
 }
 

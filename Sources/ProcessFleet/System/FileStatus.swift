@@ -7,11 +7,13 @@ struct FileStatus: Hashable, Sendable {
   /// What a file is.
   enum Kind: Hashable, Sendable { case file, directory, other }
 
+  /// What the file is.
   var kind: Kind
   /// In bytes.
   var size: Int64
   /// The permission bits alone.
   var permissions: UInt32
+  /// The owner's uid.
   var owner: UInt32
   /// Tells one file from all others of the machine, whatever it is called.
   var identity: FileIdentity
@@ -51,6 +53,8 @@ struct FileStatus: Hashable, Sendable {
 
 /// A file by where it is stored.
 struct FileIdentity: Hashable, Sendable {
+  /// The device that it is stored on.
   var device: UInt64
+  /// Its number there.
   var inode: UInt64
 }

@@ -52,8 +52,13 @@ enum Files {
   }
 
   /// Replaces a file whole and durably: after a crash it holds the old bytes or the new.
-  static func replace(_ path: String, with bytes: [UInt8], mode: mode_t) throws(SystemError) {
-    let temporary = path + ".new"
+  ///
+  /// - Parameter temporary: Where the bytes are written first, on the same file system; writers
+  ///   that may replace one file at the same time each need a name of their own.
+  static func replace(
+    _ path: String, with bytes: [UInt8], mode: mode_t, through temporary: String? = nil
+  ) throws(SystemError) {
+    let temporary = temporary ?? path + ".new"
     let flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW
     let file = try Descriptor.checked(open(temporary, flags, mode), "open", temporary)
     try write(bytes, to: file, temporary)

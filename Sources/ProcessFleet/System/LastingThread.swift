@@ -7,24 +7,35 @@ import Synchronization
 /// Linux sends the signal of `PR_SET_PDEATHSIG` when the *thread* that made a child ends, and
 /// threads of pools end when they are idle; so children that must not outlive us are made here.
 final class LastingThread: Sendable {
+  /// The only one.
   static let shared = LastingThread()
 
   private let jobs = Mutex<[@Sendable () -> Void]>([])
   private let wake = DispatchSemaphore(value: 0)
 
-  private init() {
-    var thread = pthread_t()
-    // The only instance is static and lives for ever, so the thread may hold it unretained.
-    let context = Unmanaged.passUnretained(self).toOpaque()
-    let result = pthread_create(
-      &thread, nil,
-      { context in
-        guard let context else { return nil }
-        Unmanaged<LastingThread>.fromOpaque(context).takeUnretainedValue().serve()
-        return nil
-      }, context)
-    precondition(result == 0, "a thread can be made when the first rehearsal starts")
-    pthread_detach(thread)
+  private let isRunning = Mutex(false)
+
+  private init() {}
+
+  /// Starts the thread where it does not run; false when the machine has none to give.
+  private func start() -> Bool {
+    isRunning.withLock { isRunning in
+      guard !isRunning else { return true }
+      var thread = pthread_t()
+      // The only instance is static and lives for ever, so the thread may hold it unretained.
+      let context = Unmanaged.passUnretained(self).toOpaque()
+      let result = pthread_create(
+        &thread, nil,
+        { context in
+          guard let context else { return nil }
+          Unmanaged<LastingThread>.fromOpaque(context).takeUnretainedValue().serve()
+          return nil
+        }, context)
+      guard result == 0 else { return false }
+      pthread_detach(thread)
+      isRunning = true
+      return true
+    }
   }
 
   private func serve() {
@@ -35,8 +46,9 @@ final class LastingThread: Sendable {
     }
   }
 
-  /// Runs the body there and waits for its result.
-  func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) -> Value {
+  /// Runs the body there and waits for its result; nil when there is no thread to be had.
+  func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) -> Value? {
+    guard start() else { return nil }
     let done = DispatchSemaphore(value: 0)
     let result = ResultBox<Value>()
     jobs.withLock { jobs in

@@ -3,9 +3,11 @@ import Glibc
 
 /// One process for ever: a pid alone comes back with another process behind it.
 struct ProcessIdentity: Hashable, Sendable {
+  /// The pid, which other processes have had and will have.
   var pid: Int32
   /// Ticks from boot to the process's start, from `/proc/PID/stat`.
   var startTime: UInt64
+  /// Where the pid has its meaning.
   var host: HostIdentity
 
   /// What can be said of a recorded process now.

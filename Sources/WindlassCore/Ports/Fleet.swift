@@ -106,3 +106,12 @@ public protocol Fleet: Sendable {
   /// Drops the records of a dead instance.
   func forget(_ id: InstanceID) async throws(StepFailure)
 }
+
+/// The public listening sockets of a service, which its instances share.
+public protocol PublicListeners: Sendable {
+  /// Holds every listener from now on, so that a port which somebody else has shows before anything
+  /// is changed; what is held already stays as it is.
+  ///
+  /// - Throws: With `.stop`, since nothing was changed yet: whoever asked may ask again later.
+  func reserve() async throws(StepFailure)
+}

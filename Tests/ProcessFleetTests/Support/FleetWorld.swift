@@ -1,8 +1,9 @@
 import Glibc
-import ProcessFleet
 import Testing
 import WindlassCore
 import WindlassWire
+
+@testable import ProcessFleet
 
 /// One fleet of fixture servers with everything around it, in a directory of its own.
 ///
@@ -123,8 +124,8 @@ struct FleetWorld {
   func killShim() async throws {
     let pid = try await fleet.details().shim
     kill(pid, SIGKILL)
-    // It is a child of this test, and stays a zombie until the fleet starts the next one.
     _ = await eventually { Processes.isGone(pid) }
+    Processes.reapShims()
   }
 
   /// Stops everything and removes the directory.
@@ -135,13 +136,28 @@ struct FleetWorld {
     _ = await eventually {
       ((try? await fleet.details().instances) ?? []).allSatisfy { $0.life != .alive }
     }
+    let shim = try? await fleet.details().shim
     try? await fleet.leave()
+    if let shim { _ = await eventually { Processes.isGone(shim) } }
+    Processes.reapShims()
     TemporaryDirectory.remove(directory)
   }
 }
 
 /// What tests ask about processes.
 enum Processes {
+  /// Reaps every shim of this process that has ended, and what traced it.
+  ///
+  /// A daemon's shim is its child until the daemon ends, and a test plays many daemons. Left as
+  /// they are, zombies keep the library that runs exit tests from seeing that one of those ended.
+  static func reapShims() {
+    for pid in ProcessTable.pids() where ProcessTable.isZombie(pid) {
+      let name = Files.text("/proc/\(pid)/comm")
+      // Another process's child is not reaped by this, and that is no error.
+      if name == "windlass\n" || name == "strace\n" { waitpid(pid, nil, WNOHANG) }
+    }
+  }
+
   /// Whether the process has ended, reaped or not.
   static func isGone(_ pid: Int32) -> Bool {
     guard let file = fopen("/proc/\(pid)/stat", "r") else { return true }

@@ -73,7 +73,8 @@ final class PlainClient: Sendable {
 
   /// Sends a request without a body.
   func send(_ method: String, _ path: String) {
-    let text = Array("\(method) \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
+    let text = Array(
+      "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
     _ = Glibc.send(socket, text, text.count, Int32(MSG_NOSIGNAL))
   }
 
@@ -107,11 +108,13 @@ final class LoopbackListener: Sendable {
   private let socket: Int32
   let port: UInt16
 
-  init?() {
+  /// Listens on the port; zero asks for any.
+  init?(port: UInt16 = 0) {
     let flags = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     socket = Glibc.socket(AF_INET, flags, 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
     let number = socket
@@ -120,7 +123,7 @@ final class LoopbackListener: Sendable {
         bind(number, $0, size) == 0 && listen(number, 8) == 0 && getsockname(number, $0, &size) == 0
       }
     }
-    port = address.sin_port.bigEndian
+    self.port = address.sin_port.bigEndian
     guard result else {
       close(number)
       return nil
