@@ -23,6 +23,15 @@ finish() {
 trap finish EXIT
 trap 'exit 1' INT TERM
 
+# Says why the daemon of that log is not there any more.
+lost() {
+  cat "$work/$1.log" >&2
+  status=0
+  wait "$daemon" || status=$?
+  echo "bench: the $1 daemon ended with status $status: $2" >&2
+  exit 1
+}
+
 key=$("$windlass" stage "$work/stage" --json | sed 's/.*"beacon":"\([^"]*\)".*/\1/')
 cat >"$work/service.yaml" <<DOCUMENT
 apiVersion: windlass.dev/v1alpha1
@@ -71,14 +80,19 @@ wait "$daemon" || true
 
 # A second start, as an update of the daemon would be: its instances serve meanwhile.
 start second
-until grep -q 'Manifest was accepted' "$work/second.log"; do sleep 0.02; done
+until grep -q 'Manifest was accepted' "$work/second.log"; do
+  kill -0 "$daemon" 2>/dev/null || lost second "before its first poll"
+  sleep 0.02
+done
 polled=$(sed -n 's/^\([^ ]*\) .*Manifest was accepted.*/\1/p' "$work/second.log" | head -n 1)
 first_poll=$(($(date -d "$polled" +%s%3N) - began))
 
 ticks() { awk '{print $14 + $15}' "/proc/$daemon/stat"; }
 sleep 5
+kill -0 "$daemon" 2>/dev/null || lost second "right after its start"
 before=$(ticks)
 sleep "$seconds"
+kill -0 "$daemon" 2>/dev/null || lost second "at rest"
 spent=$((($(ticks) - before) * 1000 / $(getconf CLK_TCK)))
 resident=$(awk '/^VmRSS/ {print $2}' "/proc/$daemon/status")
 private=$(awk '/^RssAnon/ {print $2}' "/proc/$daemon/status")

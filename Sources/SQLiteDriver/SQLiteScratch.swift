@@ -112,6 +112,16 @@ package actor SQLiteScratch: ScratchDatabases {
     removeFiles(try path(of: copy.label))
   }
 
+  package func sweepLeftovers() async throws(StepFailure) -> Int {
+    let names = FilePath.names(in: directory) ?? []
+    let copies = Set(
+      names.compactMap { name in
+        Self.endings.first { name.hasSuffix(".db" + $0) }.map { name.dropLast($0.count) }
+      })
+    for copy in copies { removeFiles("\(directory)/\(copy)") }
+    return copies.count
+  }
+
   private func path(of label: String) throws(StepFailure) -> String {
     // The same rule as for backups: a plain file name.
     try backups.check(BackupID(label))
@@ -127,7 +137,10 @@ package actor SQLiteScratch: ScratchDatabases {
     }
   }
 
+  /// What the names of a database's files end in, after the name of the database.
+  private static let endings = ["", "-wal", "-shm", "-journal"]
+
   private func removeFiles(_ path: String) {
-    for ending in ["", "-wal", "-shm", "-journal"] { FileStream.remove(path + ending) }
+    for ending in Self.endings { FileStream.remove(path + ending) }
   }
 }

@@ -45,7 +45,9 @@ struct EffectPerformer: Sendable {
     return run.plan
   }
 
+  /// Gets everything of this machine that the run needs, before its database hears of the run.
   private func prepare(_ plan: Plan) async throws(StepFailure) {
+    try await ports.listeners?.reserve()
     if let source = plan.source { try await ports.artifacts.prepare(source) }
     try await ports.artifacts.prepare(plan.target)
   }

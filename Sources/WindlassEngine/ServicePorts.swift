@@ -6,18 +6,22 @@ package struct ServicePorts: Sendable {
   package var backups: any BackupStore
   package var rehearsal: any Rehearsal
   package var fleet: any Fleet
+  /// What is reserved before a run changes anything; nil where instances bring their own sockets.
+  package var listeners: (any PublicListeners)?
   package var artifacts: any ArtifactStore
   /// Backups kept besides those of open runs.
   package var backupsKept: Int
 
   package init(
     database: any ServiceDatabase, backups: any BackupStore, rehearsal: any Rehearsal,
-    fleet: any Fleet, artifacts: any ArtifactStore, backupsKept: Int
+    fleet: any Fleet, listeners: (any PublicListeners)? = nil, artifacts: any ArtifactStore,
+    backupsKept: Int
   ) {
     self.database = database
     self.backups = backups
     self.rehearsal = rehearsal
     self.fleet = fleet
+    self.listeners = listeners
     self.artifacts = artifacts
     self.backupsKept = backupsKept
   }

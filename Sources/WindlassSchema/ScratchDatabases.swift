@@ -45,4 +45,14 @@ package protocol ScratchDatabases: Sendable {
 
   /// Removes the copy; one that is gone already is no error.
   func discard(_ copy: ScratchCopy) async throws(StepFailure)
+
+  /// Removes every copy that is there, and returns how many those were; for a start, when no
+  /// rehearsal of this service runs and whatever is there was left by one that was killed.
+  @discardableResult
+  func sweepLeftovers() async throws(StepFailure) -> Int
+}
+
+extension ScratchDatabases {
+  /// Nothing, where copies go with the process that made them.
+  package func sweepLeftovers() async throws(StepFailure) -> Int { 0 }
 }

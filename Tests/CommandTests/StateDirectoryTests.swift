@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 import WindlassCore
 import WindlassJournal
@@ -37,7 +38,9 @@ import WindlassJournal
   @Test func `a second daemon is refused and told the first one's pid`() throws {
     let directory = StateDirectory(folder.path)
     let lock = try directory.lock()
-    let failure = try #require(throws: CommandFailure.self) { try directory.lock() }
+    let failure = try #require(throws: CommandFailure.self) {
+      try directory.lock(patience: .milliseconds(30))
+    }
     #expect(failure.code == "AlreadyRunning")
     #expect(failure.message.contains("with the pid \(getpid()) "))
     withExtendedLifetime(lock) {}
@@ -47,6 +50,24 @@ import WindlassJournal
     let directory = StateDirectory(folder.path)
     _ = try directory.lock()
     _ = try directory.lock()
+  }
+
+  @Test func `a daemon that is just ending is waited for`() async throws {
+    let directory = StateDirectory(folder.path)
+    let held = Mutex<StateLock?>(try directory.lock())
+    async let next = Result { try directory.lock(patience: .seconds(60)) }
+    // The one that waits has the file open beside the one that holds it.
+    while openFiles(named: "daemon.lock") < 2 { await Task.yield() }
+    held.withLock { $0 = nil }
+    _ = try await next.get()
+  }
+
+  private func openFiles(named name: String) -> Int {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+    return names.count {
+      let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
+      return target == "\(folder.path)/\(name)"
+    }
   }
 
   @Test func `the journal in it is opened again as it was left`() async throws {

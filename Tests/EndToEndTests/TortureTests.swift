@@ -64,13 +64,14 @@ extension EndToEnd {
           let killed = try await theatre.once(place.environment)
           #expect(killed.wasKilled, "\(place.testDescription) was never met: \(killed.errors)")
         }
-        try await expectUpgraded(theatre, try await theatre.once())
+        try Self.expectUpgraded(theatre, try await theatre.once())
         let account = try await theatre.account(load)
         #expect(account.lost == 0, "\(account.report)")
       }
     }
 
-    private func expectUpgraded(_ theatre: Theatre, _ ended: Ended) async throws {
+    /// Expects that the upgrade to 1.1.0 is whole, and happened once.
+    static func expectUpgraded(_ theatre: Theatre, _ ended: Ended) throws {
       #expect(ended.status == 0, "\(ended.errors)")
       let status = try JSONValue.parse(Array(ended.output.utf8))
       #expect(status["deployedVersion"] == "1.1.0")
@@ -106,7 +107,7 @@ extension EndToEnd {
         #expect(await agent.end(by: SIGTERM).status == 0)
         let account = try await theatre.account(load)
         #expect(account.lost == 0, "\(account.report)")
-        try await expectUpgraded(theatre, try await theatre.once())
+        try Self.expectUpgraded(theatre, try await theatre.once())
       }
     }
   }

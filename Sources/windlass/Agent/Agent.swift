@@ -1,5 +1,6 @@
 import CurlTransport
 import Logging
+import ProcessFleet
 import SQLiteDriver
 import ServiceLifecycle
 import UnixSignals
@@ -21,9 +22,11 @@ struct Agent {
   ) async throws {
     let journal = try await state.openJournal()
     let clock = SystemClock(floor: await journal.newestTime())
+    let transport = try CurlTransport()
     let assembly = AgentAssembly(
-      state: state, journal: journal, clock: clock, logger: logger,
-      transport: try CurlTransport(), failpoint: Failpoints.fromEnvironment())
+      state: state, journal: journal, clock: clock, logger: logger, transport: transport,
+      artifacts: ArtifactDirectory(path: state.artifacts, transport: transport),
+      failpoint: Failpoints.fromEnvironment())
     services = try configurations.map { try assembly.service($0) }
     self.state = state
     self.clock = clock
@@ -32,6 +35,7 @@ struct Agent {
 
   /// Serves until SIGTERM or SIGINT; the effect in flight is finished first.
   func run() async throws -> ExitStatus {
+    await sweep()
     let answerer = ControlAnswers(services: services, clock: clock)
     let control = try ControlServer(path: state.controlSocket) { await answerer.answer($0) }
     let members =
@@ -51,6 +55,7 @@ struct Agent {
   func runOnce(_ output: Output) async throws -> ExitStatus {
     let services = services
     let clock = clock
+    await sweep()
     try await withThrowingTaskGroup(of: Void.self) { group in
       for service in services {
         group.addTask { try await service.operator.run() }
@@ -76,6 +81,11 @@ struct Agent {
       if verdict.status != .done { worst = verdict.status }
     }
     return worst
+  }
+
+  /// Takes away what a killed daemon left, before any service is driven.
+  private func sweep() async {
+    for service in services { await service.sweep.perform() }
   }
 
   /// The life cycle's own lines say nothing that ours do not.

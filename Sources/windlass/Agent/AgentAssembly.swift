@@ -16,6 +16,7 @@ struct AgentService: Sendable {
   let `operator`: ServiceOperator
   let feed: FeedLoop
   let fleet: ProcessFleet
+  let sweep: RehearsalSweep
 }
 
 /// Wires configurations to drivers; the only place that knows all of them.
@@ -25,6 +26,8 @@ struct AgentAssembly {
   let clock: any RunClock
   let logger: Logger
   let transport: any HTTPTransport
+  /// One for all services: they share what was unpacked.
+  let artifacts: ArtifactDirectory
   let failpoint: Failpoint
 
   /// Makes everything that one service needs; nothing is started or touched yet.
@@ -34,7 +37,6 @@ struct AgentAssembly {
     let folder = state.service(configuration.name)
     let clock = clock
     let now: @Sendable () -> Timestamp = { clock.now() }
-    let artifacts = ArtifactDirectory(path: state.artifacts, transport: transport)
     let backups = configuration.backup.directory ?? folder + "/backups"
     let options = SQLiteServiceOptions(
       path: path, lockBudget: configuration.database.lockBudget,
@@ -48,7 +50,7 @@ struct AgentAssembly {
       prober: { probes, url throws(StepFailure) in
         try await prober.runSafe(probes, against: url)
       },
-      now: now)
+      now: now, shim: ShimInvocation(bootIDPath: Failpoints.bootIDPath))
     let scratch = SQLiteScratch(
       options, backups: backups, directory: folder + "/scratch", locate: locate, now: now)
     let servers = IsolatedServers(
@@ -61,14 +63,16 @@ struct AgentAssembly {
       reports: ReportDirectory(path: folder + "/reports"))
     let ports = ServicePorts(
       database: SQLiteServiceDatabase(options, locate: locate, now: now), backups: store,
-      rehearsal: rehearsal, fleet: fleet, artifacts: artifacts,
+      rehearsal: rehearsal, fleet: fleet, listeners: fleet, artifacts: artifacts,
       backupsKept: configuration.backup.keep)
     let service = ServiceOperator(
       policy: policy(configuration), ports: ports, journal: journal, clock: clock,
       logger: logger.for(configuration.name), failpoint: failpoint)
     return AgentService(
       configuration: configuration, operator: service,
-      feed: try feed(configuration, receiver: service, folder: folder), fleet: fleet)
+      feed: try feed(configuration, receiver: service, folder: folder), fleet: fleet,
+      sweep: RehearsalSweep(
+        servers: servers, scratch: scratch, logger: logger.for(configuration.name)))
   }
 
   private func feed(

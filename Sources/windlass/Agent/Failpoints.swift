@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 import WindlassEngine
 
-/// Failpoints named by the environment, in debug builds alone.
+/// What tests make happen to the daemon through its environment, in debug builds alone.
 ///
 /// `WINDLASS_FAILPOINT=start.after:2=kill` ends the daemon by SIGKILL after the second start's
 /// effect and before its outcome is durable. Moments are `before`, `after` and `settled`; acts are
@@ -17,6 +17,16 @@ enum Failpoints {
       return { name, moment in trap.meet(name, moment) }
     #else
       return { _, _ in .pass }
+    #endif
+  }
+
+  /// The file that plays the host's boot id, so that a test can play a reboot
+  /// (`WINDLASS_BOOT_ID_PATH`); nil in a release build, which knows the kernel's alone.
+  static var bootIDPath: String? {
+    #if DEBUG
+      getenv("WINDLASS_BOOT_ID_PATH").map { String(cString: $0) }
+    #else
+      nil
     #endif
   }
 
@@ -48,7 +58,8 @@ enum Failpoints {
         guard isDue else { return .pass }
         switch act {
         case "kill": kill(getpid(), SIGKILL)
-        case "stop": kill(getpid(), SIGSTOP)
+        // To this very thread, which would go on for a while if another one were stopped first.
+        case "stop": raise(SIGSTOP)
         case "lose": return .loseReply
         default: break
         }

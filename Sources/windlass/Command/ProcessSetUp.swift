@@ -4,12 +4,14 @@ import Glibc
 
 /// What has to happen once, before any thread exists.
 enum ProcessSetUp {
-  /// Prepares the process: a write to a closed pipe becomes an error, libcurl and libsodium are
-  /// initialised (neither may be first used from two threads at once).
+  /// Prepares the process: a write to a closed pipe or beyond the limit of a file's size becomes an
+  /// error, libcurl and libsodium are initialised (neither may be first used from two threads at
+  /// once).
   ///
-  /// Children inherit an ignored SIGPIPE; whoever starts one sets it back.
+  /// Children inherit ignored signals; whoever starts one sets them back.
   static func perform() throws(CommandFailure) {
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     guard CurlLibrary.prepare() else {
       throw CommandFailure(
         .failed, "SetUpFailed",

@@ -46,13 +46,25 @@ struct StateDirectory: Hashable, Sendable {
   }
 
   /// Takes the directory for this process; the lock goes with the value, or with the process.
-  func lock() throws(CommandFailure) -> StateLock {
+  ///
+  /// - Parameter patience: How long a daemon that is just ending may still hold it. One that was
+  ///   killed holds it for a moment too: so long as a child that it was just making has not
+  ///   executed anything, and so has a copy of each of its descriptors.
+  func lock(
+    patience: Interval = Bounds.stateLockPatience
+  ) throws(CommandFailure) -> StateLock {
     let lockPath = path + "/daemon.lock"
     let descriptor = open(
       lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode_t(0o600))
     guard descriptor >= 0 else { throw failure("can't be written to") }
     let lock = StateLock(owning: descriptor)
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    let deadline = ContinuousClock.now + .milliseconds(patience.milliseconds)
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      // Nothing of this daemon runs yet that the pause could hold up.
+      if ContinuousClock.now < deadline {
+        usleep(UInt32(Bounds.stateLockRetryDelay.milliseconds) * 1_000)
+        continue
+      }
       let holder = lock.holder.map { " with the pid \($0)" } ?? ""
       throw CommandFailure(
         .failed, "AlreadyRunning",

@@ -171,4 +171,27 @@ struct DatabaseCommandTests {
     #expect(try connection().scalar("SELECT count(*) FROM a") == .integer(1))
     #expect(try run("schema").code == 0)
   }
+
+  @Test func `a backup that the disk has no room for leaves nothing and changes nothing`() throws {
+    let backups = directory.file("backups")
+    #expect(try migrate("--create").code == 0)
+    try connection().run(
+      script: """
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+        INSERT INTO a SELECT randomblob(4000) FROM n; PRAGMA wal_checkpoint(TRUNCATE)
+        """)
+    let before = try directory.contents(of: "service.db")
+    // The limit of a file's size stands for a disk that fills up in the middle of the copy.
+    let words = [
+      BuiltProgram("windlass").path, "backup", "--database", url, "--directory", backups,
+    ]
+    let limited = "ulimit -f 1000; exec " + words.joined(separator: " ")
+    let end = try Command.run(installed: "/bin/sh", ["-c", limited])
+    #expect(end.code == 1, "\(end.output)")
+    #expect(end.output.contains("\(backups)/manual-"), "\(end.output)")
+    #expect(end.output.contains("nothing was changed. Free space there, then try again."))
+    #expect(directory.names(in: "backups").filter { !$0.hasPrefix(".") } == [])
+    #expect(try directory.contents(of: "service.db") == before)
+    #expect(try run("backup", "--directory", backups).code == 0)
+  }
 }

@@ -65,6 +65,9 @@ final class Running: Sendable {
     ended.forward { [self] status in finish(status) }
   }
 
+  /// Whether it has not ended.
+  var isRunning: Bool { ended.withLock { $0.status == nil } }
+
   /// Waits for the end.
   func end() async -> Ended {
     let status: Int32 = await withCheckedContinuation { continuation in

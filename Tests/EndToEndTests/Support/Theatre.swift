@@ -110,12 +110,18 @@ final class Theatre: Sendable {
   func once(_ environment: [String: String] = [:]) async throws -> Ended {
     try await Tool.run(
       "windlass", ["agent", "--config", config, "--state", state, "--once", "--json"],
-      environment: environment)
+      environment: bootEnvironment.merging(environment) { $1 })
+  }
+
+  /// Runs the daemon until every service is at rest, as a person reads it.
+  func explained() async throws -> Ended {
+    try await Tool.run("windlass", ["agent", "--config", config, "--state", state, "--once"])
   }
 
   /// Starts the daemon.
   func agent(_ environment: [String: String] = [:]) throws -> Running {
-    try start(["agent", "--config", config, "--state", state], environment)
+    try start(
+      ["agent", "--config", config, "--state", state], bootEnvironment.merging(environment) { $1 })
   }
 
   /// Starts a load against the service's public port.
@@ -183,10 +189,66 @@ final class Theatre: Sendable {
     throw CancellationError()
   }
 
+  /// Waits until something is so, within a minute.
+  func waitUntil(_ what: String, isSo: () -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while !isSo() {
+      try #require(ContinuousClock.now < deadline, "waited in vain for \(what)")
+      await Task.yield()
+      usleep(1_000)
+    }
+  }
+
+  // MARK: The machine
+
+  private var bootID: String { directory + "/boot_id" }
+
+  /// Nothing, unless this machine plays boots.
+  private var bootEnvironment: [String: String] {
+    FileManager.default.fileExists(atPath: bootID) ? ["WINDLASS_BOOT_ID_PATH": bootID] : [:]
+  }
+
+  /// Gives this machine a boot of its own, unlike all before.
+  func boot() throws {
+    try "\(UUID().uuidString.lowercased())\n".write(
+      toFile: bootID, atomically: true, encoding: .utf8)
+  }
+
+  /// Ends everything at once, as a loss of power does.
+  func goDown() async throws {
+    for pid in processes() { kill(pid, SIGKILL) }
+    try await waitUntil("the end of everything") { processes().isEmpty }
+  }
+
+  /// Listens on the service's port in its stead; returns the socket, which the caller closes.
+  func occupyPort() throws -> Int32 {
+    let descriptor = socket(
+      AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    var address = Self.loopback(port: UInt16(port))
+    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isHeld = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, size) == 0 && listen(descriptor, 1) == 0
+      }
+    }
+    try #require(isHeld)
+    return descriptor
+  }
+
+  /// The copies of the database that rehearsals have made and not removed.
+  func scratchCopies() -> [String] {
+    let folder = state + "/services/\(service)/scratch"
+    return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+      .filter { $0.hasSuffix(".db") }
+  }
+
+  /// The path of a published archive.
+  func archive(_ name: String) -> String { "\(stage)/archives/\(name)" }
+
   /// The pids of everything that was started for this service and lives.
   func processes(named part: String = "") -> [Int32] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-    return names.compactMap(Int32.init).filter { pid in
+    return names.compactMap(Int32.init).sorted().filter { pid in
       guard pid != getpid(),
         let words = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline")
       else { return false }
@@ -212,12 +274,30 @@ final class Theatre: Sendable {
     try await body(theatre)
   }
 
+  /// Lends the stage with 1.0.0 installed.
+  static func withInstalled(
+    spec: String = "", _ body: (Theatre) async throws -> Void
+  ) async throws {
+    try await with(spec: spec) { theatre in
+      try theatre.publish("1.0.0")
+      let ended = try await theatre.once()
+      try #require(ended.status == 0, "\(ended.errors)")
+      try await body(theatre)
+    }
+  }
+
+  private static func loopback(port: UInt16) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    return address
+  }
+
   private static func freePort() throws -> Int {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    var address = loopback(port: 0)
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
     let port = withUnsafeMutablePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer -> Int in
