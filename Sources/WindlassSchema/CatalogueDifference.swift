@@ -1,4 +1,6 @@
-/// One thing in which two snapshots of a schema differ.
+/// One thing in which two snapshots of a schema differ: a fact for people and for finding drift.
+///
+/// What it does to servers of the release before is judged elsewhere, from the same snapshots.
 package struct CatalogueDifference: Hashable, Codable, Sendable, CustomStringConvertible {
   /// What changed.
   package enum Kind: String, Hashable, Codable, Sendable, CaseIterable {
@@ -14,30 +16,14 @@ package struct CatalogueDifference: Hashable, Codable, Sendable, CustomStringCon
     case rowsLost
   }
 
-  /// What the change can do to a server that was made for the schema before.
-  package enum Concern: String, Hashable, Codable, Sendable, CaseIterable {
-    /// Nothing that such a server could notice.
-    case none
-    /// What it reads may fail or mean something else.
-    case reads
-    /// What it writes may fail or break something new.
-    case writes
-    /// Rows are gone, and going back does not bring them.
-    case loss
-    /// Its queries may become slow.
-    case speed
-  }
-
   package var kind: Kind
-  package var concern: Concern
   /// The table or other object that changed.
   package var object: String
   /// What changed, as a sentence for a person.
   package var sentence: String
 
-  package init(kind: Kind, concern: Concern, object: String, sentence: String) {
+  package init(kind: Kind, object: String, sentence: String) {
     self.kind = kind
-    self.concern = concern
     self.object = object
     self.sentence = sentence
   }
@@ -56,7 +42,7 @@ extension Catalogue {
       case (nil, .some):
         differences.append(
           CatalogueDifference(
-            kind: .tableAdded, concern: .none, object: name, sentence: "Table \(name) is new."))
+            kind: .tableAdded, object: name, sentence: "Table \(name) is new."))
       case (let before?, let after?):
         differences += TableComparison(before: before, after: after).differences
       case (nil, nil): break
@@ -67,7 +53,7 @@ extension Catalogue {
 
   private static func removal(of table: CatalogueTable) -> CatalogueDifference {
     CatalogueDifference(
-      kind: .tableRemoved, concern: table.rows > 0 ? .loss : .reads, object: table.name,
+      kind: .tableRemoved, object: table.name,
       sentence: table.rows > 0
         ? "Table \(table.name) is gone, and with it \(table.rows) row(s)."
         : "Table \(table.name) is gone.")
@@ -83,17 +69,17 @@ extension Catalogue {
       case (let object?, nil):
         differences.append(
           CatalogueDifference(
-            kind: .objectRemoved, concern: object.kind == "trigger" ? .writes : .reads,
+            kind: .objectRemoved,
             object: object.name, sentence: "\(text) is gone."))
       case (nil, let object?):
         differences.append(
           CatalogueDifference(
-            kind: .objectAdded, concern: object.kind == "trigger" ? .writes : .none,
+            kind: .objectAdded,
             object: object.name, sentence: "\(text) is new: \(object.definition)."))
       case (let before?, let after?) where before != after:
         differences.append(
           CatalogueDifference(
-            kind: .objectChanged, concern: before.kind == "trigger" ? .writes : .reads,
+            kind: .objectChanged,
             object: after.name,
             sentence: "\(text) changed from \(before.definition) to \(after.definition)."))
       default: break

@@ -4,7 +4,6 @@ struct TableComparison {
   let after: CatalogueTable
 
   private typealias Kind = CatalogueDifference.Kind
-  private typealias Concern = CatalogueDifference.Concern
 
   private var name: String { after.name }
 
@@ -15,23 +14,23 @@ struct TableComparison {
     if differences.isEmpty, before.definition != after.definition {
       differences.append(
         difference(
-          .definitionChanged, .writes,
+          .definitionChanged,
           "The definition of table \(name) changed from \(before.definition) to"
             + " \(after.definition)."))
     }
     if after.rows < before.rows {
       differences.append(
         difference(
-          .rowsLost, .loss,
+          .rowsLost,
           "Table \(name) lost \(before.rows - after.rows) of its \(before.rows) row(s)."))
     }
     return differences
   }
 
   private func difference(
-    _ kind: Kind, _ concern: Concern, _ sentence: String
+    _ kind: Kind, _ sentence: String
   ) -> CatalogueDifference {
-    CatalogueDifference(kind: kind, concern: concern, object: name, sentence: sentence)
+    CatalogueDifference(kind: kind, object: name, sentence: sentence)
   }
 
   // MARK: Columns
@@ -41,7 +40,7 @@ struct TableComparison {
     for column in before.columns where !after.columns.contains(where: { $0.name == column.name }) {
       differences.append(
         difference(
-          .columnRemoved, before.rows > 0 ? .loss : .reads,
+          .columnRemoved,
           "Column \(name).\(column.name) is gone."))
     }
     for column in after.columns {
@@ -57,7 +56,7 @@ struct TableComparison {
   private func addition(of column: CatalogueColumn) -> CatalogueDifference {
     let needsValue = column.isNotNull && column.defaultValue == nil && column.generation == nil
     return difference(
-      .columnAdded, needsValue ? .writes : .none,
+      .columnAdded,
       needsValue
         ? "Column \(name).\(column.name) is new, NOT NULL and without a default: an insert that"
           + " does not name it fails."
@@ -73,33 +72,32 @@ struct TableComparison {
     if old.type != new.type {
       differences.append(
         difference(
-          .columnTypeChanged, .reads,
+          .columnTypeChanged,
           "\(column) changed its type from \(old.type) to \(new.type)."))
     }
     if old.isNotNull != new.isNotNull {
       differences.append(
         difference(
-          .columnNullabilityChanged, new.isNotNull ? .writes : .reads,
+          .columnNullabilityChanged,
           new.isNotNull ? "\(column) became NOT NULL." : "\(column) may now be NULL."))
     }
     if old.defaultValue != new.defaultValue {
-      let fails = new.isNotNull && new.defaultValue == nil
       differences.append(
         difference(
-          .columnDefaultChanged, fails ? .writes : .reads,
+          .columnDefaultChanged,
           "\(column) changed its default from \(old.defaultValue ?? "none") to"
             + " \(new.defaultValue ?? "none")."))
     }
     if old.collation != new.collation {
       differences.append(
         difference(
-          .columnCollationChanged, .reads,
+          .columnCollationChanged,
           "\(column) changed its collation from \(old.collation) to \(new.collation)."))
     }
     if old.generation != new.generation {
       differences.append(
         difference(
-          .columnGenerationChanged, .writes,
+          .columnGenerationChanged,
           "\(column) changed from \(old.generation ?? "written") to"
             + " \(new.generation ?? "written")."))
     }
@@ -115,7 +113,7 @@ struct TableComparison {
     guard !isAppended else { return [] }
     return [
       difference(
-        .columnMoved, .reads,
+        .columnMoved,
         "The columns of table \(name) are in another order: \(old.joined(separator: ", ")) became"
           + " \(new.joined(separator: ", ")).")
     ]
@@ -132,7 +130,7 @@ struct TableComparison {
     guard old != new else { return [] }
     return [
       difference(
-        .primaryKeyChanged, .reads,
+        .primaryKeyChanged,
         "The primary key of table \(name) changed from (\(old.joined(separator: ", "))) to"
           + " (\(new.joined(separator: ", "))).")
     ]
@@ -144,19 +142,19 @@ struct TableComparison {
       if let new = after.foreignKeys.first(where: { $0.pointsLike(key) }) {
         differences.append(
           difference(
-            .foreignKeyActionChanged, .writes,
+            .foreignKeyActionChanged,
             "The foreign key \(name)\(key.path) changed from \(key.actions) to \(new.actions)."))
       } else {
         differences.append(
           difference(
-            .foreignKeyRemoved, .reads, "The foreign key \(name)\(key.path) is gone."))
+            .foreignKeyRemoved, "The foreign key \(name)\(key.path) is gone."))
       }
     }
     for key in after.foreignKeys
     where !before.foreignKeys.contains(where: { $0.pointsLike(key) }) {
       differences.append(
         difference(
-          .foreignKeyAdded, .writes,
+          .foreignKeyAdded,
           "The foreign key \(name)\(key.path) is new (\(key.actions))."))
     }
     return differences
@@ -168,19 +166,19 @@ struct TableComparison {
       if let new = after.indexes.first(where: { $0.name == index.name }) {
         differences.append(
           difference(
-            .indexChanged, new.isUnique ? .writes : .speed,
+            .indexChanged,
             "Index \(index.name) of table \(name) changed from \(index.text) to \(new.text)."))
       } else {
         differences.append(
           difference(
-            .indexRemoved, index.isUnique ? .writes : .speed,
+            .indexRemoved,
             "Index \(index.name) of table \(name) is gone: \(index.text)."))
       }
     }
     for index in after.indexes where !before.indexes.contains(where: { $0.name == index.name }) {
       differences.append(
         difference(
-          .indexAdded, index.isUnique ? .writes : .none,
+          .indexAdded,
           "Index \(index.name) of table \(name) is new: \(index.text)."))
     }
     return differences
@@ -190,10 +188,10 @@ struct TableComparison {
 
   private var checks: [CatalogueDifference] {
     before.checks.filter { !after.checks.contains($0) }.map {
-      difference(.checkRemoved, .reads, "The check \($0) of table \(name) is gone.")
+      difference(.checkRemoved, "The check \($0) of table \(name) is gone.")
     }
       + after.checks.filter { !before.checks.contains($0) }.map {
-        difference(.checkAdded, .writes, "The check \($0) of table \(name) is new.")
+        difference(.checkAdded, "The check \($0) of table \(name) is new.")
       }
   }
 
@@ -204,7 +202,7 @@ struct TableComparison {
     }
     return [
       difference(
-        .optionsChanged, .writes,
+        .optionsChanged,
         "The options of table \(name) changed from \(text(before.options)) to"
           + " \(text(after.options)).")
     ]

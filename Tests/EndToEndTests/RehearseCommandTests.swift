@@ -12,20 +12,21 @@ extension RealRehearsals {
     /// is in `leftovers`.
     private static func rehearse(
       _ feed: String, on hop: StagedHop, _ arguments: [String]
-    ) throws -> (ending: BuiltProgram.Ending, leftovers: [String]) {
+    ) throws -> (ending: Ended, leftovers: [String]) {
       let archive = try #require(hop.plan.target.migrationArchive)
       let temporary = try hop.directory.directory("temporary")
-      let ending = try BuiltProgram("windlass").run(
+      let ending = try Program.run(
+        "windlass",
         [
           "rehearse", "--database", "sqlite://\(hop.options.path)",
           "--path", hop.artifacts.directory(of: archive),
-        ] + arguments, in: hop.directory, environment: ["TMPDIR": temporary])
+        ] + arguments, environment: ["TMPDIR": temporary])
       return (ending, hop.directory.names(in: "temporary"))
     }
 
     /// The options that name both servers and their probes.
     private static func servers(_ hop: StagedHop) throws -> [String] {
-      let beacon = BuiltProgram("beacon").path
+      let beacon = Program.path("beacon")
       let probes = #"""
         [{"name": "evaluate", "method": "POST", "path": "/api/v1/evaluate",
           "body": {"requestID": "{unique}", "flagKey": "welcome-banner", "entityID": "user-1"},
@@ -50,8 +51,8 @@ extension RealRehearsals {
       let (ending, leftovers) = try Self.rehearse(
         "beacon", on: hop,
         Self.servers(hop) + ["--json", "--report", hop.directory.file("kept")])
-      #expect(ending.status == 0, "\(ending.errorText)\(ending.outputText)")
-      let report = try JSONValue.parse(ending.output)
+      #expect(ending.status == 0, "\(ending.errors)\(ending.output)")
+      let report = try JSONValue.parse(Array(ending.output.utf8))
       #expect(report.value(at: "/verdict/judgement") == "safe")
       #expect(report.value(at: "/verdict/coversRollback") == true)
       #expect(leftovers == [])
@@ -65,7 +66,7 @@ extension RealRehearsals {
       let hop = try await StagedHop(feed: "beacon-reckless")
       let (ending, leftovers) = try Self.rehearse("beacon-reckless", on: hop, Self.servers(hop))
       #expect(ending.status == 3)
-      let lines = ending.outputText.split(separator: "\n")
+      let lines = ending.output.split(separator: "\n")
       #expect(lines.first?.hasPrefix("unsafe after ") == true)
       #expect(
         lines[1].hasPrefix(
@@ -79,7 +80,7 @@ extension RealRehearsals {
       for (feed, status) in [("beacon", Int32(4)), ("beacon-reckless", 3)] {
         let hop = try await StagedHop(feed: feed)
         let (ending, leftovers) = try Self.rehearse(feed, on: hop, [])
-        #expect(ending.status == status, "\(ending.errorText)")
+        #expect(ending.status == status, "\(ending.errors)")
         #expect(leftovers == [])
       }
     }
@@ -94,7 +95,7 @@ extension RealRehearsals {
           == SQLITE_OK)
       let (ending, leftovers) = try Self.rehearse("beacon", on: hop, [])
       #expect(ending.status == 6)
-      #expect(ending.errorText.contains("windlass schema"))
+      #expect(ending.errors.contains("windlass schema"))
       #expect(leftovers == [])
     }
 
@@ -115,8 +116,8 @@ extension RealRehearsals {
     ) async throws {
       let hop = try await StagedHop(feed: "beacon")
       let (ending, leftovers) = try Self.rehearse("beacon", on: hop, arguments)
-      #expect(ending.status == 2, "\(ending.errorText)")
-      #expect(ending.errorText.contains(named), "\(ending.errorText)")
+      #expect(ending.status == 2, "\(ending.errors)")
+      #expect(ending.errors.contains(named), "\(ending.errors)")
       #expect(leftovers == [])
     }
   }

@@ -18,7 +18,7 @@ extension EndToEnd {
         for round in 1...Self.rounds {
           let agent = try theatre.agent()
           try await theatre.wait("start \(round)") { $0["phase"] == "idle" }
-          #expect(agent.isRunning, "start \(round): \(agent.text("err"))")
+          #expect(agent.isRunning, "start \(round): \(agent.errors)")
           let ended = await agent.end(by: signal)
           #expect(ended.status == (signal == SIGTERM ? 0 : 128 + signal), "\(ended.errors)")
         }
@@ -66,16 +66,16 @@ extension EndToEnd {
         #expect(try await theatre.once().status == 0)
         try theatre.publish("1.1.0")
         let agent = try theatre.agent()
-        try await theatre.waitUntil("a scratch copy") { !theatre.scratchCopies().isEmpty }
+        try await eventually("a scratch copy") { !theatre.scratchCopies().isEmpty }
         _ = await agent.end(by: SIGKILL)
         #expect(!theatre.scratchCopies().isEmpty)
         // The next daemon is stopped just before it rehearses again.
         let next = try theatre.agent(["WINDLASS_FAILPOINT": "rehearse.before=stop"])
-        try await theatre.waitUntil("the rehearsal's turn") {
-          next.text("err").contains("-rehearse\"")
+        try await eventually("the rehearsal's turn") {
+          next.errors.contains("-rehearse\"")
         }
         #expect(theatre.scratchCopies() == [])
-        #expect(next.text("err").contains("Leftovers of a rehearsal were removed"))
+        #expect(next.errors.contains("Leftovers of a rehearsal were removed"))
         _ = await next.end(by: SIGKILL)
         #expect(try await theatre.once().status == 0)
         #expect(theatre.scratchCopies() == [])

@@ -49,7 +49,7 @@ struct ScratchTests {
     let before = try await scratch.catalogue(of: copy)
     _ = try await scratch.migrate(copy, rebuild, from: ServiceWorld.archive)
     let lost = before.differences(to: try await scratch.catalogue(of: copy)).filter {
-      $0.concern == .loss
+      $0.kind == .rowsLost
     }
     #expect(lost.map(\.sentence) == ["Table child lost 2 of its 2 row(s)."])
   }

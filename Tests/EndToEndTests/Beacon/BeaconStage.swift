@@ -30,8 +30,8 @@ final class BeaconStage {
   func start(_ release: String, faultAfter: Int = 300) async throws -> Program {
     let beacon = try launch(release, faultAfter: faultAfter)
     try await eventually("Beacon \(release)") {
-      try #require(beacon.ended() == nil, "Beacon \(release) ended: \(beacon.text())")
-      return beacon.text().contains("serving on")
+      try #require(beacon.isRunning, "Beacon \(release) ended: \(beacon.text)")
+      return beacon.text.contains("serving on")
     }
     return beacon
   }
@@ -57,15 +57,15 @@ final class BeaconStage {
         "load", "--json", "--port", "\(port)", "--rate", "\(rate)", "--keep-alive",
         "\(keepAlive)", "--new-connection", "\(newConnection)", "--slow-upload", "\(slowUpload)",
       ])
-    try await eventually("the load") { load.text().contains("\n") }
+    try await eventually("the load") { load.output.contains("\n") }
     return load
   }
 
   /// Ends the load and returns what it counted.
   static func finish(_ load: Program) async throws -> JSONValue {
     load.send(SIGTERM)
-    _ = try await load.end()
-    let line = try #require(load.text().split(separator: "\n").last)
+    _ = await load.end()
+    let line = try #require(load.output.split(separator: "\n").last)
     return try JSONValue.parse(Array(line.utf8))
   }
 

@@ -4,7 +4,7 @@ import Testing
 import WindlassCore
 
 /// `windlass migrate` and `windlass backup`, killed at each system call that could tear something.
-@Suite(.serialized, .enabled(if: Command.installed("strace") != nil))
+@Suite(.serialized, .enabled(if: Program.installed("strace") != nil))
 struct MigrationCrashTests {
   private let directory: TemporaryDirectory
   private let windlass: String
@@ -33,8 +33,8 @@ struct MigrationCrashTests {
 
   init() throws {
     directory = try TemporaryDirectory()
-    windlass = BuiltProgram("windlass").path
-    strace = try #require(Command.installed("strace"))
+    windlass = Program.path("windlass")
+    strace = try #require(Program.installed("strace"))
     _ = try directory.directory("m")
     for (name, text) in Self.migrations { _ = try directory.write(text, to: "m/\(name)") }
   }
@@ -55,12 +55,12 @@ struct MigrationCrashTests {
         #expect(state.content == expected[state.version], "\(place)")
         #expect(state.history == Self.versions.filter { $0 <= state.version }, "\(place)")
         #expect(state.integrity == "ok", "\(place)")
-        if end.code == nil { kills += 1 }
+        if end.wasKilled { kills += 1 }
         let again = try run(["--phase", "contract"], on: path, killedAt: nil)
-        #expect(again.code == 0, "\(place): \(again.output)")
+        #expect(again.status == 0, "\(place): \(again.text)")
         #expect(try State(path).content == expected[5], "\(place)")
         remove(path)
-        if end.code == 0 { break }
+        if end.status == 0 { break }
         try #require(number < 200, "the program never came to its end")
       }
     }
@@ -71,7 +71,7 @@ struct MigrationCrashTests {
   @Test func `a backup killed at any system call is complete or is none`() throws {
     let path = directory.file("service.db")
     try prepare(path, .wal)
-    #expect(try run([], on: path, killedAt: nil).code == 0)
+    #expect(try run([], on: path, killedAt: nil).status == 0)
     var kills = 0
     for call in Self.calls {
       for number in 1... {
@@ -80,15 +80,15 @@ struct MigrationCrashTests {
           "backup", "--database", "sqlite://\(path)", "--directory", backups, "--json", "--id", "b",
         ]
         let end = try traced(arguments, killedAt: (call, number))
-        if end.code == nil { kills += 1 }
-        let again = try Command.run("windlass", arguments)
-        #expect(again.code == 0, "\(call) number \(number): \(again.output)")
-        #expect(again.output.contains(#""verified":true"#))
+        if end.wasKilled { kills += 1 }
+        let again = try Program.run("windlass", arguments)
+        #expect(again.status == 0, "\(call) number \(number): \(again.text)")
+        #expect(again.text.contains(#""verified":true"#))
         #expect(
           try FileManager.default.contentsOfDirectory(atPath: backups).sorted()
             == [".lock", "b.db", "b.manifest"], "\(call) number \(number)")
         try FileManager.default.removeItem(atPath: backups)
-        if end.code == 0 { break }
+        if end.status == 0 { break }
         try #require(number < 200, "the program never came to its end")
       }
     }
@@ -136,7 +136,7 @@ struct MigrationCrashTests {
     references[-1] = try State(path).content
     for version in Self.versions {
       let end = try run(["--phase", "contract", "--to", "\(version)"], on: path, killedAt: nil)
-      #expect(end.code == 0, "\(end.output)")
+      #expect(end.status == 0, "\(end.text)")
       references[version] = try State(path).content
     }
     #expect(Set(references.values).count == Self.versions.count + 1)
@@ -159,18 +159,18 @@ struct MigrationCrashTests {
 
   private func run(
     _ arguments: [String], on path: String, killedAt point: (call: String, number: Int)?
-  ) throws -> Command {
+  ) throws -> Ended {
     let arguments =
       ["migrate", "--database", "sqlite://\(path)", "--path", directory.file("m")] + arguments
-    guard let point else { return try Command.run("windlass", arguments) }
+    guard let point else { return try Program.run("windlass", arguments) }
     return try traced(arguments, killedAt: point)
   }
 
   private func traced(
     _ arguments: [String], killedAt point: (call: String, number: Int)
-  ) throws -> Command {
-    try Command.run(
-      installed: strace,
+  ) throws -> Ended {
+    try Program.run(
+      strace,
       [
         "-f", "-qq", "-o", "/dev/null", "-e", "trace=\(point.call)", "-e",
         "inject=\(point.call):signal=SIGKILL:when=\(point.number)", windlass,

@@ -18,14 +18,13 @@ struct StagedFeeds: Sendable {
   private let publicKeys: JSONValue
 
   private init() throws {
-    let root = "\(BuiltProgram.directory)/end-to-end"
+    let root = "\(Program.directory)/end-to-end"
     try TemporaryDirectory.remove(root)
     stage = "\(root)/stage"
     artifacts = "\(root)/artifacts"
-    let directory = try TemporaryDirectory()
-    let ending = try BuiltProgram("windlass").run(["stage", stage, "--json"], in: directory)
-    guard ending.status == 0 else { throw StageFailure(text: ending.errorText) }
-    publicKeys = try JSONValue.parse(ending.output)["publicKeys"] ?? .null
+    let ending = try Program.run("windlass", ["stage", stage, "--json"])
+    guard ending.status == 0 else { throw StageFailure(text: ending.errors) }
+    publicKeys = try JSONValue.parse(Array(ending.output.utf8))["publicKeys"] ?? .null
   }
 
   /// The releases that an edition of a feed lists, ascending, after its signature was verified.

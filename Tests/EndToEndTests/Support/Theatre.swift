@@ -21,7 +21,7 @@ actor Publisher {
   private static func make() async throws -> (directory: String, keys: JSONValue) {
     let directory = FileManager.default.temporaryDirectory
       .appendingPathComponent("windlass-stage-\(getpid())").path
-    let ended = try await Tool.run("windlass", ["stage", directory, "--json"])
+    let ended = try await Program("windlass", ["stage", directory, "--json"]).end()
     #expect(ended.status == 0, "\(ended.errors)")
     let result = try JSONValue.parse(Array(ended.output.utf8))
     let keys = try #require(result["publicKeys"])
@@ -35,9 +35,10 @@ final class Theatre: Sendable {
   let directory: String
   let port: Int
   let service: String
-  private let stage: String
+  /// Where the publisher has its archives and feeds.
+  let stage: String
   /// What this test started itself, which must not outlive it.
-  private let started = Mutex<[Int32]>([])
+  private let started = Mutex<[Program]>([])
 
   /// Sets the stage for a service of the example's feeds.
   init(service: String = "beacon", replicas: Int = 2, spec: String = "") async throws {
@@ -108,37 +109,38 @@ final class Theatre: Sendable {
 
   /// Runs the daemon until every service is at rest.
   func once(_ environment: [String: String] = [:]) async throws -> Ended {
-    try await Tool.run(
+    try await Program(
       "windlass", ["agent", "--config", config, "--state", state, "--once", "--json"],
-      environment: bootEnvironment.merging(environment) { $1 })
+      environment: bootEnvironment.merging(environment) { $1 }
+    ).end()
   }
 
   /// Runs the daemon until every service is at rest, as a person reads it.
   func explained() async throws -> Ended {
-    try await Tool.run("windlass", ["agent", "--config", config, "--state", state, "--once"])
+    try await Program("windlass", ["agent", "--config", config, "--state", state, "--once"]).end()
   }
 
   /// Starts the daemon.
-  func agent(_ environment: [String: String] = [:]) throws -> Running {
+  func agent(_ environment: [String: String] = [:]) throws -> Program {
     try start(
       ["agent", "--config", config, "--state", state], bootEnvironment.merging(environment) { $1 })
   }
 
   /// Starts a load against the service's public port.
-  func load(rate: Int = 300) throws -> Running {
+  func load(rate: Int = 300) throws -> Program {
     try start(["load", "--port", "\(port)", "--rate", "\(rate)", "--json"])
   }
 
   private func start(
     _ arguments: [String], _ environment: [String: String] = [:]
-  ) throws -> Running {
-    let running = try Running("windlass", arguments, environment: environment)
-    started.withLock { $0.append(running.pid) }
+  ) throws -> Program {
+    let running = try Program("windlass", arguments, environment: environment)
+    started.withLock { $0.append(running) }
     return running
   }
 
   /// Ends the load and says what was lost.
-  func account(_ load: Running) async throws -> (total: Int64, lost: Int64, report: String) {
+  func account(_ load: Program) async throws -> (total: Int64, lost: Int64, report: String) {
     let ended = await load.end(by: SIGTERM)
     // One line a while, and the whole account last.
     let last = try #require(ended.output.split(separator: "\n").last { $0.contains("total") })
@@ -156,7 +158,7 @@ final class Theatre: Sendable {
 
   /// The status of the service, asked of the running daemon; nil while it does not answer.
   func status() async throws -> JSONValue? {
-    let ended = try await Tool.run("windlass", ["status", "--state", state, "--json"])
+    let ended = try await Program("windlass", ["status", "--state", state, "--json"]).end()
     guard ended.status == 0 else { return nil }
     let lines = ended.output.split(separator: "\n")
     return try lines.first.map { try JSONValue.parse(Array($0.utf8)) }
@@ -164,7 +166,7 @@ final class Theatre: Sendable {
 
   /// A person's command to the running daemon.
   func command(_ words: String...) async throws -> Ended {
-    try await Tool.run("windlass", words + ["--state", state])
+    try await Program("windlass", words + ["--state", state]).end()
   }
 
   /// Changes the configuration file; the next daemon reads it.
@@ -189,62 +191,6 @@ final class Theatre: Sendable {
     throw CancellationError()
   }
 
-  /// Waits until something is so, within a minute.
-  func waitUntil(_ what: String, isSo: () -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(60)
-    while !isSo() {
-      try #require(ContinuousClock.now < deadline, "waited in vain for \(what)")
-      await Task.yield()
-      usleep(1_000)
-    }
-  }
-
-  // MARK: The machine
-
-  private var bootID: String { directory + "/boot_id" }
-
-  /// Nothing, unless this machine plays boots.
-  private var bootEnvironment: [String: String] {
-    FileManager.default.fileExists(atPath: bootID) ? ["WINDLASS_BOOT_ID_PATH": bootID] : [:]
-  }
-
-  /// Gives this machine a boot of its own, unlike all before.
-  func boot() throws {
-    try "\(UUID().uuidString.lowercased())\n".write(
-      toFile: bootID, atomically: true, encoding: .utf8)
-  }
-
-  /// Ends everything at once, as a loss of power does.
-  func goDown() async throws {
-    for pid in processes() { kill(pid, SIGKILL) }
-    try await waitUntil("the end of everything") { processes().isEmpty }
-  }
-
-  /// Listens on the service's port in its stead; returns the socket, which the caller closes.
-  func occupyPort() throws -> Int32 {
-    let descriptor = socket(
-      AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    var address = Self.loopback(port: UInt16(port))
-    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isHeld = withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, size) == 0 && listen(descriptor, 1) == 0
-      }
-    }
-    try #require(isHeld)
-    return descriptor
-  }
-
-  /// The copies of the database that rehearsals have made and not removed.
-  func scratchCopies() -> [String] {
-    let folder = state + "/services/\(service)/scratch"
-    return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
-      .filter { $0.hasSuffix(".db") }
-  }
-
-  /// The path of a published archive.
-  func archive(_ name: String) -> String { "\(stage)/archives/\(name)" }
-
   /// The pids of everything that was started for this service and lives.
   func processes(named part: String = "") -> [Int32] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
@@ -259,9 +205,10 @@ final class Theatre: Sendable {
 
   /// Ends everything that this service started, and removes its files.
   func strike() {
-    // A pid that ended was reaped by this process, and is not given away within a test.
-    for pid in started.withLock({ $0 }) + processes() { kill(pid, SIGKILL) }
-    try? FileManager.default.removeItem(atPath: directory)
+    for program in started.withLock({ $0 }) { program.send(SIGKILL) }
+    for pid in processes() { kill(pid, SIGKILL) }
+    // What stays is swept with the system's temporary files.
+    try? TemporaryDirectory.remove(directory)
   }
 
   /// Lends the stage to a test, and strikes it whatever happens.
@@ -284,14 +231,6 @@ final class Theatre: Sendable {
       try #require(ended.status == 0, "\(ended.errors)")
       try await body(theatre)
     }
-  }
-
-  private static func loopback(port: UInt16) -> sockaddr_in {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = inet_addr("127.0.0.1")
-    return address
   }
 
   private static func freePort() throws -> Int {
