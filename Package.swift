@@ -68,6 +68,10 @@ let package = Package(
       name: "PostgresDriver",
       dependencies: ["WindlassCore", "WindlassSchema", "CPostgres"], swiftSettings: strict),
     .target(
+      name: "MariaDBDriver",
+      dependencies: ["WindlassCore", "WindlassSchema", "CLinux", "CMariaDB"],
+      swiftSettings: strict),
+    .target(
       name: "CurlTransport", dependencies: ["WindlassCore", "WindlassWire", "CCurl"],
       swiftSettings: strict),
     .target(
@@ -132,6 +136,9 @@ let package = Package(
     .testTarget(
       name: "PostgresDriverTests",
       dependencies: ["WindlassCore", "WindlassSchema", "PostgresDriver"], swiftSettings: strict),
+    .testTarget(
+      name: "MariaDBDriverTests",
+      dependencies: ["WindlassCore", "WindlassSchema", "MariaDBDriver"], swiftSettings: strict),
     .testTarget(
       name: "CurlTransportTests",
       dependencies: ["WindlassCore", "WindlassWire", "CurlTransport"], swiftSettings: strict),

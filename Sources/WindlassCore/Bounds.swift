@@ -128,6 +128,14 @@ public enum Bounds {
   public static let fileLockWait = Interval.milliseconds(250)
   /// Pause between two looks of a gate that waits.
   public static let gateInterval = Interval.milliseconds(250)
+  /// How long somebody's transaction may have been open when a run begins to change a schema.
+  public static let preflightTransactionAgeMax = Interval.seconds(60)
+  /// Time for one query on a server that is no migration's statement.
+  public static let queryDeadline = Interval.seconds(30)
+  /// Time for a server to end a statement after it was told to.
+  public static let interruptionDeadline = Interval.seconds(10)
+  /// Time that one statement may take which lets readers and writers go on meanwhile.
+  public static let onlineStatementDeadline = Interval.hours(6)
   /// Rows that one read returns; one more is an error.
   public static let rowsMax = 100_000
   /// Bytes of one migration file.

@@ -119,7 +119,7 @@ struct EffectPerformer: Sendable {
       $0.version == order.migration.version && $0.run == order.run
     }
     // The mark may be somebody else's; what the history holds is done.
-    if ledger.isDirty, !isApplied {
+    if ledger.isDirty, !isApplied, ledger.interruptedRun != order.run {
       throw StepFailure(
         code: "DirtyLedger", disposition: .stop,
         message: "migration \(order.migration.version) was cut off and left the ledger dirty at "

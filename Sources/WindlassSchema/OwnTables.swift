@@ -16,6 +16,8 @@ package enum OwnTables {
   package static let run = "windlass_run"
   /// The catalogue as Windlass left it, from which drift is told.
   package static let catalogue = "windlass_catalogue"
+  /// The statements of a migration under way, where each stands for itself.
+  package static let step = "windlass_step"
 
   /// The tables that stand outside counts, digests and fingerprints, and are emptied in a backup.
   package static let volatile: Set<String> = [fence, identity, lock, lease, slot]

@@ -16,11 +16,14 @@ public struct LedgerReading: Hashable, Codable, Sendable {
   public var systemID: String
   /// When the reading was taken.
   public var asOf: Timestamp
+  /// The run whose migration left the mark and is on record statement by statement, so that
+  /// applying it again goes on where it was cut off, or says why it can't; nil for any other mark.
+  public var interruptedRun: RunID?
 
   public init(
     version: SchemaVersion?, isDirty: Bool = false, epoch: Epoch? = nil,
     applied: [AppliedMigration] = [], committedRun: RunID? = nil, hasTables: Bool = true,
-    systemID: String = "", asOf: Timestamp
+    systemID: String = "", asOf: Timestamp, interruptedRun: RunID? = nil
   ) {
     self.version = version
     self.isDirty = isDirty
@@ -30,6 +33,7 @@ public struct LedgerReading: Hashable, Codable, Sendable {
     self.hasTables = hasTables
     self.systemID = systemID
     self.asOf = asOf
+    self.interruptedRun = interruptedRun
   }
 }
 

@@ -1,0 +1,248 @@
+import CMariaDB
+import Glibc
+import WindlassCore
+import WindlassSchema
+
+/// What a statement gave back.
+struct MySQLOutcome: Hashable, Sendable {
+  var rows: [SQLRow] = []
+  var affected: Int64 = 0
+}
+
+/// One connection, used by one thread at a time; closed with the value.
+///
+/// Queries go through the library's non-blocking calls, so that this thread itself keeps the
+/// deadline: a statement that is overdue is ended by `KILL QUERY` from a second connection.
+final class MySQLConnection {
+  let library: ClientLibrary
+  let handle: ClientLibrary.Handle
+  let address: MySQLAddress
+  /// Tells whose connection it is in the server's own lists, such as `windlass/run-7/expand`.
+  let application: String
+  /// The connection's number on the server.
+  let id: UInt64
+  let server: MySQLServer
+  /// Whether an answer is missing: nothing more can be done on the connection.
+  private(set) var isLost = false
+  /// The number of the last error, of the server's or the library's.
+  private(set) var errorNumber: UInt32 = 0
+  /// How long the server itself lets a statement run; zero without a limit.
+  private var statementLimit = Interval.zero
+
+  /// Connects; nothing is set yet.
+  init(_ address: MySQLAddress, application: String) throws(StepFailure) {
+    let library = try ClientLibrary.load()
+    guard let handle = library.initialise(nil) else {
+      throw StepFailure(
+        code: "OutOfMemory", disposition: .retry,
+        message: "No memory was left for a connection to \(address.name).")
+    }
+    Self.configure(handle, library, address, application)
+    var (host, socket, port): (String?, String?, UInt32)
+    switch address.place {
+    case .host(let name, let number): (host, socket, port) = (name, nil, number)
+    // The library takes "localhost" for a socket, and only that.
+    case .socket(let path): (host, socket, port) = ("localhost", path, 0)
+    }
+    // The library would go to a socket of its own choice.
+    if host == "localhost", socket == nil { host = "127.0.0.1" }
+    guard
+      library.connect(
+        handle, host, address.user, address.password.reveal(), address.database, port, socket, 0)
+        != nil
+    else {
+      let failure = MySQLConnection.failure(handle, library, address)
+      library.close(handle)
+      throw failure
+    }
+    self.library = library
+    self.handle = handle
+    self.address = address
+    self.application = application
+    id = UInt64(library.connectionID(handle))
+    server = MySQLServer(library.serverVersion(handle).map { String(cString: $0) } ?? "")
+  }
+
+  deinit {
+    // A lost connection is cut first, so that closing it waits for nothing.
+    if isLost { shutdown(library.socket(handle), Int32(SHUT_RDWR)) }
+    library.close(handle)
+  }
+
+  private static func configure(
+    _ handle: ClientLibrary.Handle, _ library: ClientLibrary, _ address: MySQLAddress,
+    _ application: String
+  ) {
+    let set = { (option: mysql_option, value: UnsafeRawPointer?) in
+      _ = library.option(handle, option, value)
+    }
+    set(MYSQL_OPT_NONBLOCK, nil)
+    var seconds = UInt32(Bounds.connectTimeout.milliseconds / 1_000)
+    set(MYSQL_OPT_CONNECT_TIMEOUT, &seconds)
+    set(MYSQL_SET_CHARSET_NAME, "utf8mb4")
+    var (no, yes): (my_bool, my_bool) = (0, 1)
+    set(MYSQL_OPT_RECONNECT, &no)
+    var loads: UInt32 = 0
+    set(MYSQL_OPT_LOCAL_INFILE, &loads)
+    if address.protection != .none { set(MYSQL_OPT_SSL_ENFORCE, &yes) }
+    if address.protection == .verified {
+      set(MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes)
+    } else {
+      set(MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &no)
+    }
+    if let file = address.authorities { set(MYSQL_OPT_SSL_CA, file) }
+    if let file = address.certificate { set(MYSQL_OPT_SSL_CERT, file) }
+    if let file = address.key { set(MYSQL_OPT_SSL_KEY, file) }
+    _ = library.option4(handle, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", application)
+  }
+
+  // MARK: Statements
+
+  /// Runs one statement and takes its rows.
+  ///
+  /// - Parameters:
+  ///   - limit: how long it may take; it is ended by then.
+  ///   - watch: looks at the statement while it runs.
+  /// - Throws: `ConnectionLost` when the answer did not come, so that nobody knows whether it ran.
+  @discardableResult
+  func run(
+    _ text: String, within limit: Interval = Bounds.queryDeadline, rows: Int = Bounds.rowsMax,
+    watch: StatementWatch? = nil
+  ) throws(StepFailure) -> MySQLOutcome {
+    guard !isLost else { throw lost("an earlier statement had no answer") }
+    let watch = watch ?? StatementWatch(limit: limit)
+    watch.begin()
+    try send(text, watch)
+    var outcome = MySQLOutcome()
+    var result: ClientLibrary.ResultSet?
+    if library.fieldCount(handle) > 0 {
+      var status = library.storeStart(&result, handle)
+      while status != 0 { status = library.storeContinue(&result, handle, try wait(status, watch)) }
+      guard let result else { throw failed() }
+      defer { library.freeResult(result) }
+      outcome.rows = try read(result, limit: rows)
+    } else {
+      outcome.affected = Int64(clamping: library.affectedRows(handle))
+    }
+    try skipFurtherResults()
+    return outcome
+  }
+
+  /// Runs one statement with parameters.
+  @discardableResult
+  func run(
+    _ statement: SQLStatement, within limit: Interval = Bounds.queryDeadline,
+    rows: Int = Bounds.rowsMax
+  ) throws(StepFailure) -> MySQLOutcome {
+    try run(
+      MySQLText.rendered(statement, database: address.name), within: limit, rows: rows)
+  }
+
+  /// The rows of a query.
+  func rows(_ text: String, _ parameters: [SQLValue] = []) throws(StepFailure) -> [SQLRow] {
+    try run(SQLStatement(text, parameters)).rows
+  }
+
+  /// The first value of the first row; null without a row.
+  func scalar(_ text: String, _ parameters: [SQLValue] = []) throws(StepFailure) -> SQLValue {
+    try rows(text, parameters).first?.values.first ?? .null
+  }
+
+  /// Sends a statement and waits for the beginning of its answer.
+  func send(_ text: String, _ watch: StatementWatch) throws(StepFailure) {
+    let bytes = Array(text.utf8).map { CChar(bitPattern: $0) }
+    var code: Int32 = 0
+    // The library keeps the pointer until the query is sent.
+    let buffer = UnsafeMutableBufferPointer<CChar>.allocate(capacity: bytes.count + 1)
+    defer { buffer.deallocate() }
+    _ = buffer.initialize(from: bytes + [0])
+    var status = library.queryStart(&code, handle, buffer.baseAddress, UInt(bytes.count))
+    while status != 0 { status = library.queryContinue(&code, handle, try wait(status, watch)) }
+    guard code == 0 else { throw failed() }
+  }
+
+  /// Waits until the socket is ready for what the library waits for.
+  private func wait(_ status: Int32, _ watch: StatementWatch) throws(StepFailure) -> Int32 {
+    let socket = library.socket(handle)
+    while true {
+      var entry = pollfd(fd: socket, events: 0, revents: 0)
+      if status & Int32(MYSQL_WAIT_READ) != 0 { entry.events |= Int16(POLLIN) }
+      if status & Int32(MYSQL_WAIT_WRITE) != 0 { entry.events |= Int16(POLLOUT) }
+      if status & Int32(MYSQL_WAIT_EXCEPT) != 0 { entry.events |= Int16(POLLPRI) }
+      let ready = poll(&entry, 1, watch.pause)
+      if ready > 0 {
+        var result: Int32 = 0
+        let events = Int32(entry.revents)
+        if events & Int32(POLLIN | POLLERR | POLLHUP) != 0 { result |= Int32(MYSQL_WAIT_READ) }
+        if events & Int32(POLLOUT) != 0 { result |= Int32(MYSQL_WAIT_WRITE) }
+        if events & Int32(POLLPRI) != 0 { result |= Int32(MYSQL_WAIT_EXCEPT) }
+        return result & status == 0 ? status : result & status
+      }
+      guard watch.look(at: self) else {
+        isLost = true
+        throw lost("the server did not answer in time, and not to the interruption either")
+      }
+    }
+  }
+
+  private func skipFurtherResults() throws(StepFailure) {
+    // A CALL has a result more than the procedure selects.
+    while library.hasMoreResults(handle) != 0 {
+      guard library.nextResult(handle) <= 0 else { throw failed() }
+      if library.fieldCount(handle) > 0, let result = library.useResult(handle) {
+        while library.fetchRow(result) != nil {}
+        library.freeResult(result)
+      }
+    }
+  }
+
+  private func read(
+    _ result: ClientLibrary.ResultSet, limit: Int
+  ) throws(StepFailure) -> [SQLRow] {
+    let decoder = RowDecoder(result, library)
+    var rows: [SQLRow] = []
+    while let row = decoder.next() {
+      guard rows.count < limit else {
+        throw StepFailure(
+          code: "TooManyRows", disposition: .stop,
+          message: "A query on \(address.name) gave more than \(limit) rows.")
+      }
+      rows.append(SQLRow(columns: decoder.names, values: row))
+    }
+    return rows
+  }
+
+  /// Lets the server itself end a statement after that time, for the case that this process ends
+  /// first; zero for no limit. MySQL has no such limit for what is no query.
+  func limitStatements(to limit: Interval) throws(StepFailure) {
+    guard server.isMariaDB, limit != statementLimit else { return }
+    let seconds = Double(limit.milliseconds) / 1_000
+    try run("SET SESSION max_statement_time = \(seconds)")
+    statementLimit = limit
+  }
+
+  // MARK: Failures
+
+  /// The failure of the last call.
+  func failed() -> StepFailure {
+    errorNumber = library.errorNumber(handle)
+    let failure = Self.failure(handle, library, address)
+    if failure.code == "ConnectionLost" { isLost = true }
+    return failure
+  }
+
+  private func lost(_ reason: String) -> StepFailure {
+    StepFailure(
+      code: "ConnectionLost", disposition: .retry,
+      message: "The connection to \(address.name) was lost: \(reason).")
+  }
+
+  private static func failure(
+    _ handle: ClientLibrary.Handle, _ library: ClientLibrary, _ address: MySQLAddress
+  ) -> StepFailure {
+    let text = { (pointer: UnsafePointer<CChar>?) in pointer.map { String(cString: $0) } ?? "" }
+    return MySQLFailure.failure(
+      library.errorNumber(handle), state: text(library.stateText(handle)),
+      text(library.errorText(handle)), database: address.name)
+  }
+}

@@ -1,0 +1,148 @@
+import WindlassCore
+import WindlassSchema
+
+/// The server's named locks that keep migration tools apart; they end with their session.
+struct MySQLLocks {
+  let connection: MySQLConnection
+  let ledger: MySQLLedger
+
+  /// The lock that only Windlass takes.
+  var ownName: String {
+    "windlass:" + SHA256.digest(of: connection.address.database).text.prefix(40)
+  }
+
+  /// The lock that golang-migrate takes as well.
+  var sharedName: String { ledger.lockName(database: connection.address.database) }
+
+  /// Makes one attempt at a lock, without waiting.
+  ///
+  /// - Throws: `DatabaseLocked` with `.retry`, naming the session that holds it.
+  func take(_ name: String) throws(StepFailure) {
+    guard try connection.scalar("SELECT GET_LOCK(?, 0)", [.text(name)]) == .integer(1) else {
+      let holder = try holder(of: name)
+      throw StepFailure(
+        code: "DatabaseLocked", disposition: .retry,
+        message: "Another migration of \(connection.address.name) is under way:"
+          + " \(try describe(holder)) holds the lock \(name).")
+    }
+    guard try holder(of: name) == Int64(clamping: connection.id) else {
+      throw StepFailure(
+        code: "PoolerInTheWay", disposition: .stop,
+        message: "The lock \(name) in \(connection.address.name) was taken for another session"
+          + " than this one, as behind a pooling proxy. Give Windlass the address of the server"
+          + " itself.")
+    }
+  }
+
+  /// Gives a lock back; the end of the session does the same.
+  func release(_ name: String) {
+    // A session that is lost holds nothing any more.
+    _ = try? connection.scalar("SELECT RELEASE_LOCK(?)", [.text(name)])
+  }
+
+  /// The connection that holds a lock; nil when nobody does.
+  func holder(of name: String) throws(StepFailure) -> Int64? {
+    try connection.scalar("SELECT IS_USED_LOCK(?)", [.text(name)]).integer
+  }
+
+  /// Ends a session of an earlier attempt and waits until it is gone.
+  func end(_ session: Int64) async throws(StepFailure) {
+    let began = ContinuousClock.now
+    while try isAlive(session) {
+      _ = try? connection.run("KILL CONNECTION \(session)")
+      guard (ContinuousClock.now - began).interval < Bounds.interruptionDeadline else {
+        throw StepFailure(
+          code: "SessionAlive", disposition: .retry,
+          message: "Session \(session) of an earlier attempt at \(connection.address.name) was told"
+            + " to end and still runs a statement. Wait for it; `SHOW PROCESSLIST` shows it.")
+      }
+      do {
+        try await Task.sleep(for: .milliseconds(Bounds.lockBudgetDefault.milliseconds))
+      } catch {
+        throw StepFailure(
+          code: "Cancelled", disposition: .retry,
+          message: "Waiting for session \(session) on \(connection.address.name) was cancelled.")
+      }
+    }
+  }
+
+  private func isAlive(_ session: Int64) throws(StepFailure) -> Bool {
+    try connection.scalar(
+      "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = \(session)") != .integer(0)
+  }
+
+  private func describe(_ session: Int64?) throws(StepFailure) -> String {
+    guard let session else { return "a session that has just ended" }
+    let row = try connection.rows(
+      "SELECT USER, HOST, TIME FROM information_schema.PROCESSLIST WHERE ID = \(session)"
+    ).first
+    guard let row else { return "session \(session)" }
+    return "session \(session) (\(row["USER"].text ?? "?")@\(row["HOST"].text ?? "?"))"
+  }
+}
+
+/// Who keeps a statement from its lock.
+enum MySQLBlockers {
+  /// The oldest open transactions of other sessions, as the end of a sentence; empty where nobody
+  /// has one or this user may not see them.
+  static func describe(on connection: MySQLConnection) -> String {
+    let rows = try? connection.rows(
+      """
+      SELECT t.trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) AS age,
+        p.USER AS who, p.HOST AS place
+      FROM information_schema.INNODB_TRX t
+      LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
+      WHERE t.trx_mysql_thread_id NOT IN (0, CONNECTION_ID())
+      ORDER BY t.trx_started LIMIT 3
+      """)
+    let texts = (rows ?? []).map { row in
+      let (id, age) = (row["id"].integer ?? 0, row["age"].integer ?? 0)
+      return "session \(id) (\(row["who"].text ?? "?")@\(row["place"].text ?? "?")) for \(age) s"
+    }
+    return texts.joined(separator: ", ")
+  }
+
+  /// Sessions that hold a lock on one of the tables, where the server tells it; empty elsewhere.
+  static func holders(of tables: [String], on connection: MySQLConnection) -> [Int64] {
+    guard !tables.isEmpty else { return [] }
+    let names = tables.map { MySQLText.literal(.text($0)) }.joined(separator: ", ")
+    let query =
+      connection.server.isMariaDB
+      ? """
+      SELECT DISTINCT THREAD_ID FROM information_schema.METADATA_LOCK_INFO
+      WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (\(names))
+        AND THREAD_ID <> CONNECTION_ID()
+      """
+      : """
+      SELECT DISTINCT t.PROCESSLIST_ID FROM performance_schema.metadata_locks l
+      JOIN performance_schema.threads t ON t.THREAD_ID = l.OWNER_THREAD_ID
+      WHERE l.OBJECT_SCHEMA = DATABASE() AND l.OBJECT_NAME IN (\(names))
+        AND l.OBJECT_TYPE = 'TABLE' AND t.PROCESSLIST_ID <> CONNECTION_ID()
+      """
+    // The view is a plugin's or needs a right; without it the attempt itself finds out.
+    let rows = try? connection.rows(query)
+    return (rows ?? []).compactMap { $0.values.first?.integer }
+  }
+
+  /// The failure of an attempt at a lock, with who was in the way.
+  static func blocked(
+    _ failure: StepFailure, by holders: [Int64] = [], on connection: MySQLConnection
+  ) -> StepFailure {
+    var failure = failure
+    let open = describe(on: connection)
+    if !holders.isEmpty {
+      failure.message += " Holding it: session \(holders.map(String.init).joined(separator: ", "))."
+    }
+    if !open.isEmpty { failure.message += " Open transactions: \(open)." }
+    return failure
+  }
+
+  /// What a failure becomes when the deadline for locks is over.
+  static func overdue(_ failure: StepFailure, waited: Interval) -> StepFailure {
+    guard ["DatabaseLocked", "Interrupted"].contains(failure.code) else { return failure }
+    return StepFailure(
+      code: "LockNotObtained", disposition: .retry,
+      message: "No lock was had within \(waited); nothing was changed by the statement."
+        + " \(failure.message) End the long transaction there, then try again.")
+  }
+}

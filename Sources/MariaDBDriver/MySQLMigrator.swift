@@ -1,0 +1,143 @@
+package import WindlassCore
+package import WindlassSchema
+
+/// The migration engine for MySQL and MariaDB by itself, without a run: what the command line uses.
+package actor MySQLMigrator: MigrationEngine {
+  private let executor: BlockingExecutor
+  private let options: MySQLServiceOptions
+  private let now: @Sendable () -> Timestamp
+  private let checkpoint: @Sendable (String) -> Void
+
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    executor.asUnownedSerialExecutor()
+  }
+
+  /// Makes an engine; nothing is connected yet.
+  ///
+  /// - Parameter checkpoint: called at each point at which a test may cut the work off.
+  package init(
+    _ options: MySQLServiceOptions, now: @escaping @Sendable () -> Timestamp,
+    checkpoint: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
+    self.options = options
+    self.now = now
+    self.checkpoint = checkpoint
+    executor = BlockingExecutor(label: "windlass.mysql-migrator")
+  }
+
+  package func schema() async throws(StepFailure) -> SchemaReport {
+    let ledger = options.ledger
+    return try options.connect("schema").snapshot { connection throws(StepFailure) in
+      let own = MySQLOwnSchema(connection: connection, ledger: ledger)
+      let tables = try own.tables()
+      let (version, isDirty) = try own.ledgerRow(tables)
+      return SchemaReport(
+        version: version, isDirty: isDirty, epoch: try own.epoch(tables),
+        systemID: try own.systemID(tables), committedRun: try own.committedRun(tables),
+        history: try own.history(tables), drift: try own.drift(tables))
+    }
+  }
+
+  package func forecast(_ request: MigrateRequest) async throws(StepFailure) -> MigrateForecast {
+    let directory = try MigrationDirectory.read(at: request.directory)
+    let options = options
+    return try options.connect("forecast").snapshot { connection throws(StepFailure) in
+      try Self.forecast(request, directory, on: connection, options)
+    }
+  }
+
+  package func migrate(
+    _ request: MigrateRequest, progress: @Sendable (HistoryEntry) -> Void
+  ) async throws(StepFailure) -> MigrateOutcome {
+    let directory = try MigrationDirectory.read(at: request.directory)
+    let options = options
+    let work = MySQLWork(options, name: "migrate")
+    let forecast = try await work.retrying { () throws(StepFailure) -> MigrateForecast in
+      try Self.forecast(request, directory, on: work.connection(), options)
+    }
+    var after = forecast.from
+    var applied: [HistoryEntry] = []
+    if !forecast.pending.isEmpty {
+      try await work.retrying { () throws(StepFailure) -> Void in
+        let own = try work.own()
+        try own.create()
+        try own.forgetCatalogue()
+      }
+    }
+    for pending in forecast.pending {
+      let step = MigrationStep(
+        body: try directory.body(of: pending.version), phase: pending.phase, run: request.run,
+        fence: .none, after: after, startedAt: now())
+      let entry = try await apply(step, work)
+      if let entry {
+        applied.append(entry)
+        progress(entry)
+      }
+      after = pending.version
+    }
+    if !forecast.pending.isEmpty {
+      try await work.retrying { () throws(StepFailure) in try work.own().recordCatalogue() }
+    }
+    return MigrateOutcome(forecast: forecast, applied: applied)
+  }
+
+  package func acceptDrift() async throws(StepFailure) {
+    let options = options
+    let work = MySQLWork(options, name: "accept-drift")
+    try await work.retrying { () throws(StepFailure) in
+      let own = try work.own()
+      let (version, isDirty) = try own.ledgerRow()
+      guard !isDirty else {
+        throw MigrationHistory.dirty(version, database: options.address.name)
+      }
+      try own.create()
+      try own.forgetHistory(above: version)
+      try own.recordCatalogue()
+    }
+  }
+
+  private func apply(
+    _ step: MigrationStep, _ work: MySQLWork
+  ) async throws(StepFailure) -> HistoryEntry? {
+    let (options, checkpoint) = (options, checkpoint)
+    return try await work.retrying { () throws(StepFailure) in
+      try work.withSharedLock { () throws(StepFailure) in
+        let execution = MySQLExecution(
+          connection: try work.connection(), options: options, step: step, checkpoint: checkpoint)
+        _ = try execution.perform()
+        return try work.own().historyEntry(of: step.body.version)
+      }
+    }
+  }
+
+  private static func forecast(
+    _ request: MigrateRequest, _ directory: MigrationDirectory, on connection: MySQLConnection,
+    _ options: MySQLServiceOptions
+  ) throws(StepFailure) -> MigrateForecast {
+    let own = MySQLOwnSchema(connection: connection, ledger: options.ledger)
+    let tables = try own.tables()
+    var (version, isDirty) = try own.ledgerRow(tables)
+    if isDirty {
+      // Cut off by ourselves: the engine goes on with it, or says why it can't.
+      guard let last = try own.interrupted(tables), last.version == version else {
+        throw MigrationHistory.dirty(version, database: options.address.name)
+      }
+      version = last.after
+    }
+    try MigrationHistory.check(directory, against: own.history(tables), ledger: version)
+    if let drift = try own.drift(tables) {
+      throw drift.failure(
+        database: options.address.name, reference: options.address.publicURL)
+    }
+    return try MigrateForecast(
+      request, directory, from: version, refusal: options.refusal)
+  }
+}
+
+extension MySQLOwnSchema {
+  /// The last statement that the journal holds of a migration that was cut off.
+  func interrupted(_ tables: Set<String>) throws(StepFailure) -> MySQLStep? {
+    guard tables.contains(OwnTables.step) else { return nil }
+    return try MySQLStepJournal(connection: connection).last()
+  }
+}

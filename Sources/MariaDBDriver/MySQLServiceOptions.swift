@@ -1,0 +1,45 @@
+package import WindlassCore
+import WindlassSchema
+
+/// How a service's MySQL or MariaDB database is treated.
+package struct MySQLServiceOptions: Hashable, Sendable {
+  package var address: MySQLAddress
+  package var ledger: MySQLLedger
+  /// How long one attempt waits for a lock that blocks others.
+  package var lockBudget: Interval
+  /// How long a lock that blocks others is held.
+  package var holdBudget: Interval
+  /// How long all attempts at a lock may take together.
+  package var lockDeadline: Interval
+  /// Tells Windlass's sessions from others in the server's own lists.
+  package var application: String
+
+  package init(
+    address: MySQLAddress, ledger: MySQLLedger = .standard,
+    lockBudget: Interval = Bounds.lockBudgetDefault,
+    holdBudget: Interval = Bounds.holdBudgetDefault,
+    lockDeadline: Interval = Bounds.lockDeadline, application: String = "windlass"
+  ) {
+    self.address = address
+    self.ledger = ledger
+    self.lockBudget = lockBudget
+    self.holdBudget = holdBudget
+    self.lockDeadline = lockDeadline
+    self.application = application
+  }
+
+  /// Opens a connection for one step, with its settings made and read back.
+  func connect(_ step: String) throws(StepFailure) -> MySQLConnection {
+    let connection = try MySQLConnection(address, application: "\(application)/\(step)")
+    try connection.prepareSession()
+    return connection
+  }
+
+  /// The classifier for bodies.
+  var classifier: MySQLClassifier { MySQLClassifier(ledgerTable: ledger.table) }
+
+  /// The failure for a body that this engine does not run; nil for one that it does.
+  func refusal(of body: MigrationBody) -> StepFailure? {
+    classifier.findings(in: body.text, file: body.file).failure
+  }
+}

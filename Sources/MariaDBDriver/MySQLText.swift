@@ -1,0 +1,68 @@
+import WindlassCore
+import WindlassSchema
+
+/// Puts statements together for the text protocol.
+enum MySQLText {
+  /// The statement with its parameters in the places of `?`.
+  ///
+  /// Texts and blobs go as hexadecimal digits, so that no value can be read as anything else.
+  static func rendered(_ statement: SQLStatement, database: String) throws(StepFailure) -> String {
+    guard !statement.parameters.isEmpty else { return statement.text }
+    let bytes = Array(statement.text.utf8)
+    let pieces: [MySQLPiece]
+    do {
+      pieces = try MySQLTokenizer.pieces(of: bytes)
+    } catch {
+      throw misfit(database)
+    }
+    var parameters = statement.parameters[...]
+    var text = ""
+    for piece in pieces {
+      let isPlace = piece.kind == .symbol && bytes[piece.range.lowerBound] == UInt8(ascii: "?")
+      guard isPlace else {
+        text += String(decoding: bytes[piece.range], as: UTF8.self)
+        continue
+      }
+      guard let value = parameters.popFirst() else { throw misfit(database) }
+      text += literal(value)
+    }
+    guard parameters.isEmpty else { throw misfit(database) }
+    return text
+  }
+
+  /// A value as the server reads it, whatever its SQL mode.
+  static func literal(_ value: SQLValue) -> String {
+    switch value {
+    case .null: "NULL"
+    case .integer(let number): String(number)
+    case .real(let number): number.isFinite ? "\(number)e0".replacingExponent : "NULL"
+    case .text(let text): "_utf8mb4 x'\(hexadecimal(Array(text.utf8)))'"
+    case .blob(let bytes): "x'\(hexadecimal(bytes))'"
+    }
+  }
+
+  /// A name in back quotes.
+  static func quoted(_ name: String) -> String {
+    "`" + name.split(separator: "`", omittingEmptySubsequences: false).joined(separator: "``") + "`"
+  }
+
+  private static func hexadecimal(_ bytes: [UInt8]) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(
+      decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  }
+
+  private static func misfit(_ database: String) -> StepFailure {
+    StepFailure(
+      code: "BadStatement", disposition: .stop,
+      message: "A statement for \(database) has other parameters than places for them. Report it.")
+  }
+}
+
+extension String {
+  /// A number such as `1e+20e0` or `1.5e0` with one exponent.
+  fileprivate var replacingExponent: String {
+    let number = dropLast(2)
+    return number.contains("e") ? String(number) : self
+  }
+}

@@ -1,0 +1,127 @@
+import WindlassCore
+import WindlassSchema
+
+/// Runs one statement of a migration within the budgets for locks.
+struct StatementRunner {
+  let connection: MySQLConnection
+  let options: MySQLServiceOptions
+
+  /// One way to ask for a change of a table.
+  private struct Variant {
+    /// What is put behind the statement.
+    var suffix: String
+    /// Whether readers and writers go on meanwhile.
+    var isOnline: Bool
+  }
+
+  /// Runs the statement.
+  ///
+  /// A change of a table asks for the cheapest way that the server admits: it says at once which
+  /// ways it does not, so that it never copies a table silently.
+  ///
+  /// - Throws: `.retry` with `DatabaseLocked` when a lock was not had within the budget, and
+  ///   `HoldBudgetExceeded` when a lock that blocks others was held too long.
+  func run(_ statement: MySQLStatement) throws(StepFailure) {
+    try refuseHolders(of: statement)
+    let variants = variants(of: statement)
+    for (index, variant) in variants.enumerated() {
+      do throws(StepFailure) {
+        return try attempt(statement.text + variant.suffix, isOnline: variant.isOnline)
+      } catch {
+        let isLast = index == variants.count - 1
+        guard !isLast, Self.refusals.contains(connection.errorNumber) else { throw error }
+      }
+    }
+  }
+
+  /// The errors by which a server refuses a way before it has done anything: the way itself, its
+  /// place in this statement, too many versions of rows.
+  private static let refusals: Set<UInt32> = [1064, 1221, 1235, 1845, 1846, 4092]
+
+  private func variants(of statement: MySQLStatement) -> [Variant] {
+    let tokens = statement.tokens
+    let plain = [Variant(suffix: "", isOnline: !holdsLock(statement))]
+    guard statement.kind == .definition,
+      !tokens.contains(where: { $0.isKeyword("ALGORITHM") || $0.isKeyword("LOCK") })
+    else { return plain }
+    let isIndex = !tokens[0].isKeyword("ALTER")
+    let separator = isIndex ? " " : ", "
+    guard isIndex ? isIndexStatement(tokens) : isTableChange(tokens) else { return plain }
+    let online =
+      connection.server.isMariaDB
+      ? [("INSTANT", ""), ("NOCOPY", "NONE"), ("INPLACE", "NONE")]
+      : [("INSTANT", ""), ("INPLACE", "NONE")]
+    let blocking = [("INPLACE", "SHARED"), ("COPY", "SHARED")]
+    let suffix = { (algorithm: String, lock: String) in
+      "\(separator)ALGORITHM=\(algorithm)" + (lock.isEmpty ? "" : "\(separator)LOCK=\(lock)")
+    }
+    return online.map { Variant(suffix: suffix($0, $1), isOnline: true) }
+      + blocking.map { Variant(suffix: suffix($0, $1), isOnline: false) } + plain
+  }
+
+  private func isTableChange(_ tokens: [SQLToken]) -> Bool {
+    tokens.dropFirst().prefix(3).contains { $0.isKeyword("TABLE") }
+  }
+
+  private func isIndexStatement(_ tokens: [SQLToken]) -> Bool {
+    tokens[0].isKeyword("CREATE") || tokens[0].isKeyword("DROP")
+      ? tokens.dropFirst().prefix(4).contains { $0.isKeyword("INDEX") } : false
+  }
+
+  /// Whether the statement, sent as it is, keeps others out for as long as it runs.
+  private func holdsLock(_ statement: MySQLStatement) -> Bool {
+    switch statement.kind {
+    // Whatever algorithm it names itself.
+    case .definition: statement.tokens[0].isKeyword("ALTER") || isIndexStatement(statement.tokens)
+    case .data, .call: true
+    // Dropping and emptying can't be ended half-way; what only reads keeps nobody out.
+    case .truncation, .query, .setting: false
+    }
+  }
+
+  private func attempt(_ text: String, isOnline: Bool) throws(StepFailure) {
+    let limit = isOnline ? Bounds.onlineStatementDeadline : options.holdBudget
+    let watch = StatementWatch(
+      limit: limit, lockLimit: connection.server.isMariaDB ? nil : options.lockBudget)
+    try connection.limitStatements(to: limit * 2)
+    do throws(StepFailure) {
+      try connection.run(text, within: limit, watch: watch)
+    } catch {
+      throw explained(error, watch, limit)
+    }
+  }
+
+  private func explained(
+    _ failure: StepFailure, _ watch: StatementWatch, _ limit: Interval
+  ) -> StepFailure {
+    switch (failure.code, watch.reason) {
+    case ("DatabaseLocked", _): return MySQLBlockers.blocked(failure, on: connection)
+    case ("Interrupted", .waitedForLock):
+      var locked = failure
+      locked.code = "DatabaseLocked"
+      locked.message =
+        "A lock in \(connection.address.name) was not had within \(options.lockBudget)."
+      return MySQLBlockers.blocked(locked, on: connection)
+    case ("Interrupted", .overdue), ("Interrupted", nil):
+      return StepFailure(
+        code: "HoldBudgetExceeded", disposition: .stop,
+        message: "A statement on \(connection.address.name) kept others out for more than \(limit)"
+          + " and was ended; the server took it back. Split it into smaller ones, or raise"
+          + " `database.holdBudget`.")
+    default: return failure
+    }
+  }
+
+  /// Waits without queueing: while somebody holds the table, nothing is sent.
+  private func refuseHolders(of statement: MySQLStatement) throws(StepFailure) {
+    guard [.definition, .truncation].contains(statement.kind) else { return }
+    let tables = MySQLObject.named(in: statement).filter { $0.kind == .table }.map(\.name)
+    let holders = MySQLBlockers.holders(of: tables, on: connection)
+    guard !holders.isEmpty else { return }
+    throw MySQLBlockers.blocked(
+      StepFailure(
+        code: "DatabaseLocked", disposition: .retry,
+        message: "Another session uses \(tables.joined(separator: ", ")) in"
+          + " \(connection.address.name)."), by: holders, on: connection)
+  }
+}

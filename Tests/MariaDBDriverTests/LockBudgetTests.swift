@@ -1,0 +1,115 @@
+import Synchronization
+import Testing
+import WindlassCore
+import WindlassSchema
+
+@testable import MariaDBDriver
+
+/// How long others wait while Windlass wants a lock.
+struct LockBudgetTests {
+  private func request(_ fixture: Fixture) -> MigrateRequest {
+    MigrateRequest(directory: fixture.directory, phase: .contract, run: "migrate-1")
+  }
+
+  @Test func `readers go on while a change waits for a table that somebody holds`() async throws {
+    let fixture = try Fixture(["2_add.up.sql": "ALTER TABLE t ADD COLUMN c INT"])
+    defer { fixture.remove() }
+    try fixture.other().run("CREATE TABLE t (a INT)")
+    let held = Duration.seconds(3)
+    let holder = Holder(fixture)
+    try await holder.begin()
+    let reader = Reader(fixture)
+    async let longest = reader.read(for: held + .seconds(1))
+    async let outcome = fixture.migrator().migrate(request(fixture)) { _ in }
+    try await holder.end(after: held)
+    #expect(try await outcome.applied.count == 1)
+    // Behind an ALTER in the queue a reader would wait for as long as the table is held.
+    #expect(try await longest < held / 2)
+  }
+
+  @Test func `who holds the table is named when the deadline is over`() async throws {
+    let fixture = try Fixture(["2_add.up.sql": "ALTER TABLE t ADD COLUMN c INT"])
+      .with(deadline: .milliseconds(400))
+    defer { fixture.remove() }
+    try fixture.other().run("CREATE TABLE t (a INT) ENGINE=InnoDB")
+    let holder = Holder(fixture)
+    try await holder.begin()
+    let failure = await #expect(throws: StepFailure.self) {
+      try await fixture.migrator().migrate(request(fixture)) { _ in }
+    }
+    #expect(failure?.code == "LockNotObtained")
+    let session = await holder.session
+    #expect(failure?.message.contains("session \(session) (root@localhost)") == true)
+    #expect(try fixture.other().rows("SELECT * FROM schema_migrations").isEmpty)
+    try await holder.end(after: .zero)
+    #expect(try await fixture.migrator().migrate(request(fixture)) { _ in }.applied.count == 1)
+  }
+
+  @Test func `a change that would copy for longer than the hold budget is taken back`()
+    async throws
+  {
+    let fixture = try Fixture([
+      "2_copy.up.sql": "ALTER TABLE t MODIFY a BIGINT NOT NULL"
+    ]).with(holdBudget: .milliseconds(20))
+    defer { fixture.remove() }
+    let other = try fixture.other()
+    try other.run("CREATE TABLE t (a INT NOT NULL, b VARCHAR(200))")
+    try other.run(
+      "INSERT INTO t SELECT seq, REPEAT('x', 200) FROM seq_1_to_300000")
+    let failure = await #expect(throws: StepFailure.self) {
+      try await fixture.migrator().migrate(request(fixture)) { _ in }
+    }
+    #expect(failure?.code == "HoldBudgetExceeded")
+    #expect(try other.rows("SELECT * FROM schema_migrations").isEmpty)
+    let definition = try other.rows("SHOW CREATE TABLE t").first?.values.last?.text
+    #expect(definition?.contains("`a` int(11)") == true)
+  }
+}
+
+/// Somebody who keeps a transaction on a table open.
+private actor Holder {
+  private let fixture: Fixture
+  private var connection: MySQLConnection?
+
+  init(_ fixture: Fixture) { self.fixture = fixture }
+
+  var session: UInt64 { connection?.id ?? 0 }
+
+  func begin() throws {
+    let connection = try fixture.other()
+    try connection.run("START TRANSACTION")
+    try connection.run("SELECT * FROM t")
+    // A transaction that changes nothing is not in the list of those that hold something.
+    try connection.run("INSERT INTO t VALUES (1)")
+    self.connection = connection
+  }
+
+  func end(after time: Duration) async throws {
+    try await Task.sleep(for: time)
+    try connection?.run("ROLLBACK")
+    connection = nil
+  }
+}
+
+/// Somebody who reads the table again and again on a thread of their own.
+private actor Reader {
+  private let executor = BlockingExecutor(label: "reader")
+  private let fixture: Fixture
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  init(_ fixture: Fixture) { self.fixture = fixture }
+
+  /// The longest that one reading took.
+  func read(for time: Duration) throws -> Duration {
+    let connection = try fixture.other()
+    let deadline = ContinuousClock.now + time
+    var longest = Duration.zero
+    while ContinuousClock.now < deadline {
+      let began = ContinuousClock.now
+      try connection.run("SELECT COUNT(*) FROM t")
+      longest = max(longest, ContinuousClock.now - began)
+    }
+    return longest
+  }
+}
