@@ -12,17 +12,44 @@ struct MigrationExecution: Sendable {
     let own = OwnSchema(connection: connection, ledger: ledger)
     if case .epoch(let epoch) = step.fence { try own.requireEpoch(epoch) }
     try own.create()
-    let (version, isDirty) = try own.ledgerRow()
-    let outcome = try step.check(
-      ledger: version, isDirty: isDirty, history: own.history(), database: connection.path)
+    let outcome = try check(own, history: own.history())
     guard outcome == .applied else { return outcome }
-    let began = ContinuousClock.now
-    try run(on: connection)
-    try own.record(step.entry(duration: (ContinuousClock.now - began).interval))
+    try own.record(run(on: connection))
+    try own.recordCatalogue()
     return .applied
   }
 
-  private func run(on connection: SQLiteConnection) throws(StepFailure) {
+  /// The same as one of a series under the lock between processes, whose history is known and whose
+  /// catalogue is recorded at its end.
+  func perform(
+    on connection: SQLiteConnection, in series: MigrationSeries
+  ) throws(StepFailure) -> HistoryEntry {
+    let own = OwnSchema(connection: connection, ledger: ledger)
+    let isFirst = step.body.version == series.first
+    if isFirst { try own.create() }
+    // The forecast named it as pending, so its own history can't hold it.
+    _ = try check(own, history: [])
+    let entry = try run(on: connection)
+    try own.record(entry, makesLedger: isFirst)
+    if step.body.version == series.last {
+      try own.recordCatalogue()
+    } else if isFirst {
+      // A series that is cut off has no record, rather than one that is not true any more.
+      try own.forgetCatalogue()
+    }
+    return entry
+  }
+
+  private func check(
+    _ own: OwnSchema, history: [HistoryEntry]
+  ) throws(StepFailure) -> MigrationStep.Outcome {
+    let (version, isDirty) = try own.ledgerRow()
+    return try step.check(
+      ledger: version, isDirty: isDirty, history: history, database: own.connection.path)
+  }
+
+  private func run(on connection: SQLiteConnection) throws(StepFailure) -> HistoryEntry {
+    let began = ContinuousClock.now
     do throws(StepFailure) {
       try StatementGuard.guarding(connection, ledger: ledger) { () throws(StepFailure) in
         try connection.run(script: step.body.text)
@@ -30,5 +57,12 @@ struct MigrationExecution: Sendable {
     } catch {
       throw step.rolledBack(error)
     }
+    return step.entry(duration: (ContinuousClock.now - began).interval)
   }
+}
+
+/// The migrations that one command applies, by their ends.
+struct MigrationSeries: Hashable, Sendable {
+  var first: SchemaVersion?
+  var last: SchemaVersion?
 }

@@ -18,6 +18,11 @@ extension OwnSchema {
       ])
   }
 
+  /// Drops the record: nothing is told of drift until the next one.
+  func forgetCatalogue() throws(StepFailure) {
+    try connection.execute("DELETE FROM \(OwnTables.catalogue)")
+  }
+
   /// How the schema differs from the recorded one; nil when it does not, or none is recorded.
   func drift() throws(StepFailure) -> SchemaDrift? {
     guard try has(OwnTables.catalogue),

@@ -88,8 +88,10 @@ struct OwnSchema {
   }
 
   /// Writes an applied migration into ledger and history.
-  func record(_ entry: HistoryEntry) throws(StepFailure) {
-    for statement in ledger.creation + ledger.writing(entry.version) {
+  ///
+  /// - Parameter makesLedger: Whether the ledger's table may be missing.
+  func record(_ entry: HistoryEntry, makesLedger: Bool = true) throws(StepFailure) {
+    for statement in (makesLedger ? ledger.creation : []) + ledger.writing(entry.version) {
       try connection.execute(statement.text, statement.parameters)
     }
     try connection.execute(
@@ -97,7 +99,6 @@ struct OwnSchema {
       INSERT INTO \(OwnTables.history)
         (version, file, checksum, phase, run, duration_ms, applied_at) VALUES (?, ?, ?, ?, ?, ?, ?)
       """, entry.values)
-    try recordCatalogue()
   }
 
   /// Drops the history above the ledger's version, after a person took migrations back.

@@ -61,29 +61,72 @@ package actor SQLiteMigrator: MigrationEngine {
       request.createsDatabase && !FilePath.exists(options.path)
       ? try options.connect(.create) : try options.connectExisting()
     let forecast = try forecast(request, directory, on: connection)
+    let series = MigrationSeries(
+      first: forecast.pending.first?.version, last: forecast.pending.last?.version)
     var after = forecast.from
-    var applied: [HistoryEntry] = []
+    var executions: [MigrationExecution] = []
     for pending in forecast.pending {
-      let execution = MigrationExecution(
-        step: MigrationStep(
-          body: try directory.body(of: pending.version), phase: pending.phase, run: request.run,
-          fence: .none, after: after, startedAt: now()),
-        ledger: options.ledger)
-      let entry = try await LockBackoff.retrying(
-        deadline: options.lockDeadline, path: options.path
-      ) { () throws(StepFailure) in
-        try connection.transaction(options.migrationLimits) { connection throws(StepFailure) in
-          _ = try execution.perform(on: connection)
-          return try OwnSchema(connection: connection, ledger: options.ledger).history().last
-        }.result
-      }
-      if let entry {
-        applied.append(entry)
-        progress(entry)
-      }
+      executions.append(
+        MigrationExecution(
+          step: MigrationStep(
+            body: try directory.body(of: pending.version), phase: pending.phase, run: request.run,
+            fence: .none, after: after, startedAt: now()),
+          ledger: options.ledger))
       after = pending.version
     }
+    // Nobody waits for the lock of a database without tables, so everything is one transaction.
+    let hasTables = try hasServiceTables(connection)
+    let isFresh = forecast.from == nil && !hasTables
+    var applied: [HistoryEntry] = []
+    do throws(StepFailure) {
+      for batch in isFresh ? [executions] : executions.map({ [$0] }) where !batch.isEmpty {
+        let entries = try await apply(
+          batch, in: series, on: connection, holdBudget: isFresh ? nil : options.holdBudget)
+        for entry in entries { progress(entry) }
+        applied += entries
+      }
+    } catch {
+      if !applied.isEmpty { try await recordCatalogue(on: connection) }
+      throw error
+    }
     return MigrateOutcome(forecast: forecast, applied: applied)
+  }
+
+  /// Applies the migrations in one transaction, all or none.
+  private func apply(
+    _ batch: [MigrationExecution], in series: MigrationSeries, on connection: SQLiteConnection,
+    holdBudget: Interval?
+  ) async throws(StepFailure) -> [HistoryEntry] {
+    var limits = options.migrationLimits
+    limits.holdBudget = holdBudget
+    return try await LockBackoff.retrying(deadline: options.lockDeadline, path: options.path) {
+      () throws(StepFailure) in
+      try connection.transaction(limits) { connection throws(StepFailure) in
+        var entries: [HistoryEntry] = []
+        for execution in batch {
+          entries.append(try execution.perform(on: connection, in: series))
+        }
+        return entries
+      }.result
+    }
+  }
+
+  /// Records the schema where a series stopped.
+  private func recordCatalogue(on connection: SQLiteConnection) async throws(StepFailure) {
+    let options = options
+    try await LockBackoff.retrying(deadline: options.lockDeadline, path: options.path) {
+      () throws(StepFailure) in
+      _ = try connection.transaction(options.ownLimits) { connection throws(StepFailure) in
+        try OwnSchema(connection: connection, ledger: options.ledger).recordCatalogue()
+      }
+    }
+  }
+
+  private func hasServiceTables(_ connection: SQLiteConnection) throws(StepFailure) -> Bool {
+    let ledger = options.ledger
+    return try connection.snapshot { connection throws(StepFailure) in
+      try OwnSchema(connection: connection, ledger: ledger).hasServiceTables()
+    }
   }
 
   /// Takes the schema as it is for the one that Windlass left, on a person's word.
