@@ -206,7 +206,15 @@ final class Theatre: Sendable {
   /// Ends everything that this service started, and removes its files.
   func strike() {
     for program in started.withLock({ $0 }) { program.send(SIGKILL) }
-    for pid in processes() { kill(pid, SIGKILL) }
+    // One that was about to start another when it was killed leaves that one behind: look again
+    // until nobody is found.
+    let deadline = ContinuousClock.now + .seconds(5)
+    var living = processes()
+    while !living.isEmpty, ContinuousClock.now < deadline {
+      for pid in living { kill(pid, SIGKILL) }
+      poll(nil, 0, 10)
+      living = processes()
+    }
     // What stays is swept with the system's temporary files.
     try? TemporaryDirectory.remove(directory)
   }
