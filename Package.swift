@@ -100,7 +100,8 @@ let package = Package(
     .executableTarget(
       name: "windlass",
       dependencies: [
-        "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver", "CurlTransport",
+        "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver", "PostgresDriver",
+        "CurlTransport",
         "ReleaseFeeds", "ProcessFleet", "WindlassJournal", "WindlassProof", "WindlassEngine",
         "CLinux", "CSodium", argumentParser, logging, yams,
       ] + lifecycle,

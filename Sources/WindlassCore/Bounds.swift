@@ -99,6 +99,10 @@ public enum Bounds {
   public static let connectionCheckInterval = Interval.seconds(1)
   /// Pause between two looks of a client at whether anybody still waits for its statement.
   public static let cancellationPoll = Interval.milliseconds(50)
+  /// The age at which a transaction counts as long before a migration.
+  public static let longTransaction = Interval.minutes(1)
+  /// Sessions that are named as holders of a lock.
+  public static let blockersNamedMax = 5
   /// Notices of a server that are kept.
   public static let noticesMax = 100
   /// Time for a statement that builds an index while others write.

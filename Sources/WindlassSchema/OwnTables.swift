@@ -19,6 +19,9 @@ package enum OwnTables {
   /// The statements of a migration under way, where each stands for itself.
   package static let step = "windlass_step"
 
+  /// How far a migration that can't run in one transaction has come.
+  package static let progress = "windlass_progress"
+
   /// The tables that stand outside counts, digests and fingerprints, and are emptied in a backup.
   package static let volatile: Set<String> = [fence, identity, lock, lease, slot]
 

@@ -55,22 +55,6 @@ package struct SQLiteLedger: Hashable, Sendable {
   package func interpret(
     _ rows: [SQLRow]
   ) throws(StepFailure) -> (version: SchemaVersion?, isDirty: Bool) {
-    guard rows.count < 2 else { throw malformed("it has \(rows.count) rows instead of one") }
-    guard let row = rows.first else { return (nil, false) }
-    guard row.values.count == 2, case .integer(let version) = row.values[0] else {
-      throw malformed("its version is no whole number")
-    }
-    let isDirty = row.values[1] != .integer(0)
-    // While the first migration is taken back, the row is (-1, dirty).
-    if version == -1, isDirty { return (nil, true) }
-    guard version >= 0 else { throw malformed("its version is \(version)") }
-    return (SchemaVersion(UInt64(version)), isDirty)
-  }
-
-  private func malformed(_ what: String) -> StepFailure {
-    StepFailure(
-      code: "LedgerMalformed", disposition: .stop,
-      message: "The ledger \(table) can't be read: \(what). Look at it with `SELECT * FROM"
-        + " \(table)` and leave the one row that is true.")
+    try LedgerRow.interpret(rows, table: table)
   }
 }

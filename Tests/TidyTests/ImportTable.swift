@@ -35,7 +35,8 @@ enum ImportTable {
     // Layer 4
     "windlass": platform.union([
       "ArgumentParser", "CLinux", "CSodium", "CurlTransport", "Logging", "ProcessFleet",
-      "ReleaseFeeds", "SQLiteDriver", "ServiceLifecycle", "UnixSignals", "WindlassCore",
+      "PostgresDriver", "ReleaseFeeds", "SQLiteDriver", "ServiceLifecycle", "UnixSignals",
+      "WindlassCore",
       "WindlassEngine", "WindlassJournal", "WindlassProof", "WindlassSchema", "WindlassWire",
       "Yams",
     ]),

@@ -56,11 +56,11 @@ enum DatabaseSource: Hashable, Sendable {
           + "file:PATH, or a URL such as sqlite:///var/lib/service/data.db, with one of the "
           + "schemes \(DatabaseReference.schemes.joined(separator: ", ")).")
     }
-    guard scheme == "sqlite" else {
+    guard ["sqlite", "postgres", "postgresql"].contains(scheme) else {
       throw CommandFailure(
         .usage, "EngineNotBuilt",
         "What \(origin) gives is a URL of the scheme \(scheme), and this build of Windlass works "
-          + "on SQLite alone. Give a URL such as sqlite:///var/lib/service/data.db.")
+          + "on SQLite and PostgreSQL. Give a URL such as sqlite:///var/lib/service/data.db.")
     }
     return Secret(text)
   }

@@ -38,7 +38,8 @@ struct BackupCommand: ReportingCommand {
   func perform(_ output: Output) async throws -> ExitStatus {
     let clock = SystemClock(floor: nil)
     let store = SQLiteBackupStore(
-      try databaseOptions.options(), directory: directoryOptions.directory, now: clock.now)
+      try databaseOptions.target().sqlite(for: "backup"), directory: directoryOptions.directory,
+      now: clock.now)
     if list {
       show(try await store.list(), output)
       return .done

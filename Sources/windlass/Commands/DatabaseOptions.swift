@@ -15,18 +15,11 @@ struct DatabaseOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp("The ledger's table, where it is not golang-migrate's.", valueName: "name"))
-  var ledgerTable: String = SQLiteLedger.defaultTable
+  var ledgerTable: String?
 
-  /// The database as the driver takes it.
-  func options() throws -> SQLiteServiceOptions {
-    guard let ledger = SQLiteLedger(table: ledgerTable) else {
-      throw CommandFailure(
-        .usage, "BadArgument",
-        "\"\(ledgerTable)\" can't be a ledger's table: use letters, digits and `_`, and no digit"
-          + " at the beginning.")
-    }
-    let path = try SQLiteURL.path(of: try database.resolve().reveal())
-    return SQLiteServiceOptions(path: path, ledger: ledger)
+  /// The database as the driver of its engine takes it.
+  func target() throws -> DatabaseTarget {
+    try DatabaseTarget(database.resolve(), ledgerTable: ledgerTable)
   }
 }
 

@@ -1,5 +1,4 @@
 import ArgumentParser
-import SQLiteDriver
 import WindlassCore
 import WindlassSchema
 import WindlassWire
@@ -37,8 +36,7 @@ struct GateCommand: ReportingCommand {
 
   func perform(_ output: Output) async throws -> ExitStatus {
     let clock = SystemClock(floor: nil)
-    let database = SQLiteServiceDatabase(
-      try databaseOptions.options(), locate: { (_) throws(StepFailure) in nil }, now: clock.now)
+    let database = try databaseOptions.target().reader(now: clock.now)
     let deadline = clock.now() + wait
     while true {
       let answer = await answer(of: database)
@@ -54,7 +52,7 @@ struct GateCommand: ReportingCommand {
   }
 
   private func answer(
-    of database: SQLiteServiceDatabase
+    of database: any ServiceDatabase
   ) async -> Result<LedgerReading, StepFailure> {
     do throws(StepFailure) {
       return .success(try await database.inspect())

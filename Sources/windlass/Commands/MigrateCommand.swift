@@ -1,6 +1,5 @@
 import ArgumentParser
 import Glibc
-import SQLiteDriver
 import WindlassCore
 import WindlassSchema
 import WindlassWire
@@ -12,7 +11,8 @@ struct MigrateCommand: ReportingCommand {
     abstract: "Applies the pending migrations of a directory, each in full or not at all.",
     discussion: """
       The directory has golang-migrate's layout, and so has the ledger. Each file runs in one \
-      transaction with its ledger row and its history. The command stops before the first contract \
+      transaction with its ledger row and its history; on PostgreSQL a file that builds an index \
+      CONCURRENTLY runs statement by statement, and is gone on with after a crash. The command stops before the first contract \
       file unless --phase contract is given; a file says its phase in its first line, \
       `-- windlass: expand`, `backfill` or `contract`. No .down.sql is ever run.
 
@@ -45,12 +45,12 @@ struct MigrateCommand: ReportingCommand {
   @Flag(
     name: .long,
     help: """
-      Enforce foreign keys while a file runs; without it they are checked before the commit, and \
-      rebuilding a table can't delete rows of another.
+      SQLite: enforce foreign keys while a file runs; without it they are checked before the \
+      commit, and rebuilding a table can't delete rows of another.
       """)
   var foreignKeys = false
 
-  @Flag(name: .long, help: "Make the database when there is none.")
+  @Flag(name: .long, help: "SQLite: make the database when there is none.")
   var create = false
 
   @Flag(name: .long, help: "Show what would be applied, and change nothing.")
@@ -59,11 +59,9 @@ struct MigrateCommand: ReportingCommand {
   @OptionGroup var outputOptions: OutputOptions
 
   func perform(_ output: Output) async throws -> ExitStatus {
-    var options = try databaseOptions.options()
-    lockOptions.apply(to: &options)
-    options.enforcesForeignKeys = foreignKeys
     let clock = SystemClock(floor: nil)
-    let migrator = SQLiteMigrator(options, now: clock.now)
+    let migrator = try databaseOptions.target().limited(by: lockOptions)
+      .enforcing(foreignKeys: foreignKeys).migrator(now: clock.now)
     let request = MigrateRequest(
       directory: path, target: to.map { SchemaVersion($0) }, phase: phase,
       run: RunID("migrate-\(clock.now().compactText)-\(getpid())"), createsDatabase: create)

@@ -38,7 +38,7 @@ struct RestoreCommand: ReportingCommand {
 
   func perform(_ output: Output) async throws -> ExitStatus {
     let clock = SystemClock(floor: nil)
-    let options = try databaseOptions.options()
+    let options = try databaseOptions.target().sqlite(for: "restore")
     let store = SQLiteBackupStore(
       options, directory: directoryOptions.directory, now: clock.now)
     let loss = try await acceptedLoss(store)

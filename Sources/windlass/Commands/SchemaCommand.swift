@@ -1,5 +1,4 @@
 import ArgumentParser
-import SQLiteDriver
 import WindlassCore
 import WindlassSchema
 import WindlassWire
@@ -27,8 +26,7 @@ struct SchemaCommand: ReportingCommand {
   @OptionGroup var outputOptions: OutputOptions
 
   func perform(_ output: Output) async throws -> ExitStatus {
-    let migrator = SQLiteMigrator(
-      try databaseOptions.options(), now: SystemClock(floor: nil).now)
+    let migrator = try databaseOptions.target().migrator(now: SystemClock(floor: nil).now)
     if acceptDrift { try await migrator.acceptDrift() }
     let report = try await migrator.schema()
     output.object(json(report))

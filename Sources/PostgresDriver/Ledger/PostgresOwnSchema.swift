@@ -1,0 +1,202 @@
+import WindlassCore
+import WindlassSchema
+
+/// Windlass's own tables on PostgreSQL, in the ledger's schema, and what is read from and written
+/// to them.
+///
+/// Every method runs inside a transaction or snapshot that the caller has opened.
+struct PostgresOwnSchema {
+  let connection: PostgresConnection
+  let place: LedgerPlace
+  /// Which of the tables exist, the ledger's and its lock's among them.
+  private(set) var existing: Set<String>
+
+  /// Looks which tables there are.
+  init(_ connection: PostgresConnection, _ place: LedgerPlace) throws(StepFailure) {
+    self.connection = connection
+    self.place = place
+    let rows = try connection.rows(
+      """
+      SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
+        AND (c.relname LIKE 'windlass\\_%' OR c.relname = $2 OR c.relname = $3)
+      """, [.text(place.schema), .text(place.table), .text(place.lockTable)])
+    existing = Set(rows.compactMap { $0.values[0].text })
+  }
+
+  /// Whether a table of that name exists in the ledger's schema.
+  func has(_ table: String) -> Bool { existing.contains(table) }
+
+  private var creation: String {
+    let place = place
+    return """
+      CREATE TABLE IF NOT EXISTS \(place.own(OwnTables.fence)) (
+        id int PRIMARY KEY CHECK (id = 1), epoch bigint NOT NULL, holder text NOT NULL);
+      CREATE TABLE IF NOT EXISTS \(place.own(OwnTables.identity)) (
+        id int PRIMARY KEY CHECK (id = 1), system text NOT NULL);
+      CREATE TABLE IF NOT EXISTS \(place.own(OwnTables.history)) (
+        version bigint PRIMARY KEY, file text NOT NULL, checksum text NOT NULL,
+        phase text NOT NULL, run text NOT NULL, duration_ms bigint NOT NULL,
+        applied_at bigint NOT NULL);
+      CREATE TABLE IF NOT EXISTS \(place.own(OwnTables.run)) (
+        sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, run text NOT NULL UNIQUE,
+        epoch bigint NOT NULL, committed_at bigint NOT NULL);
+      CREATE TABLE IF NOT EXISTS \(place.own(OwnTables.catalogue)) (
+        id int PRIMARY KEY CHECK (id = 1), version bigint, fingerprint text NOT NULL,
+        catalogue text NOT NULL);
+      CREATE TABLE IF NOT EXISTS \(place.own(OwnTables.progress)) (
+        id int PRIMARY KEY CHECK (id = 1), version bigint NOT NULL, before bigint,
+        checksum text NOT NULL, run text NOT NULL, done int NOT NULL, begun int NOT NULL);
+      INSERT INTO \(place.own(OwnTables.identity)) (id, system)
+        VALUES (1, replace(gen_random_uuid()::text, '-', '')) ON CONFLICT DO NOTHING
+      """
+  }
+
+  private static let tables: Set<String> = [
+    OwnTables.fence, OwnTables.identity, OwnTables.history, OwnTables.run, OwnTables.catalogue,
+    OwnTables.progress,
+  ]
+
+  /// Makes the tables that are missing, and gives the database a random name if it has none.
+  mutating func create() throws(StepFailure) {
+    let isComplete = existing.isSuperset(of: Self.tables)
+    if isComplete, !(try identity()).isEmpty { return }
+    try connection.run(script: creation)
+    existing.formUnion(Self.tables)
+    if try connection.scalar("SELECT count(*) FROM \(place.own(OwnTables.catalogue))")
+      == .integer(0)
+    {
+      try recordCatalogue()
+    }
+  }
+
+  // MARK: Fence
+
+  /// The fence's number; nil when there is no fence yet.
+  ///
+  /// - Parameter locks: whether nobody may change it until the transaction ends.
+  func epoch(locks: Bool = false) throws(StepFailure) -> Epoch? {
+    guard has(OwnTables.fence) else { return nil }
+    let value = try connection.scalar(
+      "SELECT epoch FROM \(place.own(OwnTables.fence)) WHERE id = 1\(locks ? " FOR SHARE" : "")")
+    return value.integer.map { Epoch($0) }
+  }
+
+  /// Fails with `FenceLost` unless the fence holds exactly that number, and keeps it there until
+  /// the transaction ends.
+  func requireEpoch(_ epoch: Epoch?) throws(StepFailure) {
+    try FenceCheck.require(epoch, found: try self.epoch(locks: true), database: connection.place)
+  }
+
+  /// Who took the fence last.
+  func fenceHolder() throws(StepFailure) -> String? {
+    guard has(OwnTables.fence) else { return nil }
+    return try connection.scalar("SELECT holder FROM \(place.own(OwnTables.fence))").text
+  }
+
+  /// Sets the fence; the tables exist.
+  func setEpoch(_ epoch: Epoch, holder: String) throws(StepFailure) {
+    try connection.execute(
+      """
+      INSERT INTO \(place.own(OwnTables.fence)) (id, epoch, holder) VALUES (1, $1, $2)
+      ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, holder = excluded.holder
+      """, [.integer(epoch.number), .text(holder)])
+  }
+
+  // MARK: Ledger and history
+
+  /// What the ledger's row says.
+  func ledgerRow() throws(StepFailure) -> (version: SchemaVersion?, isDirty: Bool) {
+    guard has(place.table) else { return (nil, false) }
+    return try LedgerRow.interpret(
+      connection.rows("SELECT version, dirty FROM \(place.name)", limit: 16), table: place.name)
+  }
+
+  /// What Windlass applied, ascending.
+  func history() throws(StepFailure) -> [HistoryEntry] {
+    guard has(OwnTables.history) else { return [] }
+    return try connection.rows(
+      """
+      SELECT version, file, checksum, phase, run, duration_ms, applied_at
+      FROM \(place.own(OwnTables.history)) ORDER BY version
+      """, limit: Bounds.migrationFilesMax
+    ).map { HistoryEntry($0) }
+  }
+
+  /// Writes the ledger's row, after making the table where it is missing.
+  mutating func writeLedger(
+    _ version: SchemaVersion?, isDirty: Bool = false
+  ) throws(StepFailure) {
+    // Without the right to make tables an existing one can still be written.
+    let creation = has(place.table) ? "" : place.creation + "; "
+    try connection.run(script: creation + place.writing(version, isDirty: isDirty))
+    existing.insert(place.table)
+  }
+
+  /// Writes an applied migration into ledger and history.
+  mutating func record(_ entry: HistoryEntry) throws(StepFailure) {
+    try writeLedger(entry.version)
+    try connection.execute(
+      """
+      INSERT INTO \(place.own(OwnTables.history))
+        (version, file, checksum, phase, run, duration_ms, applied_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7)
+      """, entry.values)
+    try recordCatalogue()
+  }
+
+  /// Drops the history above the ledger's version, after a person took migrations back.
+  func forgetHistory(above version: SchemaVersion?) throws(StepFailure) {
+    try connection.execute(
+      "DELETE FROM \(place.own(OwnTables.history)) WHERE version > $1",
+      [.integer(version.map { Int64(bitPattern: $0.number) } ?? -1)])
+  }
+
+  // MARK: Commit point
+
+  /// The run whose commit point was recorded last.
+  func committedRun() throws(StepFailure) -> RunID? {
+    guard has(OwnTables.run) else { return nil }
+    return try connection.scalar(
+      "SELECT run FROM \(place.own(OwnTables.run)) ORDER BY sequence DESC LIMIT 1"
+    ).text.map { RunID($0) }
+  }
+
+  /// Records a commit point; one that is recorded already stays as it is.
+  func recordCommitPoint(
+    _ run: RunID, epoch: Epoch, at time: Timestamp
+  ) throws(StepFailure) {
+    try connection.execute(
+      """
+      INSERT INTO \(place.own(OwnTables.run)) (run, epoch, committed_at) VALUES ($1, $2, $3)
+      ON CONFLICT (run) DO NOTHING
+      """, [.text(run.text), .integer(epoch.number), .integer(time.milliseconds)])
+  }
+
+  // MARK: The rest
+
+  /// The server's number and the random name of this database; empty before adoption.
+  func systemID() throws(StepFailure) -> String {
+    let identity = try identity()
+    return identity.isEmpty ? "" : "\(connection.server.system):\(identity)"
+  }
+
+  private func identity() throws(StepFailure) -> String {
+    guard has(OwnTables.identity) else { return "" }
+    return try connection.scalar("SELECT system FROM \(place.own(OwnTables.identity))").text ?? ""
+  }
+
+  /// Whether the service has tables of its own, in any schema.
+  func hasServiceTables() throws(StepFailure) -> Bool {
+    try connection.scalar(
+      """
+      SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+          AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+          AND c.relname NOT LIKE 'windlass\\_%' AND c.relname <> $3
+          AND NOT (n.nspname = $1 AND c.relname = $2)
+          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+            AND d.objid = c.oid AND d.deptype = 'e'))
+      """, [.text(place.schema), .text(place.table), .text(place.lockTable)]) == .integer(1)
+  }
+}

@@ -1,0 +1,186 @@
+package import WindlassCore
+package import WindlassSchema
+
+/// The migration engine by itself, without a run: what the command line uses.
+package actor PostgresMigrator: MigrationEngine {
+  private let executor: BlockingExecutor
+  private let options: PostgresServiceOptions
+  private let now: @Sendable () -> Timestamp
+
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    executor.asUnownedSerialExecutor()
+  }
+
+  /// Makes an engine; nothing is connected yet.
+  package init(_ options: PostgresServiceOptions, now: @escaping @Sendable () -> Timestamp) {
+    self.options = options
+    self.now = now
+    executor = BlockingExecutor(label: "windlass.postgres-migrator")
+  }
+
+  package func schema() async throws(StepFailure) -> SchemaReport {
+    try reading { own throws(StepFailure) in
+      let (version, isDirty) = try own.ledgerRow()
+      return SchemaReport(
+        version: version, isDirty: isDirty, epoch: try own.epoch(),
+        systemID: try own.systemID(), committedRun: try own.committedRun(),
+        history: try own.history(), drift: try own.drift())
+    }
+  }
+
+  package func forecast(
+    _ request: MigrateRequest
+  ) async throws(StepFailure) -> MigrateForecast {
+    let directory = try MigrationDirectory.read(at: request.directory)
+    return try forecast(request, directory, on: options.connect(for: "forecast"))
+  }
+
+  /// Applies what is pending, each migration under the keys by itself.
+  package func migrate(
+    _ request: MigrateRequest, progress: @Sendable (HistoryEntry) -> Void
+  ) async throws(StepFailure) -> MigrateOutcome {
+    let directory = try MigrationDirectory.read(at: request.directory)
+    var session = MigratingSession(options: options)
+    let forecast = try forecast(request, directory, on: session.connection())
+    var after = forecast.from
+    var applied: [HistoryEntry] = []
+    for pending in forecast.pending {
+      let step = MigrationStep(
+        body: try directory.body(of: pending.version), phase: pending.phase, run: request.run,
+        fence: .none, after: after, startedAt: now())
+      let entry = try await options.retrying { () throws(StepFailure) in
+        try session.use { connection, place throws(StepFailure) in
+          _ = try PostgresMigration(step, place: place, options: options).attempt(on: connection)
+          return try PostgresOwnSchema(connection, place).history().last
+        }
+      }
+      if let entry {
+        applied.append(entry)
+        progress(entry)
+      }
+      after = pending.version
+    }
+    return MigrateOutcome(forecast: forecast, applied: applied)
+  }
+
+  package func acceptDrift() async throws(StepFailure) {
+    try await options.changing(step: "accept-drift") { own throws(StepFailure) in
+      let (version, isDirty) = try own.ledgerRow()
+      guard !isDirty else {
+        throw MigrationHistory.dirty(version, database: own.connection.place)
+      }
+      try own.create()
+      try own.forgetHistory(above: version)
+      try own.recordCatalogue()
+    }
+  }
+
+  private func forecast(
+    _ request: MigrateRequest, _ directory: MigrationDirectory, on connection: PostgresConnection
+  ) throws(StepFailure) -> MigrateForecast {
+    let place = try options.ledger.located(on: connection)
+    let options = options
+    return try connection.snapshot { connection throws(StepFailure) in
+      let own = try PostgresOwnSchema(connection, place)
+      let version = try own.settledVersion()
+      try MigrationHistory.check(directory, against: own.history(), ledger: version)
+      if let drift = try own.drift() { throw drift.failure(options.url) }
+      return try MigrateForecast(request, directory, from: version) { body in
+        PostgresMigration.refusal(of: body, ledger: options.ledger)
+      }
+    }
+  }
+
+  private func reading<Result>(
+    _ body: (PostgresOwnSchema) throws(StepFailure) -> Result
+  ) throws(StepFailure) -> Result {
+    let connection = try options.connect(for: "schema")
+    let place = try options.ledger.located(on: connection)
+    return try connection.snapshot { connection throws(StepFailure) in
+      try body(PostgresOwnSchema(connection, place))
+    }
+  }
+}
+
+/// A session that is made anew after it was lost.
+struct MigratingSession {
+  let options: PostgresServiceOptions
+  /// The server's number, once one was reached: another one is an error then.
+  private(set) var system: String?
+  private var opened: PostgresConnection?
+
+  init(options: PostgresServiceOptions, system: String? = nil) {
+    self.options = options
+    self.system = system
+  }
+
+  /// The session, which is connected if it is not yet.
+  mutating func connection() throws(StepFailure) -> PostgresConnection {
+    if let opened, opened.isAlive { return opened }
+    let connection = try options.connect(for: "migrate", expecting: system)
+    system = connection.server.system
+    opened = connection
+    return connection
+  }
+
+  /// Runs the body on the session; after a failure the next one begins with a new session.
+  mutating func use<Result>(
+    _ body: (PostgresConnection, LedgerPlace) throws(StepFailure) -> Result
+  ) throws(StepFailure) -> Result {
+    let connection = try connection()
+    do throws(StepFailure) {
+      return try body(connection, options.ledger.located(on: connection))
+    } catch {
+      if error.code != "DatabaseLocked" { opened = nil }
+      throw error
+    }
+  }
+}
+
+extension PostgresOwnSchema {
+  /// The version on which the next migration builds: the one before a migration of Windlass that is
+  /// under way, which goes on.
+  ///
+  /// - Throws: for a ledger that another tool left dirty.
+  func settledVersion() throws(StepFailure) -> SchemaVersion? {
+    let (version, isDirty) = try ledgerRow()
+    guard isDirty else { return version }
+    guard let progress = try progress() else {
+      throw MigrationHistory.dirty(version, database: connection.place)
+    }
+    return progress.before
+  }
+}
+
+extension SchemaDrift {
+  /// The failure for a schema that is not as it was left.
+  func failure(_ url: PostgresURL) -> StepFailure {
+    failure(database: url.place, reference: "'\(url.reference)'")
+  }
+}
+
+extension PostgresServiceOptions {
+  /// Changes Windlass's own tables in one transaction, which no other Windlass process disturbs.
+  func changing(
+    step: String, expecting system: String? = nil,
+    _ body: (inout PostgresOwnSchema) throws(StepFailure) -> Void
+  ) async throws(StepFailure) {
+    try await retrying { () throws(StepFailure) in
+      let connection = try connect(for: step, expecting: system)
+      let place = try ledger.located(on: connection)
+      _ = try connection.transaction(ownLimits) { connection throws(StepFailure) in
+        let key = place.ownKey
+        guard
+          try connection.scalar("SELECT pg_try_advisory_xact_lock(\(key.first), \(key.second))")
+            == .integer(1)
+        else {
+          throw StepFailure(
+            code: "DatabaseLocked", disposition: .retry,
+            message: "Another Windlass process migrates \(connection.place).")
+        }
+        var own = try PostgresOwnSchema(connection, place)
+        try body(&own)
+      }
+    }
+  }
+}

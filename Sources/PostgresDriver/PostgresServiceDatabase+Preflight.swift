@@ -1,0 +1,137 @@
+package import WindlassCore
+import WindlassSchema
+
+extension PostgresServiceDatabase {
+  package func preflight(_ plan: Plan) async throws(StepFailure) {
+    let options = options
+    let directory = try PlanCheck.directory(of: plan, engine: "postgres", locate: locate)
+    let connection = try options.connect(for: "preflight", expecting: system)
+    let place = try options.ledger.located(on: connection)
+    try connection.snapshot { connection throws(StepFailure) in
+      let check = PostgresPreflight(
+        own: try PostgresOwnSchema(connection, place), options: options, plan: plan)
+      try check.ledger()
+      if let directory { try check.files(in: directory) }
+      try check.drift()
+      try check.privileges(in: directory)
+      try check.keys()
+      try check.longTransactions()
+    }
+  }
+}
+
+/// The parts of preflight, all on one snapshot.
+private struct PostgresPreflight {
+  let own: PostgresOwnSchema
+  let options: PostgresServiceOptions
+  let plan: Plan
+
+  private var connection: PostgresConnection { own.connection }
+
+  func ledger() throws(StepFailure) {
+    try PlanCheck.ledger(
+      own.settledVersion(), isDirty: false, plan: plan, database: connection.place)
+  }
+
+  func files(in directory: MigrationDirectory) throws(StepFailure) {
+    try PlanCheck.files(in: directory, plan: plan, history: own.history()) { body in
+      PostgresMigration.refusal(of: body, ledger: options.ledger)
+    }
+  }
+
+  func drift() throws(StepFailure) {
+    if let drift = try own.drift() { throw drift.failure(options.url) }
+  }
+
+  /// Whether the user may make Windlass's tables and change the ledger and the tables that the
+  /// plan's migrations name.
+  func privileges(in directory: MigrationDirectory?) throws(StepFailure) {
+    let place = own.place
+    if !own.has(OwnTables.fence) || !own.has(place.table) {
+      guard
+        try connection.scalar(
+          "SELECT has_schema_privilege($1, 'CREATE')", [.text(place.schema)]) == .integer(1)
+      else { throw missing("make tables in schema \(place.schema)") }
+    }
+    if own.has(place.table) {
+      guard
+        try connection.scalar(
+          "SELECT has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'DELETE')",
+          [.text(place.name)]) == .integer(1)
+      else { throw missing("write the ledger \(place.name)") }
+    }
+    guard let directory else { return }
+    var names: Set<String> = []
+    for migration in plan.migrations {
+      let body = try directory.body(of: migration.version)
+      // A text that can't be cut was refused before.
+      for statement in (try? PostgresStatement.split(body.text)) ?? []
+      where statement.begins(with: "ALTER", "TABLE") || statement.begins(with: "DROP", "TABLE") {
+        names.formUnion(statement.names)
+      }
+    }
+    let foreign = try connection.rows(
+      """
+      SELECT c.relname::text, pg_get_userbyid(c.relowner)::text
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT pg_has_role(c.relowner, 'USAGE')
+      ORDER BY 1
+      """, [.text(place.schema)])
+    if let table = foreign.first(where: { names.contains($0.values[0].text ?? "") }) {
+      throw missing(
+        "change table \(table.values[0].text ?? ""), which belongs to"
+          + " \(table.values[1].text ?? "")")
+    }
+  }
+
+  /// Whether somebody migrates now.
+  func keys() throws(StepFailure) {
+    guard !plan.migrations.isEmpty else { return }
+    let list = own.place.keys.map(String.init).joined(separator: ",")
+    let row = try connection.rows(
+      """
+      SELECT a.pid, a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> pg_backend_pid()
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.classid::bigint << 32 | l.objid::bigint = ANY ('{\(list)}') LIMIT 1
+      """
+    ).first
+    guard let row else { return }
+    throw StepFailure(
+      code: "MigrationRunning", disposition: .wait,
+      message: "Process \(row.values[0].integer ?? 0) (\(row.values[1].text ?? "")) on"
+        + " \(connection.place) holds golang-migrate's lock: another migration runs.")
+  }
+
+  /// Transactions so long that a migration would not get its locks beside them, and dumps.
+  func longTransactions() throws(StepFailure) {
+    guard !plan.migrations.isEmpty else { return }
+    let rows = try connection.rows(
+      """
+      SELECT pid, application_name,
+        floor(extract(epoch FROM clock_timestamp() - xact_start))::bigint
+      FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND backend_type = 'client backend' AND xact_start IS NOT NULL
+        AND (xact_start < clock_timestamp() - $1::bigint * interval '1 millisecond'
+          OR application_name IN ('pg_dump', 'pg_dumpall'))
+      ORDER BY xact_start
+      """, [.integer(Bounds.longTransaction.milliseconds)])
+    guard !rows.isEmpty else { return }
+    let names = rows.prefix(Bounds.blockersNamedMax).map { row in
+      "process \(row.values[0].integer ?? 0) (\(row.values[1].text ?? ""), open for"
+        + " \(row.values[2].integer ?? 0) s)"
+    }
+    throw StepFailure(
+      code: "LongTransaction", disposition: .wait,
+      message: "On \(connection.place) transactions are open beside which a migration may not get"
+        + " its locks: \(names.joined(separator: ", ")). Wait for them, or end them.")
+  }
+
+  private func missing(_ what: String) -> StepFailure {
+    StepFailure(
+      code: "PrivilegeMissing", disposition: .stop,
+      message: "The user of the database URL may not \(what) on \(connection.place). Grant it, or"
+        + " give `database.roles.migrate` another user.")
+  }
+}

@@ -1,0 +1,113 @@
+package import WindlassCore
+package import WindlassSchema
+
+/// A service's PostgreSQL database as the steps of a run use it.
+///
+/// Every step works on a session of its own, so that nothing of a lost one is left over.
+package actor PostgresServiceDatabase: ServiceDatabase {
+  private let executor: BlockingExecutor
+  let options: PostgresServiceOptions
+  let locate: MigrationLocator
+  private let now: @Sendable () -> Timestamp
+  /// The server's number since the fence was taken; steps behind it refuse another server.
+  private(set) var system: String?
+
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    executor.asUnownedSerialExecutor()
+  }
+
+  /// Makes the database's face to the steps; nothing is connected yet.
+  ///
+  /// - Parameters:
+  ///   - locate: finds the unpacked migration directory of an archive.
+  ///   - now: the run's clock, which stamps readings and history.
+  package init(
+    _ options: PostgresServiceOptions, locate: @escaping MigrationLocator,
+    now: @escaping @Sendable () -> Timestamp
+  ) {
+    self.options = options
+    self.locate = locate
+    self.now = now
+    executor = BlockingExecutor(label: "windlass.postgres-service")
+  }
+
+  package func inspect() async throws(StepFailure) -> LedgerReading {
+    let asOf = now()
+    let connection: PostgresConnection
+    do throws(StepFailure) {
+      connection = try options.connect(for: "inspect")
+    } catch {
+      guard error.code == "DatabaseMissing" else { throw error }
+      return LedgerReading(version: nil, hasTables: false, asOf: asOf)
+    }
+    let place = try options.ledger.located(on: connection)
+    return try connection.snapshot { connection throws(StepFailure) in
+      let own = try PostgresOwnSchema(connection, place)
+      var (version, isDirty) = try own.ledgerRow()
+      // A migration that Windlass began goes on when it is ordered again; until then it is not
+      // applied, and the servers of the schema before it work.
+      if isDirty, let progress = try own.progress() {
+        (version, isDirty) = (progress.before, false)
+      }
+      return LedgerReading(
+        version: version, isDirty: isDirty, epoch: try own.epoch(),
+        applied: try own.history().map {
+          AppliedMigration(version: $0.version, checksum: $0.checksum, run: $0.run)
+        },
+        committedRun: try own.committedRun(), hasTables: try own.hasServiceTables(),
+        systemID: try own.systemID(), asOf: asOf)
+    }
+  }
+
+  package func takeFence(
+    after current: Epoch?, run: RunID
+  ) async throws(StepFailure) -> Epoch {
+    let next = current?.next ?? Epoch(1)
+    // Tells this very call from any other, when the reply to its commit is lost.
+    let token = String(UInt64.random(in: .min ... .max), radix: 16)
+    let holder = "\(run) \(token)"
+    var reached: String?
+    try await options.changing(step: "fence") { own throws(StepFailure) in
+      reached = own.connection.server.system
+      if try own.fenceHolder() == holder { return }
+      try own.requireEpoch(current)
+      try own.create()
+      try own.setEpoch(next, holder: holder)
+    }
+    system = reached
+    return next
+  }
+
+  package func recordCommitPoint(_ run: RunID, epoch: Epoch) async throws(StepFailure) {
+    let time = now()
+    try await options.changing(step: "commit", expecting: system) { own throws(StepFailure) in
+      try own.requireEpoch(epoch)
+      try own.recordCommitPoint(run, epoch: epoch, at: time)
+    }
+  }
+
+  package func apply(_ order: MigrationOrder) async throws(StepFailure) {
+    let directory = try PlanCheck.directory(of: order.archive, locate: locate)
+    let body = try directory.body(of: order.migration.version)
+    let phase = try body.phase(manifest: order.migration.phase)
+    if let failure = PostgresMigration.refusal(of: body, ledger: options.ledger) { throw failure }
+    let step = MigrationStep(
+      body: body, phase: phase, run: order.run, fence: .epoch(order.epoch), after: order.after,
+      startedAt: now())
+    var named = options
+    named.run = order.run
+    let options = named
+    var session = MigratingSession(options: options, system: system)
+    try await options.retrying { () throws(StepFailure) in
+      try session.use { connection, place throws(StepFailure) in
+        // Before the keys, since every file is read; the ledger is looked at again under them.
+        try connection.snapshot { connection throws(StepFailure) in
+          let own = try PostgresOwnSchema(connection, place)
+          try MigrationHistory.check(
+            directory, against: own.history(), ledger: own.settledVersion())
+        }
+        _ = try PostgresMigration(step, place: place, options: options).attempt(on: connection)
+      }
+    }
+  }
+}

@@ -1,0 +1,81 @@
+package import WindlassCore
+import WindlassSchema
+
+/// How a service's PostgreSQL database is treated.
+package struct PostgresServiceOptions: Hashable, Sendable {
+  package var url: PostgresURL
+  package var ledger: PostgresLedger
+  /// How long one statement waits for a lock.
+  package var lockBudget: Interval
+  /// How long a migration's transaction may take, and with it hold its locks; nil on a scratch
+  /// copy, where nobody waits.
+  package var holdBudget: Interval?
+  /// How long all attempts at a lock may take together.
+  package var lockDeadline: Interval
+  /// How long an index may be built beside writers.
+  package var concurrentDeadline: Interval
+  /// The run that the session's name tells; nil without one.
+  package var run: RunID?
+
+  /// Makes options; the ledger is the one that the URL's options name.
+  package init(
+    url: PostgresURL, ledger: PostgresLedger? = nil,
+    lockBudget: Interval = Bounds.lockBudgetDefault,
+    holdBudget: Interval? = Bounds.holdBudgetDefault,
+    lockDeadline: Interval = Bounds.lockDeadline,
+    concurrentDeadline: Interval = Bounds.concurrentIndexDeadline, run: RunID? = nil
+  ) throws(StepFailure) {
+    self.url = url
+    if let ledger { self.ledger = ledger } else { self.ledger = try PostgresLedger(url) }
+    self.lockBudget = lockBudget
+    self.holdBudget = holdBudget
+    self.lockDeadline = lockDeadline
+    self.concurrentDeadline = concurrentDeadline
+    self.run = run
+  }
+
+  /// The limits of a transaction that migrates.
+  var migrationLimits: PostgresLimits {
+    PostgresLimits(lockBudget: lockBudget, holdBudget: holdBudget)
+  }
+
+  /// The limits of a transaction on Windlass's own tables, for which no server waits.
+  var ownLimits: PostgresLimits {
+    PostgresLimits(lockBudget: lockBudget, holdBudget: Bounds.readLockWait)
+  }
+
+  /// Opens a new session for one step.
+  ///
+  /// - Parameters:
+  ///   - step: what the session's name tells.
+  ///   - system: the server's number, where another server is an error.
+  package func connect(
+    for step: String, expecting system: String? = nil
+  ) throws(StepFailure) -> PostgresConnection {
+    try PostgresConnection(
+      PostgresOptions(
+        url: url,
+        applicationName: ["windlass", run?.text, step].compactMap { $0 }
+          .joined(separator: "/"), lockTimeout: lockBudget, lockDeadline: lockDeadline,
+        expectedSystem: system))
+  }
+
+  /// Tries until the attempt succeeds, fails for good, or the deadline for locks is over; between
+  /// attempts nothing is held.
+  func retrying<Result>(
+    deadline: Interval? = nil, _ attempt: () throws(StepFailure) -> Result
+  ) async throws(StepFailure) -> Result {
+    let place = url.place
+    let overdue = { (failure: StepFailure, waited: Interval) -> StepFailure in
+      guard failure.code == "DatabaseLocked" else { return failure }
+      return StepFailure(
+        code: "LockNotObtained", disposition: .retry,
+        message: "A lock of \(place) was not had within \(waited), and nothing was changed."
+          + " \(failure.message)")
+    }
+    return try await LockBackoff.retrying(deadline: deadline ?? lockDeadline, overdue: overdue) {
+      () throws(StepFailure) in
+      try attempt()
+    }
+  }
+}

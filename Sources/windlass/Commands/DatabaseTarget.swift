@@ -1,0 +1,83 @@
+import PostgresDriver
+import SQLiteDriver
+import WindlassCore
+import WindlassSchema
+
+/// A service's database as the driver of its engine takes it.
+enum DatabaseTarget {
+  case sqlite(SQLiteServiceOptions)
+  case postgres(PostgresServiceOptions)
+
+  /// Chooses the engine by the URL's scheme.
+  ///
+  /// - Parameter ledgerTable: the ledger's table; nil for the one that the URL or the engine says.
+  init(_ url: Secret, ledgerTable: String?) throws {
+    let text = url.reveal()
+    switch String(text.prefix { $0 != ":" }) {
+    case "postgres", "postgresql":
+      let url = try PostgresURL(text)
+      var ledger = try PostgresLedger(url)
+      if let ledgerTable { ledger.table = ledgerTable }
+      self = .postgres(try PostgresServiceOptions(url: url, ledger: ledger))
+    default:
+      guard let ledger = SQLiteLedger(table: ledgerTable ?? SQLiteLedger.defaultTable) else {
+        throw CommandFailure(
+          .usage, "BadArgument",
+          "\"\(ledgerTable ?? "")\" can't be a ledger's table: use letters, digits and `_`, and no"
+            + " digit at the beginning.")
+      }
+      self = .sqlite(SQLiteServiceOptions(path: try SQLiteURL.path(of: text), ledger: ledger))
+    }
+  }
+
+  /// The SQLite database, for what is built for that engine alone.
+  ///
+  /// - Throws: `EngineNotBuilt` for another engine.
+  func sqlite(for command: String) throws(CommandFailure) -> SQLiteServiceOptions {
+    guard case .sqlite(let options) = self else {
+      throw CommandFailure(
+        .usage, "EngineNotBuilt",
+        "`windlass \(command)` works on SQLite alone in this build. Use the engine's own tools,"
+          + " such as pg_dump.")
+    }
+    return options
+  }
+
+  /// The same database with these limits.
+  func limited(by limits: LockOptions) -> DatabaseTarget {
+    switch self {
+    case .sqlite(var options):
+      limits.apply(to: &options)
+      return .sqlite(options)
+    case .postgres(var options):
+      options.lockBudget = limits.lockBudget
+      options.holdBudget = limits.holdBudget
+      options.lockDeadline = limits.lockDeadline
+      return .postgres(options)
+    }
+  }
+
+  /// The same database with foreign keys enforced or not, where the engine leaves the choice.
+  func enforcing(foreignKeys: Bool) -> DatabaseTarget {
+    guard case .sqlite(var options) = self else { return self }
+    options.enforcesForeignKeys = foreignKeys
+    return .sqlite(options)
+  }
+
+  /// The migration engine by itself.
+  func migrator(now: @escaping @Sendable () -> Timestamp) -> any MigrationEngine {
+    switch self {
+    case .sqlite(let options): SQLiteMigrator(options, now: now)
+    case .postgres(let options): PostgresMigrator(options, now: now)
+    }
+  }
+
+  /// The database for readings alone; it finds no migrations.
+  func reader(now: @escaping @Sendable () -> Timestamp) -> any ServiceDatabase {
+    let locate: MigrationLocator = { (_) throws(StepFailure) in nil }
+    return switch self {
+    case .sqlite(let options): SQLiteServiceDatabase(options, locate: locate, now: now)
+    case .postgres(let options): PostgresServiceDatabase(options, locate: locate, now: now)
+    }
+  }
+}
