@@ -69,7 +69,7 @@ let package = Package(
       dependencies: ["WindlassCore", "WindlassSchema", "CPostgres"], swiftSettings: strict),
     .target(
       name: "MariaDBDriver",
-      dependencies: ["WindlassCore", "WindlassSchema", "CLinux", "CMariaDB"],
+      dependencies: ["WindlassCore", "WindlassSchema", "CMariaDB"],
       swiftSettings: strict),
     .target(
       name: "CurlTransport", dependencies: ["WindlassCore", "WindlassWire", "CCurl"],

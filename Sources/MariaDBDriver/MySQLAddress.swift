@@ -30,6 +30,9 @@ package struct MySQLAddress: Hashable, Sendable {
   /// What `x-migrations-table` says.
   package var ledgerTable: String?
 
+  /// The URL as it was given; nil for an address put together otherwise.
+  var source: Secret?
+
   package init(
     place: Place, user: String, password: Secret = Secret(""), database: String,
     protection: Protection = .none, authorities: String? = nil, certificate: String? = nil,
@@ -61,14 +64,36 @@ package struct MySQLAddress: Hashable, Sendable {
       let text = host.contains(":") ? "[\(host)]" : host
       return "mysql://\(Self.encoded(user))@\(text):\(port)/\(Self.encoded(database))"
     case .socket(let path):
-      return "mysql://\(Self.encoded(user))@unix(\(path))/\(Self.encoded(database))"
+      return "mysql://\(Self.encoded(user))@localhost/\(Self.encoded(database))?socket=\(path)"
     }
+  }
+
+  /// The URL of another database on the same server, with the password, as the service's own client
+  /// takes it.
+  func url(of database: String) -> Secret {
+    if let source {
+      let text = source.reveal()
+      let path = text.prefix { $0 != "?" }
+      if let slash = path.lastIndex(of: "/") {
+        return Secret(text[...slash] + Self.encoded(database) + text[path.endIndex...])
+      }
+    }
+    let login = Self.encoded(user)
+    let whole = with(database: database).publicURL
+    let mark = "://\(login)"
+    guard !password.reveal().isEmpty, let place = whole.firstRange(of: mark) else {
+      return Secret(whole)
+    }
+    return Secret(
+      whole[..<place.upperBound] + ":" + Self.encoded(password.reveal())
+        + whole[place.upperBound...])
   }
 
   /// The same server with another database.
   package func with(database: String) -> MySQLAddress {
     var copy = self
     copy.database = database
+    copy.source = nil
     return copy
   }
 

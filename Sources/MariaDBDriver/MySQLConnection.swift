@@ -221,6 +221,9 @@ final class MySQLConnection {
     statementLimit = limit
   }
 
+  /// Says that the connection is of no use any more, as when rows are left in it unread.
+  func giveUp() { isLost = true }
+
   // MARK: Failures
 
   /// The failure of the last call.

@@ -9,6 +9,8 @@ struct MySQLExecution {
   let connection: MySQLConnection
   let options: MySQLServiceOptions
   let step: MigrationStep
+  /// Told how long statements kept others out; nil where nobody wants to know.
+  var hold: HoldClock?
   /// Called at each point at which a test may cut the work off; nothing elsewhere.
   var checkpoint: @Sendable (String) -> Void = { _ in }
 
@@ -45,7 +47,7 @@ struct MySQLExecution {
       database: connection.address.name)
     guard outcome == .applied else { return outcome }
     if try isAtomic(statements) {
-      try runAtomically(statements, began: began)
+      try runAtomically(statements)
     } else {
       try runStepwise(statements, from: 0, isMarked: false, began: began)
     }
@@ -95,14 +97,13 @@ struct MySQLExecution {
     return used.isDisjoint(with: names)
   }
 
-  private func runAtomically(
-    _ statements: [MySQLStatement], began: ContinuousClock.Instant
-  ) throws(StepFailure) {
+  private func runAtomically(_ statements: [MySQLStatement]) throws(StepFailure) {
     checkpoint("begin")
     do throws(StepFailure) {
       try connection.transaction { connection throws(StepFailure) in
         if let epoch { try own.requireEpoch(epoch) }
-        let runner = StatementRunner(connection: connection, options: options)
+        let began = ContinuousClock.now
+        let runner = StatementRunner(connection: connection, options: options, hold: hold)
         for (index, statement) in statements.enumerated() {
           checkpoint("before \(index + 1)")
           try runner.run(statement)
@@ -110,6 +111,7 @@ struct MySQLExecution {
         }
         let duration = (ContinuousClock.now - began).interval
         guard duration <= options.holdBudget || statements.isEmpty else { throw heldTooLong() }
+        if !statements.isEmpty { hold?.note(since: began) }
         try own.record(step.entry(duration: duration))
         try journal.clear()
       }
@@ -134,7 +136,7 @@ struct MySQLExecution {
     began: ContinuousClock.Instant
   ) throws(StepFailure) {
     var isMarked = isMarked
-    let runner = StatementRunner(connection: connection, options: options)
+    let runner = StatementRunner(connection: connection, options: options, hold: hold)
     for index in statements.indices.dropFirst(start) {
       let statement = statements[index]
       do throws(StepFailure) {

@@ -31,6 +31,7 @@ package enum MySQLURL {
     if let socket = parameters["socket"] ?? parameters["unix_socket"] {
       address.place = .socket(socket)
     }
+    address.source = url
     try apply(parameters, to: &address)
     return address
   }

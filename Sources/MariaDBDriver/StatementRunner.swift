@@ -5,6 +5,8 @@ import WindlassSchema
 struct StatementRunner {
   let connection: MySQLConnection
   let options: MySQLServiceOptions
+  /// Told how long statements kept others out; nil where nobody wants to know.
+  var hold: HoldClock?
 
   /// One way to ask for a change of a table.
   private struct Variant {
@@ -84,8 +86,10 @@ struct StatementRunner {
     let watch = StatementWatch(
       limit: limit, lockLimit: connection.server.isMariaDB ? nil : options.lockBudget)
     try connection.limitStatements(to: limit * 2)
+    let began = ContinuousClock.now
     do throws(StepFailure) {
       try connection.run(text, within: limit, watch: watch)
+      if !isOnline { hold?.note(since: began) }
     } catch {
       throw explained(error, watch, limit)
     }

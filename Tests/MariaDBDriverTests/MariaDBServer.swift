@@ -15,6 +15,9 @@ final class MariaDBServer: Sendable {
   /// The server, started on first use.
   static let shared = Result { try MariaDBServer() }
 
+  /// A second one for backups, which keep every writer of a server out for a moment.
+  static let forBackups = Result { try MariaDBServer() }
+
   private init() throws {
     directory = "/tmp/windlass-mariadb-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
     let script = """
@@ -45,7 +48,7 @@ final class MariaDBServer: Sendable {
     shell.standardOutput = output
     try shell.run()
     // Held open for as long as this process lives.
-    MariaDBServer.lifeline.withLock { $0 = input }
+    MariaDBServer.lifeline.withLock { $0.append(input) }
     let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
     guard said.hasPrefix("started") else { throw StartFailure(description: said) }
     let deadline = ContinuousClock.now + .seconds(60)
@@ -60,7 +63,7 @@ final class MariaDBServer: Sendable {
     }
   }
 
-  private static let lifeline = Mutex<Pipe?>(nil)
+  private static let lifeline = Mutex<[Pipe]>([])
 
   /// Why the server did not start.
   struct StartFailure: Error, CustomStringConvertible {
@@ -94,8 +97,14 @@ struct Fixture {
   let options: MySQLServiceOptions
   let directory: String
 
-  init(_ files: [String: String] = [:]) throws {
-    options = try MariaDBServer.shared.get().database()
+  private let server: MariaDBServer
+
+  init(
+    _ files: [String: String] = [:],
+    on server: Result<MariaDBServer, any Error> = MariaDBServer.shared
+  ) throws {
+    self.server = try server.get()
+    options = try self.server.database()
     directory =
       FileManager.default.temporaryDirectory
       .appending(path: "windlass-mysql-\(UUID().uuidString)").path
@@ -110,7 +119,7 @@ struct Fixture {
 
   /// A connection as another program would have it.
   func other() throws -> MySQLConnection {
-    try MariaDBServer.shared.get().connection(options.address.database)
+    try server.connection(options.address.database)
   }
 
   func migrator(
@@ -131,8 +140,9 @@ struct Fixture {
 }
 
 extension Fixture {
-  private init(options: MySQLServiceOptions, directory: String) {
+  private init(options: MySQLServiceOptions, directory: String, server: MariaDBServer) {
     self.options = options
+    self.server = server
     self.directory = directory
   }
 
@@ -145,6 +155,6 @@ extension Fixture {
     options.lockDeadline = deadline
     options.lockBudget = lockBudget
     options.holdBudget = holdBudget
-    return Fixture(options: options, directory: directory)
+    return Fixture(options: options, directory: directory, server: server)
   }
 }

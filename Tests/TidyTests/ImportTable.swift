@@ -20,7 +20,7 @@ enum ImportTable {
       "CLinux", "CSQLite", "CSodium", "WindlassCore", "WindlassSchema",
     ]),
     "PostgresDriver": platform.union(["CPostgres", "WindlassCore", "WindlassSchema"]),
-    "MariaDBDriver": platform.union(["CLinux", "CMariaDB", "WindlassCore", "WindlassSchema"]),
+    "MariaDBDriver": platform.union(["CMariaDB", "WindlassCore", "WindlassSchema"]),
     "CurlTransport": platform.union(["CCurl", "WindlassCore", "WindlassWire"]),
     "ReleaseFeeds": platform.union(["CSodium", "WindlassCore", "WindlassWire"]),
     "ProcessFleet": platform.union(

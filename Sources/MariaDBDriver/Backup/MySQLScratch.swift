@@ -1,0 +1,91 @@
+package import WindlassCore
+package import WindlassSchema
+
+/// Scratch copies of a service's database on its own server, restored from backups of one store.
+package actor MySQLScratch: ScratchDatabases {
+  private let executor: BlockingExecutor
+  private let options: MySQLServiceOptions
+  private let backups: BackupDirectory
+  private let locate: MigrationLocator
+  private let now: @Sendable () -> Timestamp
+
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    executor.asUnownedSerialExecutor()
+  }
+
+  /// Makes copies on the server that the options name.
+  package init(
+    _ options: MySQLServiceOptions, backups: String, locate: @escaping MigrationLocator,
+    now: @escaping @Sendable () -> Timestamp
+  ) {
+    self.options = options
+    self.backups = BackupDirectory(path: backups, fileEnding: MySQLBackupStore.fileEnding)
+    self.locate = locate
+    self.now = now
+    executor = BlockingExecutor(label: "windlass.mysql-scratch")
+  }
+
+  private var scratch: MySQLScratchDatabase { MySQLScratchDatabase(options: options) }
+
+  package func restore(
+    _ backup: BackupID, label: String
+  ) async throws(StepFailure) -> ScratchCopy {
+    try backups.checkFile(of: backups.known(backup))
+    let name = try scratch.make(label, on: options.connect("scratch"))
+    let dump = MySQLDump(options: options, directory: backups.path)
+    try dump.read(backups.file(backup), into: name)
+    return ScratchCopy(label: label, url: options.address.url(of: name).reveal())
+  }
+
+  /// The ways to fail that are the migration's own: its text, or what it does to these rows.
+  private static let migrationFaults: Set<String> = [
+    "AlgorithmRefused", "ConstraintViolated", "MigrationPhaseConflict", "MigrationPhaseUnknown",
+    "MigrationRefused", "StatementFailed",
+  ]
+
+  package func migrate(
+    _ copy: ScratchCopy, _ migration: Migration, from archive: ArchiveReference
+  ) async throws(StepFailure) -> MigrationObservation {
+    do {
+      return try apply(migration, from: archive, to: copy)
+    } catch {
+      var failure = error
+      // On a copy nobody else can be to blame: no lock, no other writer, no drift since the backup.
+      failure.blamesRelease = Self.migrationFaults.contains(error.code)
+      throw failure
+    }
+  }
+
+  private func apply(
+    _ migration: Migration, from archive: ArchiveReference, to copy: ScratchCopy
+  ) throws(StepFailure) -> MigrationObservation {
+    let body = try PlanCheck.directory(of: archive, locate: locate).body(of: migration.version)
+    let phase = try body.phase(manifest: migration.phase)
+    var options = scratch.options(
+      of: try scratch.name(of: copy.label, on: options.connect("scratch")))
+    options.holdBudget = Bounds.onlineStatementDeadline
+    let connection = try options.connect("scratch")
+    let own = MySQLOwnSchema(connection: connection, ledger: options.ledger)
+    let step = MigrationStep(
+      body: body, phase: phase, run: RunID("rehearsal"), fence: .none,
+      after: try own.ledgerRow().version, startedAt: now())
+    let hold = HoldClock()
+    let execution = MySQLExecution(
+      connection: connection, options: options, step: step, hold: hold)
+    _ = try execution.perform()
+    return MigrationObservation(migration: migration, file: body.file, held: hold.longest)
+  }
+
+  package func catalogue(of copy: ScratchCopy) async throws(StepFailure) -> Catalogue {
+    let name = try scratch.name(of: copy.label, on: options.connect("scratch"))
+    let ledger = options.ledger
+    return try scratch.options(of: name).connect("scratch").snapshot {
+      connection throws(StepFailure) in
+      try connection.catalogue(ledger: ledger, countsRows: true)
+    }
+  }
+
+  package func discard(_ copy: ScratchCopy) async throws(StepFailure) {
+    try scratch.drop(copy.label, on: options.connect("scratch"))
+  }
+}

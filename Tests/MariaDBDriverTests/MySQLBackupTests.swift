@@ -1,0 +1,131 @@
+import Foundation
+import Testing
+import WindlassCore
+import WindlassSchema
+
+@testable import MariaDBDriver
+
+/// Backups of a real MariaDB; one after the other, since each keeps the writers of the server out.
+@Suite(.serialized)
+struct MySQLBackupTests {
+  /// A database with a bit of everything, and a store for it.
+  private func world() async throws -> (Fixture, MySQLBackupStore, String) {
+    let fixture = try Fixture(
+      [
+        "1_all.up.sql": """
+        CREATE TABLE parents (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL);
+        CREATE TABLE children (parent BIGINT NOT NULL, note TEXT, raw BLOB, at TIMESTAMP NULL,
+          price DECIMAL(10,2), doubled INT AS (parent * 2) STORED,
+          FOREIGN KEY (parent) REFERENCES parents (id) ON DELETE CASCADE);
+        CREATE VIEW names AS SELECT name FROM parents;
+        CREATE TRIGGER g BEFORE INSERT ON parents FOR EACH ROW BEGIN
+          SET NEW.name = CONCAT(NEW.name, '!'); END;
+        CREATE PROCEDURE p(IN a INT) BEGIN SELECT a; SELECT 'it''s; \\\\'; END;
+        INSERT INTO parents (name) VALUES ('one'), ('two'), ('\u{1F600} ''quoted''');
+        INSERT INTO children (parent, note, raw, at, price)
+          VALUES (1, 'a\\nb', x'00ff27', '2026-01-02 03:04:05', 1.50), (1, NULL, NULL, NULL, 2),
+            (2, '', '', '2026-07-02 03:04:05', NULL), (1, NULL, NULL, NULL, 2);
+        """
+      ], on: MariaDBServer.forBackups
+    ).with(holdBudget: .seconds(20))
+    let database = MySQLServiceDatabase(
+      fixture.options, locate: { (_) throws(StepFailure) in nil }, now: fixture.now)
+    _ = try await database.takeFence(after: nil, run: "run-1")
+    _ = try await fixture.migrator().migrate(
+      MigrateRequest(directory: fixture.directory, phase: .contract, run: "run-1")
+    ) { _ in }
+    let directory = fixture.directory + "/backups"
+    return (
+      fixture, MySQLBackupStore(fixture.options, directory: directory, now: fixture.now), directory
+    )
+  }
+
+  @Test func `a backup is verified by restoring it, and its copy is migrated`() async throws {
+    let (fixture, store, directory) = try await world()
+    defer { fixture.remove() }
+    let receipt = try await store.backUp("b-1", run: "run-1", purpose: .beforeExpand)
+    #expect(receipt.schema == 1 && !receipt.isVerified && !receipt.systemID.isEmpty)
+    #expect(try await store.verify("b-1").isVerified)
+    let manifest = try #require(try await store.list().first)
+    #expect(manifest.contents.tables.first { $0.name == "children" }?.rows == 4)
+    let text = try String(contentsOfFile: "\(directory)/b-1.sql", encoding: .utf8)
+    #expect(!text.contains("windlass_fence") && text.contains("windlass_migration_log"))
+    let mode = try FileManager.default.attributesOfItem(atPath: "\(directory)/b-1.sql")
+    #expect(mode[.posixPermissions] as? Int == 0o600)
+    try fixture.write("2_more.up.sql", "ALTER TABLE parents ADD COLUMN c INT;")
+    let path = fixture.directory
+    let scratch = MySQLScratch(
+      fixture.options, backups: directory, locate: { (_) throws(StepFailure) in path },
+      now: fixture.now)
+    let copy = try await scratch.restore("b-1", label: "rehearsal")
+    let before = try await scratch.catalogue(of: copy)
+    let archive = ArchiveReference(url: "", digest: "", size: 0)
+    let observation = try await scratch.migrate(
+      copy, Migration(version: 2, phase: .expand), from: archive)
+    #expect(observation.file == "2_more.up.sql")
+    let after = try await scratch.catalogue(of: copy)
+    #expect(before.differences(to: after).map(\.kind) == [.columnAdded])
+    let live = try fixture.other().catalogue(ledger: .standard, countsRows: true)
+    #expect(live == before)
+    let address = try MySQLURL.address(of: Secret(copy.url))
+    #expect(address.database.hasPrefix("windlass_scratch_"))
+    try await scratch.discard(copy)
+    let left = try fixture.other().rows("SHOW DATABASES LIKE 'windlass\\_scratch\\_%'")
+    #expect(left.allSatisfy { $0.values != [.text(address.database)] })
+  }
+
+  @Test func `a damaged backup is not accepted`() async throws {
+    let (fixture, store, directory) = try await world()
+    defer { fixture.remove() }
+    _ = try await store.backUp("b-1", run: "run-1", purpose: .beforeExpand)
+    let file = URL(filePath: "\(directory)/b-1.sql")
+    var bytes = try Data(contentsOf: file)
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: file)
+    let failure = await #expect(throws: StepFailure.self) { try await store.verify("b-1") }
+    #expect(failure?.code == "BackupDamaged")
+    #expect(try await store.receipt(of: "b-2") == nil)
+  }
+
+  @Test func `rows written while a backup is taken are in both snapshots or in neither`()
+    async throws
+  {
+    let (fixture, store, _) = try await world()
+    defer { fixture.remove() }
+    let writer = Task {
+      let connection = try fixture.other()
+      while !Task.isCancelled {
+        try connection.run("INSERT INTO parents (name) VALUES ('x')")
+        await Task.yield()
+      }
+    }
+    _ = try await store.backUp("b-1", run: "run-1", purpose: .beforeExpand)
+    writer.cancel()
+    try await writer.value
+    #expect(try await store.verify("b-1").isVerified)
+  }
+
+  @Test func `the password is in no argument and no file that stays`() async throws {
+    let (fixture, _, directory) = try await world()
+    defer { fixture.remove() }
+    let password = "p'w\"d\\ #;x"
+    let root = try fixture.other()
+    let name = "u\(fixture.options.address.database)"
+    try root.run(
+      "CREATE USER \(name)@localhost IDENTIFIED BY 'p''w\"d\\\\ #;x'")
+    try root.run("GRANT ALL ON *.* TO \(name)@localhost")
+    var options = fixture.options
+    options.address.user = name
+    options.address.password = Secret(password)
+    let store = MySQLBackupStore(options, directory: directory, now: fixture.now)
+    _ = try await store.backUp("b-1", run: "run-1", purpose: .byHand)
+    #expect(try await store.verify("b-1").isVerified)
+    let left = try FileManager.default.contentsOfDirectory(atPath: directory)
+    #expect(left.sorted() == [".lock", "b-1.manifest", "b-1.sql"])
+  }
+}
+
+extension Fixture {
+  /// A clock for tests.
+  var now: @Sendable () -> Timestamp { { Timestamp(milliseconds: 1_790_000_000_000) } }
+}
