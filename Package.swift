@@ -169,7 +169,7 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "windlass", "Beacon", "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver",
+        "windlass", "Beacon", "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver", "PostgresDriver",
         "CurlTransport",
         "ReleaseFeeds", "ProcessFleet", "WindlassProof", "CLinux", "CMariaDB", "CPostgres",
         "CSQLite",

@@ -161,26 +161,42 @@ extension SchemaDrift {
 
 extension PostgresServiceOptions {
   /// Changes Windlass's own tables in one transaction, which no other Windlass process disturbs.
+  ///
+  /// - Parameter body: finds by itself what it did before, because it is repeated when the reply to
+  ///   its commit was lost.
   func changing(
     step: String, expecting system: String? = nil,
     _ body: (inout PostgresOwnSchema) throws(StepFailure) -> Void
   ) async throws(StepFailure) {
     try await retrying { () throws(StepFailure) in
-      let connection = try connect(for: step, expecting: system)
-      let place = try ledger.located(on: connection)
-      _ = try connection.transaction(ownLimits) { connection throws(StepFailure) in
-        let key = place.ownKey
-        guard
-          try connection.scalar("SELECT pg_try_advisory_xact_lock(\(key.first), \(key.second))")
-            == .integer(1)
-        else {
-          throw StepFailure(
-            code: "DatabaseLocked", disposition: .retry,
-            message: "Another Windlass process migrates \(connection.place).")
-        }
-        var own = try PostgresOwnSchema(connection, place)
-        try body(&own)
+      do throws(StepFailure) {
+        try change(step: step, expecting: system, body)
+      } catch {
+        var failure = error
+        if failure.code == "OutcomeUnknown" { failure.disposition = .retry }
+        throw failure
       }
+    }
+  }
+
+  private func change(
+    step: String, expecting system: String?,
+    _ body: (inout PostgresOwnSchema) throws(StepFailure) -> Void
+  ) throws(StepFailure) {
+    let connection = try connect(for: step, expecting: system)
+    let place = try ledger.located(on: connection)
+    _ = try connection.transaction(ownLimits) { connection throws(StepFailure) in
+      let key = place.ownKey
+      guard
+        try connection.scalar("SELECT pg_try_advisory_xact_lock(\(key.first), \(key.second))")
+          == .integer(1)
+      else {
+        throw StepFailure(
+          code: "DatabaseLocked", disposition: .retry,
+          message: "Another Windlass process migrates \(connection.place).")
+      }
+      var own = try PostgresOwnSchema(connection, place)
+      try body(&own)
     }
   }
 }

@@ -10,7 +10,7 @@ import WindlassWire
 enum Subject: String, CaseIterable {
   case json, pointer, version, range, interval
   case manifest, signature, key, trust
-  case sql, mysql, migration, names
+  case sql, mysql, postgres, migration, names
 
   /// Feeds the bytes to the parser.
   func consume(_ bytes: [UInt8]) {
@@ -27,6 +27,7 @@ enum Subject: String, CaseIterable {
     case .trust: _ = (try? JSONValue.parse(bytes)).map { TrustState($0) }
     case .sql: _ = SQLiteClassifier().findings(in: text, file: "1_fuzz.up.sql")
     case .mysql: mysql(text)
+    case .postgres: postgres(text)
     case .migration: _ = try? MigrationBody(version: 1, file: "1_fuzz.up.sql", bytes: bytes)
     case .names:
       let names = text.split(separator: "\n").map(String.init)
@@ -52,6 +53,17 @@ enum Subject: String, CaseIterable {
       precondition(text.utf8.count >= statement.text.utf8.count, "a statement is part of its text")
       _ = (statement.kind, statement.keepsSessionState)
     }
+  }
+
+  private func postgres(_ text: String) {
+    _ = PostgresClassifier().findings(in: text, file: "1_fuzz.up.sql")
+    // Refused text is no finding.
+    guard let script = try? PostgresScript(text) else { return }
+    for statement in script.statements {
+      precondition(text.utf8.count >= statement.text.utf8.count, "a statement is part of its text")
+    }
+    let whole = script.atomicText ?? text
+    precondition(whole.utf8.count == text.utf8.count, "what is taken off leaves its place empty")
   }
 
   private func version(_ text: String) {

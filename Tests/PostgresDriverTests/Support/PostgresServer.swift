@@ -11,7 +11,8 @@ final class PostgresServer: Sendable {
   /// The server that all tests of this process share, each with databases of its own.
   static let shared = PostgresServer(standby: false)
 
-  private let directory: String
+  /// Where its socket is.
+  let directory: String
   private let counter = Mutex(0)
 
   /// Starts a server; one that can't be started ends the tests.
