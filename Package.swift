@@ -101,6 +101,7 @@ let package = Package(
       name: "windlass",
       dependencies: [
         "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver", "PostgresDriver",
+        "MariaDBDriver",
         "CurlTransport",
         "ReleaseFeeds", "ProcessFleet", "WindlassJournal", "WindlassProof", "WindlassEngine",
         "CLinux", "CSodium", argumentParser, logging, yams,

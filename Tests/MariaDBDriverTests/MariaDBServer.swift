@@ -83,7 +83,9 @@ final class MariaDBServer: Sendable {
     }
     let name = "test_\(number)"
     try connection("mysql").run("CREATE DATABASE \(name) CHARACTER SET utf8mb4")
-    return MySQLServiceOptions(address: address(of: name), lockDeadline: .seconds(20))
+    // Not about budgets, so that a busy machine fails no test.
+    return MySQLServiceOptions(
+      address: address(of: name), holdBudget: .seconds(30), lockDeadline: .seconds(60))
   }
 
   /// A plain connection, as another program would have it.
@@ -148,7 +150,7 @@ extension Fixture {
 
   /// The same database with other limits.
   func with(
-    deadline: Interval = .seconds(20), lockBudget: Interval = Bounds.lockBudgetDefault,
+    deadline: Interval = .seconds(60), lockBudget: Interval = Bounds.lockBudgetDefault,
     holdBudget: Interval = Bounds.holdBudgetDefault
   ) -> Fixture {
     var options = options

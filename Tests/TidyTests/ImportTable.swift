@@ -34,8 +34,9 @@ enum ImportTable {
     ],
     // Layer 4
     "windlass": platform.union([
-      "ArgumentParser", "CLinux", "CSodium", "CurlTransport", "Logging", "ProcessFleet",
-      "PostgresDriver", "ReleaseFeeds", "SQLiteDriver", "ServiceLifecycle", "UnixSignals",
+      "ArgumentParser", "CLinux", "CSodium", "CurlTransport", "Logging", "MariaDBDriver",
+      "ProcessFleet", "PostgresDriver", "ReleaseFeeds", "SQLiteDriver", "ServiceLifecycle",
+      "UnixSignals",
       "WindlassCore",
       "WindlassEngine", "WindlassJournal", "WindlassProof", "WindlassSchema", "WindlassWire",
       "Yams",

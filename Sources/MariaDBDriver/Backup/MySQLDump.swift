@@ -41,17 +41,17 @@ struct MySQLDump {
       address: options.address, directory: directory, limit: Bounds.backupDeadline)
     let names = isMariaDB ? ["mariadb-dump", "mysqldump"] : ["mysqldump", "mariadb-dump"]
     try program.run(
-      names, arguments, look: { () throws(StepFailure) in try look(hasBegun) }
-    ) { bytes throws(StepFailure) in
-      hash.update(bytes)
-      size += Int64(bytes.count)
-      try Self.write(bytes, to: descriptor, path: path)
-      end = Array((end + bytes.suffix(4_096)).suffix(4_096))
-      if !hasBegun, Self.contains(Self.firstWords, in: bytes) {
-        hasBegun = true
-        try began()
-      }
-    }
+      names, arguments, look: { () throws(StepFailure) in try look(hasBegun) },
+      consume: { bytes throws(StepFailure) in
+        hash.update(bytes)
+        size += Int64(bytes.count)
+        try Self.write(bytes, to: descriptor, path: path)
+        end = Array((end + bytes.suffix(4_096)).suffix(4_096))
+        if !hasBegun, Self.contains(Self.firstWords, in: bytes) {
+          hasBegun = true
+          try began()
+        }
+      })
     guard Self.contains(Self.lastWords, in: end) else {
       throw StepFailure(
         code: "BackupIncomplete", disposition: .stop,

@@ -13,7 +13,7 @@ struct DatabaseReference: ExpressibleByArgument, Sendable {
   init(argument: String) { text = Secret(argument) }
 
   /// The engines whose URLs are understood, by scheme.
-  static let schemes = ["sqlite", "postgres", "postgresql", "mysql", "cockroachdb"]
+  static let schemes = ["sqlite", "postgres", "postgresql", "mysql", "mariadb", "cockroachdb"]
 
   /// Reads the URL from where the reference points.
   ///

@@ -1,3 +1,4 @@
+import MariaDBDriver
 import PostgresDriver
 import SQLiteDriver
 import WindlassCore
@@ -7,6 +8,7 @@ import WindlassSchema
 enum DatabaseTarget {
   case sqlite(SQLiteServiceOptions)
   case postgres(PostgresServiceOptions)
+  case mysql(MySQLServiceOptions)
 
   /// Chooses the engine by the URL's scheme.
   ///
@@ -19,6 +21,8 @@ enum DatabaseTarget {
       var ledger = try PostgresLedger(url)
       if let ledgerTable { ledger.table = ledgerTable }
       self = .postgres(try PostgresServiceOptions(url: url, ledger: ledger))
+    case "mysql", "mariadb":
+      self = .mysql(try Self.mysql(url, ledgerTable: ledgerTable))
     default:
       guard let ledger = SQLiteLedger(table: ledgerTable ?? SQLiteLedger.defaultTable) else {
         throw CommandFailure(
@@ -28,6 +32,20 @@ enum DatabaseTarget {
       }
       self = .sqlite(SQLiteServiceOptions(path: try SQLiteURL.path(of: text), ledger: ledger))
     }
+  }
+
+  private static func mysql(
+    _ url: Secret, ledgerTable: String?
+  ) throws -> MySQLServiceOptions {
+    let address = try MySQLURL.address(of: url)
+    let table = ledgerTable ?? address.ledgerTable ?? MySQLLedger.defaultTable
+    guard let ledger = MySQLLedger(table: table) else {
+      throw CommandFailure(
+        .usage, "BadArgument",
+        "\"\(table)\" can't be a ledger's table: it is empty, longer than 64 characters or has a"
+          + " back quote.")
+    }
+    return MySQLServiceOptions(address: address, ledger: ledger)
   }
 
   /// The SQLite database, for what is built for that engine alone.
@@ -54,6 +72,11 @@ enum DatabaseTarget {
       options.holdBudget = limits.holdBudget
       options.lockDeadline = limits.lockDeadline
       return .postgres(options)
+    case .mysql(var options):
+      options.lockBudget = limits.lockBudget
+      options.holdBudget = limits.holdBudget
+      options.lockDeadline = limits.lockDeadline
+      return .mysql(options)
     }
   }
 
@@ -69,6 +92,7 @@ enum DatabaseTarget {
     switch self {
     case .sqlite(let options): SQLiteMigrator(options, now: now)
     case .postgres(let options): PostgresMigrator(options, now: now)
+    case .mysql(let options): MySQLMigrator(options, now: now)
     }
   }
 
@@ -78,6 +102,7 @@ enum DatabaseTarget {
     return switch self {
     case .sqlite(let options): SQLiteServiceDatabase(options, locate: locate, now: now)
     case .postgres(let options): PostgresServiceDatabase(options, locate: locate, now: now)
+    case .mysql(let options): MySQLServiceDatabase(options, locate: locate, now: now)
     }
   }
 }
