@@ -2,6 +2,11 @@ package import WindlassCore
 package import WindlassSchema
 
 extension SQLiteBackupStore {
+  /// The processes that have the database's file open.
+  package func users() -> [String] {
+    DatabaseUsers.processes(path: options.path).map { "process \($0)" }
+  }
+
   /// Puts a backup in the place of the database, in one transaction.
   package func restore(
     _ id: BackupID, acceptingLossSince loss: Timestamp

@@ -121,6 +121,12 @@ public enum Bounds {
   public static let backupDeadline = Interval.hours(1)
   /// The age at which a forgotten scratch copy is removed; no rehearsal takes that long.
   public static let scratchAgeMax = Interval.hours(24)
+  /// Definitions of one kind that a database may hold.
+  public static let definitionsMax = 1_000_000
+  /// Time for one of an engine's programs to tell its version.
+  public static let programVersionDeadline = Interval.seconds(30)
+  /// Time that a backup waits for a lock that keeps readers out.
+  public static let backupLockWait = Interval.seconds(10)
   /// Bytes of a backup's manifest.
   public static let backupManifestSizeMax = 16_777_216
   /// Free bytes that stay on a file system beyond what a forecast needs.

@@ -44,6 +44,14 @@ package struct PostgresURL: Hashable, Sendable {
     return copy
   }
 
+  /// The same database by the UNIX socket in a directory.
+  package func replacing(socketDirectory: String) -> PostgresURL {
+    var copy = self
+    copy.parameters["host"] = Secret(socketDirectory)
+    copy.parameters["hostaddr"] = nil
+    return copy
+  }
+
   /// The same database through another user.
   package func replacing(user: String, password: Secret) -> PostgresURL {
     var copy = self

@@ -6,6 +6,9 @@ package protocol BackupArchive: BackupStore {
   /// Every complete backup, the oldest first.
   func list() async throws(StepFailure) -> [BackupManifest]
 
+  /// What other programs have the database open now, in words for a person.
+  func users() async throws(StepFailure) -> [String]
+
   /// Puts a backup in the place of the database; what was written since the backup is lost. The
   /// database keeps its fence at the next epoch and gets a new name, so that a daemon that was at
   /// work on the old contents changes nothing any more.

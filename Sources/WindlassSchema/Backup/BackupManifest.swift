@@ -28,6 +28,9 @@ package struct BackupManifest: Hashable, Codable, Sendable {
   package var proof: Proof
   /// SQLite's journal mode by its name; nil on other engines.
   package var journalMode: String?
+  /// How the engine makes an empty database like this one, in its own words; nil where there is
+  /// nothing to say.
+  package var model: [String]?
   /// The versions of what made the copy.
   package var library: String
   package var size: Int64

@@ -117,7 +117,8 @@ package enum FileStream {
     }
   }
 
-  private static func write(
+  /// Writes all bytes to an open file.
+  package static func write(
     _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String
   ) throws(StepFailure) {
     var offset = 0

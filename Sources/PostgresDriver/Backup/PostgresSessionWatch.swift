@@ -1,0 +1,44 @@
+package import WindlassCore
+import WindlassSchema
+
+/// Looks which databases a rehearsed server has sessions in, as the servers of the databases tell.
+package actor PostgresSessionWatch {
+  private let executor: BlockingExecutor
+  private let url: PostgresURL
+  private let scratch: PostgresURL?
+
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    executor.asUnownedSerialExecutor()
+  }
+
+  /// Watches the server of the real database, and the one of the copies where that is another.
+  package init(_ options: PostgresBackupOptions) {
+    url = options.url
+    scratch = options.scratch
+    executor = BlockingExecutor(label: "windlass.watch")
+  }
+
+  /// Whether a rehearsed server has a session in its copy now, and whether it has one elsewhere.
+  ///
+  /// Nobody but a rehearsed server knows its copy's random name, so that whoever is in it is that
+  /// server. Elsewhere its sessions are known by the application name that its URL gives them.
+  ///
+  /// - Parameter copy: the URL that the server was given.
+  package func use(
+    of copy: String
+  ) throws(StepFailure) -> (scratch: Bool, production: Bool) {
+    let copy = try PostgresURL(copy)
+    let name = SQLValue.text(copy.database)
+    let inside = try PostgresConnection(
+      ScratchServer.patient(scratch ?? url, "windlass/rehearsal")
+    ).scalar(
+      """
+      SELECT count(*) > 0 FROM pg_stat_activity
+      WHERE datname = $1 AND application_name NOT LIKE 'windlass/%'
+      """, [name])
+    let outside = try PostgresConnection(ScratchServer.patient(url, "windlass/rehearsal")).scalar(
+      "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname <> $1 AND application_name = $2",
+      [name, .text(SessionMark.name(of: copy))])
+    return (inside == .integer(1), outside == .integer(1))
+  }
+}

@@ -1,0 +1,143 @@
+import WindlassCore
+import WindlassSchema
+
+/// Databases that Windlass makes and drops by itself on a server, and no others.
+///
+/// Each has a random name of its own with our prefix, and a comment that says who made it and when;
+/// without that comment a database is never dropped, whatever it is called.
+struct ScratchServer: Sendable {
+  /// What a scratch database is for.
+  enum Purpose: String, Sendable {
+    case verification = "verify"
+    case rehearsal = "rehearse"
+    case restore
+  }
+
+  static let prefix = "windlass_scratch_"
+
+  /// How the server is reached: a database that exists.
+  let url: PostgresURL
+  /// The random name of the directory that the databases belong to.
+  let owner: String
+
+  /// The name of the database of that purpose and label, the same for as long as the owner lives.
+  func name(_ purpose: Purpose, _ label: String) -> String {
+    let digest = SHA256.digest(of: "\(owner) \(purpose.rawValue) \(label)").text
+    return Self.prefix + String(digest.prefix(24))
+  }
+
+  /// The URL of that database.
+  func url(of name: String) -> PostgresURL { url.replacing(database: name) }
+
+  /// Such as 150004.
+  func version() throws(StepFailure) -> Int {
+    try withMaintenance { connection in connection.serverVersion }
+  }
+
+  /// Makes an empty database like the template's, in place of a leftover of the same name.
+  func make(
+    _ name: String, _ purpose: Purpose, like model: DatabaseModel, at moment: Timestamp
+  ) throws(StepFailure) {
+    try withMaintenance { connection throws(StepFailure) in
+      try drop(name, on: connection)
+      do throws(StepFailure) {
+        try connection.run(script: model.creation(of: name))
+        let comment = "\(mark(purpose)) \(moment.milliseconds)"
+        try connection.run(script: "COMMENT ON DATABASE \(name) IS '\(comment)'")
+        for setting in model.settings {
+          try connection.run(script: "ALTER DATABASE \(name) SET \(setting)")
+        }
+      } catch {
+        guard error.code == "PrivilegeMissing" else { throw error }
+        throw StepFailure(
+          code: "PrivilegeMissing", disposition: .stop,
+          message: "The user of the database URL may not make a scratch database on"
+            + " \(url.place): a backup is proven by restoring it. Run `ALTER ROLE … CREATEDB` for"
+            + " that user, or name another server with `proof.scratchURLFrom`.")
+      }
+    }
+  }
+
+  /// Drops a database of ours with everything in it; one that is gone already is no error.
+  func drop(_ name: String) throws(StepFailure) {
+    try withMaintenance { connection throws(StepFailure) in try drop(name, on: connection) }
+  }
+
+  /// Drops our databases of that purpose that are older than a limit, and nothing else; returns how
+  /// many those were.
+  @discardableResult
+  func sweep(_ purpose: Purpose, olderThan limit: Interval, at now: Timestamp) throws(StepFailure)
+    -> Int
+  {
+    try withMaintenance { connection throws(StepFailure) in
+      var count = 0
+      let rows = try connection.rows(
+        """
+        SELECT datname, shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database
+        WHERE starts_with(datname, $1) ORDER BY 1
+        """, [.text(Self.prefix)])
+      for row in rows {
+        guard let name = row.values[0].text, let comment = row.values[1].text,
+          comment.hasPrefix(mark(purpose) + " "),
+          let made = Int64(comment.dropFirst(mark(purpose).count + 1)),
+          made + limit.milliseconds <= now.milliseconds
+        else { continue }
+        try drop(name, on: connection)
+        count += 1
+      }
+      return count
+    }
+  }
+
+  /// How our databases' comments begin.
+  func mark(_ purpose: Purpose) -> String {
+    "Windlass made this; it may be dropped at any time. \(owner) \(purpose.rawValue)"
+  }
+
+  private func drop(_ name: String, on connection: PostgresConnection) throws(StepFailure) {
+    let comment = try connection.scalar(
+      """
+      SELECT coalesce(shobj_description(oid, 'pg_database'), '')
+      FROM pg_catalog.pg_database WHERE datname = $1
+      """, [.text(name)])
+    guard let comment = comment.text else { return }
+    // A database that was made a moment before its maker died has no comment yet; the random part
+    // of its name is known to nobody else.
+    guard name.hasPrefix(Self.prefix), comment.isEmpty || comment.contains(owner) else {
+      throw StepFailure(
+        code: "ScratchRefused", disposition: .stop,
+        message: "The database \(name) of \(url.place) is not one that this Windlass made, and is"
+          + " left alone. Look at its comment, and drop it by hand.")
+    }
+    guard connection.serverVersion < 130_000 else {
+      try connection.run(script: "DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
+      return
+    }
+    _ = try connection.rows(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [.text(name)])
+    try connection.run(script: "DROP DATABASE IF EXISTS \(name)")
+  }
+
+  /// Lends a connection on which databases can be made.
+  func withMaintenance<Result>(
+    _ body: (PostgresConnection) throws(StepFailure) -> Result
+  ) throws(StepFailure) -> Result {
+    let connection: PostgresConnection
+    do throws(StepFailure) {
+      connection = try PostgresConnection(Self.patient(url, "windlass/scratch"))
+    } catch {
+      // The service's own database may be the one that is to be restored.
+      guard error.code == "DatabaseMissing" else { throw error }
+      connection = try PostgresConnection(
+        Self.patient(url.replacing(database: "postgres"), "windlass/scratch"))
+    }
+    return try body(connection)
+  }
+
+  /// Options for a session in whose way nobody is: without limits for statements.
+  static func patient(_ url: PostgresURL, _ applicationName: String) -> PostgresOptions {
+    PostgresOptions(
+      url: url, applicationName: applicationName, lockTimeout: Bounds.backupLockWait,
+      statementTimeout: .zero, idleTimeout: .zero)
+  }
+}

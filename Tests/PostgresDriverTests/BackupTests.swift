@@ -1,0 +1,156 @@
+import FoundationEssentials
+import Glibc
+import Testing
+import WindlassCore
+import WindlassSchema
+
+@testable import PostgresDriver
+
+/// Backups against a real server.
+struct BackupTests {
+  private let world: BackupWorld
+  private let store: PostgresBackupStore
+
+  init() throws {
+    world = try BackupWorld()
+    store = world.store
+  }
+
+  private func take(_ id: BackupID = "b1") async throws {
+    _ = try await store.backUp(id, run: "run", purpose: .beforeExpand)
+  }
+
+  private var file: String { world.directory + "/backups/b1.dump" }
+
+  @Test func `a backup under writes restores to exactly what its snapshot saw`() async throws {
+    let writer = BackupWriter(world)
+    async let written = writer.run()
+    for index in 1...3 { try await take(BackupID("b\(index)")) }
+    await writer.stop()
+    #expect(try await written > 0)
+    for index in 1...3 {
+      let receipt = try await store.verify(BackupID("b\(index)"))
+      #expect(receipt.isVerified)
+      #expect(receipt.schema == SchemaVersion(3))
+    }
+    #expect(try world.leftovers() == [])
+    let names = try FileManager.default.contentsOfDirectory(atPath: world.directory + "/backups")
+    #expect(names.allSatisfy { !$0.hasSuffix(".partial") }, "\(names)")
+    var status = stat()
+    #expect(stat(file, &status) == 0)
+    #expect(status.st_mode & 0o777 == 0o600)
+  }
+
+  @Test func `Windlass's fence and name do not travel, its history does`() async throws {
+    try await take()
+    _ = try await store.verify("b1")
+    let scratch = PostgresScratch(
+      world.service, backups: world.backups, locate: { _ in nil }, now: BackupWorld.now)
+    let copy = try await scratch.restore("b1", label: "old-1")
+    let connection = try PostgresConnection(PostgresOptions(url: PostgresURL(copy.url)))
+    #expect(try connection.scalar("SELECT count(*) FROM windlass_fence") == .integer(0))
+    #expect(try connection.scalar("SELECT count(*) FROM windlass_identity") == .integer(0))
+    #expect(try connection.scalar("SELECT count(*) FROM windlass_catalogue") == .integer(1))
+    #expect(try connection.scalar("SELECT version FROM schema_migrations") == .integer(3))
+    try await scratch.discard(copy)
+    try await scratch.discard(copy)
+    #expect(try world.leftovers() == [])
+  }
+
+  @Test func `a backup is taken once, and listed, and pruned`() async throws {
+    try await take()
+    let first = try await store.receipt(of: "b1")
+    try world.connect().run(script: "INSERT INTO log (text) VALUES ('later')")
+    try await take()
+    #expect(try await store.receipt(of: "b1") == first)
+    try await take("b2")
+    #expect(try await store.list().map(\.id) == ["b1", "b2"])
+    try await store.prune(keep: 1, protecting: [])
+    #expect(try await store.list().map(\.id) == ["b2"])
+  }
+
+  @Test(arguments: [
+    "DELETE FROM log WHERE id = 1", "UPDATE parts SET v = 'x' WHERE k = 7",
+    "ALTER TABLE log ADD COLUMN extra int", "DROP INDEX parts_low_k",
+    "DROP TRIGGER noted ON parts_low",
+    "DROP POLICY seen ON parts_low", "ALTER TYPE mood ADD VALUE 'low'",
+    "UPDATE schema_migrations SET version = 2", "CREATE VIEW more AS SELECT 1 AS a",
+    "ALTER TABLE log ALTER COLUMN text SET NOT NULL", "DELETE FROM windlass_catalogue",
+    "CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'",
+    "SELECT lo_unlink(oid) FROM pg_largeobject_metadata",
+  ])
+  func `a backup of something else fails its verification`(change: String) async throws {
+    try world.connect().run(script: "INSERT INTO log (text) VALUES ('one'), ('two')")
+    try await take()
+    let kept = try await store.directory.known("b1")
+    try world.connect().run(script: change)
+    try await take("b2")
+    // The second backup's file under the first one's name, as if the first had been taken wrongly.
+    var forged = kept
+    let other = try await store.directory.known("b2")
+    (forged.digest, forged.size) = (other.digest, other.size)
+    try FileManager.default.removeItem(atPath: file)
+    try FileManager.default.copyItem(atPath: file.replacing("b1.", with: "b2."), toPath: file)
+    try FileStream.replace(
+      world.directory + "/backups/b1.manifest", with: try forged.encoded())
+    let failed = await failure { _ = try await store.verify("b1") }
+    #expect(failed?.code == "BackupDamaged", "\(String(describing: failed))")
+    #expect(try await store.receipt(of: "b1")?.isVerified == false)
+    #expect(try world.leftovers() == [])
+  }
+
+  @Test func `damaged files are refused, or restore identically`() async throws {
+    try await take()
+    let sound = try await store.directory.known("b1")
+    let bytes = try #require(try FileStream.read(file, sizeMax: 10_000_000))
+    for place in stride(from: 0, to: bytes.count, by: max(1, bytes.count / 12)) {
+      var damaged = bytes
+      if place % 2 == 0 { damaged[place] ^= 0x10 } else { damaged.removeLast(bytes.count - place) }
+      try FileStream.replace(file, with: damaged)
+      #expect(await failure { _ = try await store.verify("b1") }?.code == "BackupDamaged")
+      var manifest = sound
+      (manifest.digest, manifest.size) = try FileStream.digest(of: file)
+      try FileStream.replace(
+        world.directory + "/backups/b1.manifest", with: try manifest.encoded())
+      // Damaged before its digest was taken: only a comparison of everything may accept it.
+      if let failed = await failure({ _ = try await store.verify("b1") }) {
+        #expect(failed.code == "BackupDamaged", "byte \(place): \(failed)")
+      }
+      try FileStream.replace(
+        world.directory + "/backups/b1.manifest", with: try sound.encoded())
+    }
+    #expect(try world.leftovers() == [])
+  }
+
+  @Test func `an older pg_dump than the server is refused`() throws {
+    let failed = #expect(throws: StepFailure.self) {
+      try ClientPrograms.find(serverVersion: 990_001, place: "db/app")
+    }
+    #expect(failed?.code == "ProgramTooOld")
+    #expect(failed?.message.contains("postgresql-client-99") == true)
+    let missing = #expect(throws: StepFailure.self) {
+      try ClientPrograms.find(serverVersion: 150_001, place: "db/app", in: ["/nowhere"])
+    }
+    #expect(missing?.code == "ProgramMissing")
+  }
+
+  @Test func `a password is in a file of this user alone, and gone afterwards`() throws {
+    let secret = "a:b\\c 'd' é"
+    let url = try PostgresURL("postgres://app@db.example/app?sslmode=disable")
+      .replacing(user: "app", password: Secret(secret))
+    var place = ""
+    do {
+      let access = try ClientAccess(url, applicationName: "test", directory: world.directory)
+      let entry = try #require(access.environment.last { $0.hasPrefix("PGPASSFILE=") })
+      place = String(entry.dropFirst("PGPASSFILE=".count))
+      #expect(!access.connection.contains(secret))
+      #expect(!access.environment.contains { $0.contains("d' é") })
+      var status = stat()
+      #expect(stat(place, &status) == 0)
+      #expect(status.st_mode & 0o777 == 0o600)
+      let bytes = try #require(try FileStream.read(place, sizeMax: 1_000))
+      #expect(String(decoding: bytes, as: UTF8.self) == "*:*:*:*:a\\:b\\\\c 'd' é\n")
+    }
+    #expect(!FilePath.exists(place))
+  }
+}
