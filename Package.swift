@@ -170,7 +170,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "windlass", "Beacon", "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver", "PostgresDriver",
+        "windlass", "Beacon", "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver",
+        "PostgresDriver",
         "CurlTransport",
         "ReleaseFeeds", "ProcessFleet", "WindlassProof", "CLinux", "CMariaDB", "CPostgres",
         "CSQLite",

@@ -48,14 +48,18 @@ package actor IsolatedServers: RehearsalServers {
   package func report(
     on server: RehearsalServer
   ) async throws(StepFailure) -> RehearsalServerReport {
-    try process(server).look()
+    let process = try process(server)
+    try await watch(process)
+    return process.look()
   }
 
   /// Ends the server and all that it has started, at once when the task is cancelled.
   package func stop(
     _ server: RehearsalServer
   ) async throws(StepFailure) -> RehearsalServerReport {
-    try process(server).stop(grace: settings.grace)
+    let process = try process(server)
+    try await watch(process)
+    return process.stop(grace: settings.grace)
   }
 
   /// Ends every server of an earlier daemon that is still there; returns how many processes that
@@ -73,6 +77,12 @@ package actor IsolatedServers: RehearsalServers {
     }
     self.mark = mark
     return ProcessTable.kill { ProcessTable.hasEnvironment($0, entryPrefix: mark) }
+  }
+
+  /// Looks at the databases that are no files, while the server runs.
+  private func watch(_ process: RehearsalProcess) async throws(StepFailure) {
+    guard let watch = settings.databaseWatch, process.isRunning else { return }
+    process.note(try await watch(process.order.databaseURL))
   }
 
   private func process(_ server: RehearsalServer) throws(StepFailure) -> RehearsalProcess {
@@ -125,7 +135,7 @@ package actor IsolatedServers: RehearsalServers {
     let order = RehearsalProcess.Order(
       spawn: spawn, cookie: cookie, log: log,
       scratchFile: database == nil ? nil : OpenFileWatch.file(ofDatabaseURL: databaseURL),
-      productionFiles: settings.productionFiles)
+      productionFiles: settings.productionFiles, databaseURL: databaseURL)
     // The private listener is the last one; its name was added above.
     return (order, sockets.last?.socket.address ?? .anyLoopback)
   }

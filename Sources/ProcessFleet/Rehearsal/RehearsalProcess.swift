@@ -16,9 +16,12 @@ final class RehearsalProcess {
     var scratchFile: String?
     /// Databases that it must not use.
     var productionFiles: [String]
+    /// What the server was told of its database.
+    var databaseURL: String
   }
 
-  private let order: Order
+  /// What the server was started with.
+  let order: Order
   private let pid: Int32
   private let pidfd: Descriptor
   private var report: RehearsalServerReport
@@ -71,6 +74,15 @@ final class RehearsalProcess {
     }
     return result ?? .failure(SpawnFailure(stage: 0, number: EAGAIN))
   }
+
+  /// Takes into account which databases the server was seen to use.
+  func note(_ use: DatabaseUse) {
+    report.usesScratch = report.usesScratch || use.scratch
+    report.usesProduction = report.usesProduction || use.production
+  }
+
+  /// Whether it has not ended.
+  var isRunning: Bool { report.exit == nil }
 
   /// Looks at the server now; what was seen once stays in the report.
   func look() -> RehearsalServerReport {

@@ -2,7 +2,6 @@ import CurlTransport
 import Logging
 import ProcessFleet
 import ReleaseFeeds
-import SQLiteDriver
 import WindlassCore
 import WindlassEngine
 import WindlassJournal
@@ -33,16 +32,11 @@ struct AgentAssembly {
   /// Makes everything that one service needs; nothing is started or touched yet.
   func service(_ configuration: ServiceConfiguration) throws -> AgentService {
     let database = try configuration.database.source.resolve()
-    let path = try SQLiteURL.path(of: database.reveal())
     let folder = state.service(configuration.name)
     let clock = clock
     let now: @Sendable () -> Timestamp = { clock.now() }
-    let backups = configuration.backup.directory ?? folder + "/backups"
-    let options = SQLiteServiceOptions(
-      path: path, lockBudget: configuration.database.lockBudget,
-      holdBudget: configuration.database.holdBudget, backupDirectory: backups)
-    let locate = migrations(in: artifacts)
-    let store = SQLiteBackupStore(options, directory: backups, now: now)
+    let drivers = try ServiceDrivers(
+      configuration, url: database, folder: folder, locate: migrations(in: artifacts), now: now)
     let prober = ProbeRunner(transport: transport, configuration: probes(configuration))
     let fleet = ProcessFleet(
       settings: try settings(configuration, database: database), artifacts: artifacts,
@@ -51,32 +45,32 @@ struct AgentAssembly {
         try await prober.runSafe(probes, against: url)
       },
       now: now, shim: ShimInvocation(bootIDPath: Failpoints.bootIDPath))
-    let scratch = SQLiteScratch(
-      options, backups: backups, directory: folder + "/scratch", locate: locate, now: now)
     let servers = IsolatedServers(
-      settings: rehearsalSettings(configuration, database: path), artifacts: artifacts)
+      settings: rehearsalSettings(configuration, drivers), artifacts: artifacts)
     let rehearsal = RehearsalRunner(
-      scratch: scratch, servers: servers, transport: transport,
+      scratch: drivers.scratch, servers: servers, transport: transport,
       configuration: RehearsalConfiguration(
         probes: probes(configuration), holdBudget: configuration.database.holdBudget,
         isolation: configuration.proof.isolation == .none ? .none : .network),
       reports: ReportDirectory(path: folder + "/reports"))
     let ports = ServicePorts(
-      database: SQLiteServiceDatabase(options, locate: locate, now: now), backups: store,
-      rehearsal: rehearsal, fleet: fleet, listeners: fleet, artifacts: artifacts,
+      database: drivers.database, backups: drivers.backups, rehearsal: rehearsal, fleet: fleet,
+      listeners: fleet, artifacts: artifacts,
       backupsKept: configuration.backup.keep)
     let service = ServiceOperator(
       policy: policy(configuration), ports: ports, journal: journal, clock: clock,
       logger: logger.for(configuration.name), failpoint: failpoint)
     return AgentService(
       configuration: configuration, operator: service,
-      feed: try feed(configuration, receiver: service, folder: folder), fleet: fleet,
+      feed: try feed(configuration, receiver: service, folder: folder, engine: drivers.engine),
+      fleet: fleet,
       sweep: RehearsalSweep(
-        servers: servers, scratch: scratch, logger: logger.for(configuration.name)))
+        servers: servers, scratch: drivers.scratch, logger: logger.for(configuration.name)))
   }
 
   private func feed(
-    _ configuration: ServiceConfiguration, receiver: ServiceOperator, folder: String
+    _ configuration: ServiceConfiguration, receiver: ServiceOperator, folder: String,
+    engine: String
   ) throws -> FeedLoop {
     let source = configuration.source
     guard let place = ReleaseFeeds.ManifestSource(source.url) else {
@@ -92,7 +86,7 @@ struct AgentAssembly {
       store: FileTrustStore(path: folder + "/trust.json"), transport: transport,
       now: { clock.now() })
     return FeedLoop(
-      poller: poller, receiver: receiver, engine: "sqlite", clock: clock,
+      poller: poller, receiver: receiver, engine: engine, clock: clock,
       logger: logger.for(configuration.name))
   }
 
@@ -132,14 +126,15 @@ struct AgentAssembly {
   }
 
   private func rehearsalSettings(
-    _ configuration: ServiceConfiguration, database: String
+    _ configuration: ServiceConfiguration, _ drivers: ServiceDrivers
   ) -> RehearsalServerSettings {
     let fleet = configuration.fleet
     return RehearsalServerSettings(
       command: fleet.command,
       environment: fleet.environment.merging(configuration.proof.environment) { _, new in new },
       databaseVariable: configuration.database.injection?.environmentVariable,
-      listenerNames: fleet.listeners.map(\.name), productionFiles: [database],
+      listenerNames: fleet.listeners.map(\.name), productionFiles: drivers.productionFiles,
+      databaseWatch: drivers.watch,
       usesOwnNetwork: configuration.proof.isolation == .network,
       workDirectory: state.service(configuration.name) + "/rehearsal")
   }

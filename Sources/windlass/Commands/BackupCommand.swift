@@ -1,5 +1,4 @@
 import ArgumentParser
-import SQLiteDriver
 import WindlassCore
 import WindlassSchema
 import WindlassWire
@@ -17,7 +16,9 @@ struct BackupCommand: ReportingCommand {
     abstract: "Takes a backup and verifies it by restoring it.",
     discussion: """
       Row counts and digests of every table are taken in the backup's own snapshot, while servers \
-      go on writing; then the backup is restored to a scratch file and everything is compared.
+      go on writing; then the backup is restored to a scratch file, or on PostgreSQL to a scratch \
+      database of a random name, and everything is compared. PostgreSQL's own pg_dump is used, in \
+      the server's version or a newer one.
 
       Example: windlass backup --database env:BEACON_DB --directory /srv/backups
       Example: windlass backup --database env:BEACON_DB --directory /srv/backups --list
@@ -37,9 +38,8 @@ struct BackupCommand: ReportingCommand {
 
   func perform(_ output: Output) async throws -> ExitStatus {
     let clock = SystemClock(floor: nil)
-    let store = SQLiteBackupStore(
-      try databaseOptions.target().sqlite(for: "backup"), directory: directoryOptions.directory,
-      now: clock.now)
+    let store = try databaseOptions.target().backups(
+      in: directoryOptions.directory, now: clock.now)
     if list {
       show(try await store.list(), output)
       return .done

@@ -48,17 +48,34 @@ enum DatabaseTarget {
     return MySQLServiceOptions(address: address, ledger: ledger)
   }
 
-  /// The SQLite database, for what is built for that engine alone.
+  /// The database's name for a person; no secrets.
+  var place: String {
+    switch self {
+    case .sqlite(let options): options.path
+    case .postgres(let options): options.url.place
+    case .mysql(let options): options.address.name
+    }
+  }
+
+  /// The backups of the database in a directory.
   ///
-  /// - Throws: `EngineNotBuilt` for another engine.
-  func sqlite(for command: String) throws(CommandFailure) -> SQLiteServiceOptions {
-    guard case .sqlite(let options) = self else {
+  /// - Throws: `EngineNotBuilt` where a person can't restore them yet.
+  func backups(
+    in directory: String, now: @escaping @Sendable () -> Timestamp
+  ) throws(CommandFailure) -> any BackupArchive {
+    switch self {
+    case .sqlite(let options):
+      return SQLiteBackupStore(options, directory: directory, now: now)
+    case .postgres(let options):
+      return PostgresBackupStore(
+        PostgresBackupOptions(url: options.url, ledger: options.ledger, directory: directory),
+        now: now)
+    case .mysql:
       throw CommandFailure(
         .usage, "EngineNotBuilt",
-        "`windlass \(command)` works on SQLite alone in this build. Use the engine's own tools,"
-          + " such as pg_dump.")
+        "`windlass backup` and `windlass restore` do not work on MySQL and MariaDB yet. Use the"
+          + " engine's own tools, such as mariadb-dump.")
     }
-    return options
   }
 
   /// The same database with these limits.

@@ -1,5 +1,4 @@
 import ArgumentParser
-import SQLiteDriver
 import WindlassCore
 import WindlassSchema
 import WindlassWire
@@ -13,7 +12,9 @@ struct RestoreCommand: ReportingCommand {
       Nothing in Windlass restores by itself. Name the loss with --accept-loss-since, a moment at \
       or before the backup's. The database is replaced in one transaction and keeps its fence at \
       the next epoch, so that a daemon that was at work changes nothing any more. While a process \
-      has the database open the command refuses: a server may not work with the older schema.
+      has the database open the command refuses: a server may not work with the older schema. On \
+      PostgreSQL the backup is restored beside the database, compared, and then takes its name; \
+      with --in-use every session in it is ended for that.
 
       Example: windlass restore --database env:BEACON_DB --directory /srv/backups \
       --backup beacon-7-expand --accept-loss-since 2026-11-22T09:30:00Z
@@ -38,14 +39,13 @@ struct RestoreCommand: ReportingCommand {
 
   func perform(_ output: Output) async throws -> ExitStatus {
     let clock = SystemClock(floor: nil)
-    let options = try databaseOptions.target().sqlite(for: "restore")
-    let store = SQLiteBackupStore(
-      options, directory: directoryOptions.directory, now: clock.now)
+    let target = try databaseOptions.target()
+    let store = try target.backups(in: directoryOptions.directory, now: clock.now)
     let loss = try await acceptedLoss(store)
-    try checkUsers(of: options.path)
+    try await checkUsers(of: target.place, store)
     let report = try await store.restore(BackupID(backup), acceptingLossSince: loss)
     output.object([
-      "backup": .string(backup), "database": .string(options.path),
+      "backup": .string(backup), "database": .string(target.place),
       "schema": report.schema.map { .integer($0.json) } ?? .null,
       "tables": .integer(Int64(report.tables)), "rows": .integer(report.rows),
       "epoch": report.epoch.map { .integer($0.number) } ?? .null,
@@ -53,13 +53,13 @@ struct RestoreCommand: ReportingCommand {
     output.line(
       .good("restored"),
       """
-       \(options.path) from \(backup): schema \(report.schema?.description ?? "nothing applied"), \
+       \(target.place) from \(backup): schema \(report.schema?.description ?? "nothing applied"), \
       \(report.tables) table(s), \(report.rows) row(s).
       """)
     return .done
   }
 
-  private func acceptedLoss(_ store: SQLiteBackupStore) async throws -> Timestamp {
+  private func acceptedLoss(_ store: any BackupArchive) async throws -> Timestamp {
     if let acceptLossSince {
       guard let time = Timestamp(rfc3339: acceptLossSince) else {
         throw CommandFailure(
@@ -82,13 +82,15 @@ struct RestoreCommand: ReportingCommand {
         + " --accept-loss-since \(manifest.takenAt.rfc3339).")
   }
 
-  private func checkUsers(of path: String) throws {
-    let users = DatabaseUsers.processes(path: path)
+  private func checkUsers(of place: String, _ store: any BackupArchive) async throws {
+    let users = try await store.users()
     guard !inUse, !users.isEmpty else { return }
+    let named = users.prefix(5).joined(separator: ", ")
+    let more = users.count > 5 ? " and others" : ""
     throw CommandFailure(
       .failed, "DatabaseInUse",
-      "Process \(users.map(String.init).joined(separator: ", ")) has \(path) open and may not work"
-        + " with the backup's schema. Nothing was changed. Stop the service first; if its servers"
-        + " do work with that schema, repeat the command with --in-use.")
+      "\(place) is in use by \(named)\(more), which may not work with the backup's schema. Nothing"
+        + " was changed. Stop the service first; if its servers do work with that schema, repeat"
+        + " the command with --in-use.")
   }
 }

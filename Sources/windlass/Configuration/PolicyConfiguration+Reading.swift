@@ -17,10 +17,8 @@ extension ProofConfiguration {
     if let require = section?.optional("require"), try require.text() != "rehearsal" {
       throw require.notBuilt("asks for less than a rehearsal", instead: "Allowed: rehearsal.")
     }
-    if let scratch = section?.optional("scratchURLFrom") {
-      throw scratch.notBuilt(
-        "names a scratch server",
-        instead: "Leave it out: SQLite's scratch copies lie in the state directory.")
+    scratch = try section?.optional("scratchURLFrom").map { (field) throws(ConfigurationError) in
+      try DatabaseSource(field)
     }
     environment =
       try section?.optional("env")?.texts(

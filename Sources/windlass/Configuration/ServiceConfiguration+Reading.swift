@@ -123,7 +123,8 @@ extension DatabaseConfiguration {
 }
 
 extension DatabaseSource {
-  fileprivate init(_ field: FieldReader) throws(ConfigurationError) {
+  /// Reads `{env: NAME}` or `{file: PATH}`.
+  init(_ field: FieldReader) throws(ConfigurationError) {
     // The text is not shown: it may hold a password.
     guard !field.isScalar else {
       throw field.error(

@@ -66,6 +66,8 @@ struct ProofConfiguration: Hashable, Sendable {
     case none
   }
 
+  /// The server for scratch databases; nil for the one of the database itself. SQLite has none.
+  var scratch: DatabaseSource?
   /// Variables that a rehearsed artifact gets in addition, or instead.
   var environment: [String: String]
   var isolation: Isolation

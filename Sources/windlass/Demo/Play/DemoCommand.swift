@@ -6,17 +6,23 @@ struct DemoCommand: ReportingCommand {
     commandName: "demo",
     abstract: "Shows three upgrades of an example service on this machine, under load.",
     discussion: """
-      Installs the feature-flag server Beacon on SQLite from a signed manifest, puts numbered \
+      Installs the feature-flag server Beacon from a signed manifest, puts numbered \
       requests to it, and offers three releases to the real daemon: an honest one, one that drops \
       a column too early, and one that breaks after it became ready. Exit code 0 means that no \
       request was lost and every release was treated as it should be. Everything stays on \
-      127.0.0.1 and in a private directory, which is removed.
+      127.0.0.1 and in a private directory, which is removed. With --database postgres a private \
+      server is started, reached by a UNIX socket alone, and stopped in the end; its programs must \
+      be installed.
 
       Example: windlass demo --json
+      Example: windlass demo --database postgres
       """)
 
   @Option(help: "Requests a second.")
   var rate = LoadShape().rate
+
+  @Option(help: "The database: sqlite or postgres.")
+  var database = DemoEngine.sqlite
 
   @Flag(help: "Keep the directory with databases, logs, backups and manifests.")
   var keep = false
@@ -24,11 +30,14 @@ struct DemoCommand: ReportingCommand {
   @OptionGroup var outputOptions: OutputOptions
 
   func validate() throws {
+    guard database != .mysql else {
+      throw ValidationError("Windlass can't upgrade a service on mysql yet.")
+    }
     guard (1...100_000).contains(rate) else { throw ValidationError("--rate is 1 to 100000.") }
   }
 
   func perform(_ output: Output) async throws -> ExitStatus {
-    let world = try DemoWorld()
+    let world = try await DemoWorld(database)
     let report: Result<DemoReport, any Error>
     var wasInterrupted = false
     do {
@@ -54,3 +63,5 @@ struct DemoCommand: ReportingCommand {
     return isGood ? .done : .failed
   }
 }
+
+extension DemoEngine: ExpressibleByArgument {}

@@ -8,6 +8,9 @@ struct DemoService: Sendable {
   let replicas: Int
   let files: @Sendable (DemoEngine) -> [EmbeddedMigration]
 
+  /// What its database is called on a server, where a name is a plain word.
+  var databaseName: String { String(name.map { $0 == "-" ? "_" : $0 }) }
+
   /// Where the feed's manifest is served.
   var manifestPath: String { "/\(name)/manifest.json" }
 

@@ -28,7 +28,7 @@ struct DemoStory: Sendable {
     service: "beacon-reckless", edition: DemoFeeds.reckless[1], target: "1.1.0",
     expected: "Refused, 1.0.0 on schema 2, failing query shown"
   ) { status, run in
-    let isShown = run.evidence.contains { $0.contains(failingColumn) && $0.contains("SELECT ") }
+    let isShown = run.evidence.contains { failure(in: $0) != nil && $0.contains("SELECT ") }
     return "\(run.ending), \(status.deployedVersion) on schema \(status.schemaVersion), "
       + "failing query \(isShown ? "" : "not ")shown"
   }
@@ -43,8 +43,17 @@ struct DemoStory: Sendable {
       + "\(run.target) \(isQuarantined ? "" : "not ")quarantined"
   }
 
-  /// What SQLite says of the query that the reckless release breaks.
-  static let failingColumn = "no such column: f.rollout_percent"
+  /// What an engine says of the query that the reckless release breaks, up to the end; nil where
+  /// none of them says it.
+  static func failure(in evidence: String) -> String? {
+    for words in [
+      "no such column: f.rollout_percent", "column f.rollout_percent does not exist",
+      "Unknown column 'f.rollout_percent'",
+    ] {
+      if let place = evidence.firstRange(of: words) { return String(evidence[place.lowerBound...]) }
+    }
+    return nil
+  }
 }
 
 /// How a story went.
@@ -62,11 +71,6 @@ struct StoryResult: Hashable, Sendable {
 
   /// What the database said of the query that would have failed, with the query.
   var failingQuery: String? {
-    for evidence in evidence {
-      if let place = evidence.firstRange(of: DemoStory.failingColumn) {
-        return String(evidence[place.lowerBound...])
-      }
-    }
-    return nil
+    evidence.lazy.compactMap(DemoStory.failure).first
   }
 }

@@ -10,6 +10,8 @@ import WindlassWire
 final class DemoWorld {
   let directory: PrivateDirectory
   let services: [DemoService]
+  /// The database server of the demo's own; nil where the engine needs none.
+  private let database: PrivateServer?
   private let server: FileServer
   private let stage: DemoStage
   private var artifacts: [String: DemoArchive] = [:]
@@ -21,8 +23,8 @@ final class DemoWorld {
   /// Where the daemon keeps its state.
   var state: StateDirectory { StateDirectory("\(directory.path)/state") }
 
-  /// Makes the directory, the keys, the ports, and the server of the feeds.
-  init() throws {
+  /// Makes the directory, the keys, the ports, the server of the feeds, and that of the databases.
+  init(_ engine: DemoEngine) async throws {
     // Whatever is missing shows before anything is made.
     _ = try DemoStage.programBesideThis("beacon")
     directory = try PrivateDirectory.temporary("windlass-demo")
@@ -31,6 +33,7 @@ final class DemoWorld {
       directory: directory, archiveURL: server.url("/archives/"),
       published: SystemClock(floor: nil).now() + .minutes(-1))
     let ports = try FreePort.find(2)
+    database = try await DemoWorld.databaseServer(engine)
     services = [
       DemoService(
         name: "beacon", key: .generate(), port: ports[0], replicas: 3,
@@ -39,6 +42,15 @@ final class DemoWorld {
         name: "beacon-reckless", key: .generate(), port: ports[1], replicas: 2,
         files: { EmbeddedMigrations.reckless($0) }),
     ]
+  }
+
+  private static func databaseServer(_ engine: DemoEngine) async throws -> PrivateServer? {
+    let databases = ["beacon", "beacon_reckless"]
+    return switch engine {
+    case .sqlite: nil
+    case .postgres: try await PrivateServer.start(.postgres, databases: databases)
+    case .mysql: try await PrivateServer.start(.mysql, databases: databases)
+    }
   }
 
   /// Packs every release that the stories offer.
@@ -68,8 +80,9 @@ final class DemoWorld {
   func startAgent() throws {
     var documents: [String] = []
     for service in services {
-      let database = "\(directory.path)/\(service.name).db"
-      try directory.write("\(service.name).url", "sqlite://\(database)\n".utf8)
+      let url =
+        database?.url(of: service.databaseName) ?? "sqlite://\(directory.path)/\(service.name).db"
+      try directory.write("\(service.name).url", "\(url)\n".utf8)
       documents.append(
         service.document(feed: server.url(service.manifestPath), directory: directory))
     }
@@ -130,6 +143,7 @@ final class DemoWorld {
     await DemoWorld.wait(milliseconds: 10_000) { agent?.isRunning != true }
     agent?.kill()
     for service in services { await stopFleet(of: service) }
+    await database?.stop()
     server.stop()
   }
 
