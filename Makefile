@@ -15,7 +15,7 @@ help:
 	@echo 'make lint      check the format of every source file'
 	@echo 'make release   dist/windlass and dist/beacon, stripped, with the Swift runtime linked in'
 	@echo 'make simulate  SEEDS=$(SEEDS) simulated runs with faults; prints the first seed that fails'
-	@echo 'make torture   kill the daemon at every failpoint of a full upgrade'
+	@echo 'make torture   kill the daemon, or everything, at every failpoint of a full upgrade'
 	@echo 'make soak      ROUNDS=$(ROUNDS) demos in a row; not one request may be lost'
 	@echo 'make bench     measure what docs/performance.md states'
 	@echo 'make fuzz      feed damaged input to every parser for SECONDS=$(SECONDS) each'
