@@ -131,6 +131,12 @@ extension ShimInstance {
   package var baseURL: String { "http://\(privateAddress)" }
 }
 
+extension ShimInstance {
+  /// How it ended, where anybody saw that; what ended together with its shim or its machine tells
+  /// nothing about its release.
+  fileprivate var seenExit: ExitReport? { exit.flatMap { $0 == ExitReport() ? nil : $0 } }
+}
+
 extension InstanceReading {
   /// Joins what the shim knows with what the instance answered.
   init(_ instance: ShimInstance, answer: InstanceAnswer?) {
@@ -138,7 +144,7 @@ extension InstanceReading {
     self.init(
       id: instance.id, release: instance.release, life: instance.life,
       isDraining: instance.isDraining, isReady: isAlive && answer?.isReady == true,
-      reportedVersion: isAlive ? answer?.version : nil, exit: instance.exit,
+      reportedVersion: isAlive ? answer?.version : nil, exit: instance.seenExit,
       detail: isAlive ? answer?.detail ?? "it was started just now" : instance.detail)
   }
 }

@@ -19,7 +19,9 @@ extension Theatre {
 
   /// Ends everything at once, as a loss of power does.
   func goDown() async throws {
-    for pid in processes() { kill(pid, SIGKILL) }
+    let victims = processes()
+    try #require(!victims.isEmpty, "nothing ran that could end")
+    for pid in victims { kill(pid, SIGKILL) }
     try await eventually("the end of everything") { processes().isEmpty }
   }
 

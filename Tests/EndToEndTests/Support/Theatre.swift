@@ -199,7 +199,8 @@ final class Theatre: Sendable {
         let words = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline")
       else { return false }
       let line = String(decoding: words, as: UTF8.self)
-      return line.contains(directory) && line.contains(part)
+      // Foundation finds no empty text in any other.
+      return line.contains(directory) && (part.isEmpty || line.contains(part))
     }
   }
 
