@@ -26,6 +26,8 @@ final class MySQLConnection {
   private(set) var isLost = false
   /// The number of the last error, of the server's or the library's.
   private(set) var errorNumber: UInt32 = 0
+  /// Windlass's tables and the ledger, once all of them are known to be there.
+  var knownTables: Set<String>?
   /// How long the server itself lets a statement run; zero without a limit.
   private var statementLimit = Interval.zero
 

@@ -147,7 +147,8 @@ struct MySQLExecution {
         case .data where try isTransactional(statement):
           try runWithJournal(statement, at: index, isMarked: isMarked, runner)
         case .data, .definition, .truncation, .call:
-          try runProbed(statement, at: index, isMarked: isMarked, runner)
+          try runProbed(
+            statement, at: index, isMarked: isMarked, isLast: index == statements.count - 1, runner)
         }
       } catch {
         throw try cutOff(error, at: index, of: statements)
@@ -198,7 +199,8 @@ struct MySQLExecution {
 
   /// Runs a statement that commits by itself, between its intent and its end in the journal.
   private func runProbed(
-    _ statement: MySQLStatement, at index: Int, isMarked: Bool, _ runner: StatementRunner
+    _ statement: MySQLStatement, at index: Int, isMarked: Bool, isLast: Bool,
+    _ runner: StatementRunner
   ) throws(StepFailure) {
     let entry = try entry(statement, at: index)
     try connection.transaction(serializable: true) { _ throws(StepFailure) in
@@ -207,6 +209,8 @@ struct MySQLExecution {
     checkpoint("before \(index + 1)")
     try runner.run(statement)
     checkpoint("after \(index + 1)")
+    // With the last one the whole migration is noted.
+    guard !isLast else { return }
     try journal.finish(version, entry.position)
     checkpoint("noted \(index + 1)")
   }

@@ -67,12 +67,21 @@ struct MySQLOwnSchema {
 
   /// The names of the tables that are there of Windlass's and the ledger's.
   func tables() throws(StepFailure) -> Set<String> {
+    if let known = connection.knownTables { return known }
     let rows = try connection.rows(
       """
       SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()
         AND (TABLE_NAME LIKE 'windlass\\_%' OR TABLE_NAME = ?)
       """, [.text(ledger.table)])
-    return Set(rows.compactMap { $0.values.first?.text })
+    let tables = Set(rows.compactMap { $0.values.first?.text })
+    let isComplete = Self.creation.allSatisfy { tables.contains($0.table) }
+    if isComplete, hasLedger(tables) { connection.knownTables = tables }
+    return tables
+  }
+
+  /// Whether the ledger's table is among those.
+  private func hasLedger(_ tables: Set<String>) -> Bool {
+    tables.contains { $0.lowercased() == ledger.table.lowercased() }
   }
 
   // MARK: Fence
@@ -110,18 +119,13 @@ struct MySQLOwnSchema {
     _ tables: Set<String>? = nil
   ) throws(StepFailure) -> (version: SchemaVersion?, isDirty: Bool) {
     let present = if let tables { tables } else { try self.tables() }
-    guard present.contains(where: { $0.lowercased() == ledger.table.lowercased() }) else {
-      return (nil, false)
-    }
+    guard hasLedger(present) else { return (nil, false) }
     return try ledger.interpret(connection.rows(ledger.reading))
   }
 
   /// Makes the ledger's table unless it is there.
   func createLedger() throws(StepFailure) {
-    let present = try tables()
-    guard !present.contains(where: { $0.lowercased() == ledger.table.lowercased() }) else {
-      return
-    }
+    if hasLedger(try tables()) { return }
     try connection.run(ledger.creation)
   }
 

@@ -74,6 +74,37 @@ struct MySQLBackupTests {
     #expect(left.allSatisfy { $0.values != [.text(address.database)] })
   }
 
+  @Test func `a restore puts everything back and deposes whoever was at work`() async throws {
+    let (fixture, store, _) = try await world()
+    defer { fixture.remove() }
+    _ = try await store.backUp("b-1", run: "run-1", purpose: .byHand)
+    let other = try fixture.other()
+    let before = try other.catalogue(ledger: .standard, countsRows: true)
+    let name = try other.scalar("SELECT name FROM windlass_identity")
+    for statement in [
+      "DELETE FROM parents WHERE id = 2", "DROP VIEW names", "DROP TRIGGER g",
+      "CREATE TABLE later (a INT)", "CREATE VIEW b AS SELECT 1 AS x", "DROP PROCEDURE p",
+      "CREATE VIEW a AS SELECT x FROM b", "UPDATE schema_migrations SET version = 7",
+    ] {
+      try other.run(statement)
+    }
+    let now = fixture.now()
+    let early = await #expect(throws: StepFailure.self) {
+      try await store.restore("b-1", acceptingLossSince: now + .hours(1))
+    }
+    #expect(early?.code == "LossNotNamed")
+    let report = try await store.restore("b-1", acceptingLossSince: now)
+    #expect(report.schema == 1 && report.epoch == Epoch(2))
+    #expect(try other.catalogue(ledger: .standard, countsRows: true) == before)
+    #expect(try fixture.ledger() == ["1,0"])
+    #expect(try other.scalar("SELECT epoch FROM windlass_fence") == .integer(2))
+    #expect(try other.scalar("SELECT name FROM windlass_identity") != name)
+    try other.run("INSERT INTO parents (name) VALUES ('four')")
+    #expect(try other.scalar("SELECT name FROM parents ORDER BY id DESC LIMIT 1") == .text("four!"))
+    #expect(try await fixture.migrator().schema().drift == nil)
+    #expect(try await fixture.migrator().schema().history.map(\.version) == [1])
+  }
+
   @Test func `a damaged backup is not accepted`() async throws {
     let (fixture, store, directory) = try await world()
     defer { fixture.remove() }

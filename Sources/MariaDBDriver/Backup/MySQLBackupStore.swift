@@ -4,8 +4,8 @@ package import WindlassSchema
 /// Backups of one service's MySQL or MariaDB database in one directory.
 package actor MySQLBackupStore: BackupStore {
   private let executor: BlockingExecutor
-  private let options: MySQLServiceOptions
-  private let directory: BackupDirectory
+  let options: MySQLServiceOptions
+  let directory: BackupDirectory
   private let now: @Sendable () -> Timestamp
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -61,14 +61,25 @@ package actor MySQLBackupStore: BackupStore {
     let connection = try options.connect("verify")
     let name = try scratch.make(label, on: connection)
     defer { try? scratch.drop(label, on: connection) }  // Replaced by the next verification.
+    try load(manifest, into: name)
+    manifest.proof = .restored
+    manifest.verifiedAt = now()
+    try FileStream.replace(directory.manifestFile(id), with: try manifest.encoded())
+    return manifest.receipt
+  }
+
+  /// Restores the backup into an empty database, and fails unless it then holds exactly what the
+  /// service's held.
+  func load(_ manifest: BackupManifest, into name: String) throws(StepFailure) {
     let dump = MySQLDump(options: options, directory: directory.path)
     do throws(StepFailure) {
-      try dump.read(directory.file(id), into: name)
+      try dump.read(directory.file(manifest.id), into: name)
     } catch {
       guard error.code == "ClientProgramFailed" else { throw error }
-      throw directory.damaged(id, "it can't be restored: \(error.message)")
+      throw directory.damaged(manifest.id, "it can't be restored: \(error.message)")
     }
     let ledger = options.ledger
+    let scratch = MySQLScratchDatabase(options: options)
     let contents = try scratch.options(of: name).connect("verify").snapshot {
       connection throws(StepFailure) in
       try connection.contents(ledger: ledger, within: Bounds.backupDeadline)
@@ -77,14 +88,10 @@ package actor MySQLBackupStore: BackupStore {
       to: contents, here: "the database", there: "the backup")
     guard differences.isEmpty else {
       throw directory.damaged(
-        id,
+        manifest.id,
         "restored, it differs from the database as it was: "
           + differences.joined(separator: "; "))
     }
-    manifest.proof = .restored
-    manifest.verifiedAt = now()
-    try FileStream.replace(directory.manifestFile(id), with: try manifest.encoded())
-    return manifest.receipt
   }
 
   package func receipt(of id: BackupID) async throws(StepFailure) -> BackupReceipt? {
@@ -104,7 +111,7 @@ package actor MySQLBackupStore: BackupStore {
   }
 
   /// Every complete backup, the oldest first.
-  package func list() throws(StepFailure) -> [BackupManifest] {
+  package func list() async throws(StepFailure) -> [BackupManifest] {
     FilePath.exists(directory.path) ? try directory.manifests() : []
   }
 

@@ -58,11 +58,9 @@ enum DatabaseTarget {
   }
 
   /// The backups of the database in a directory.
-  ///
-  /// - Throws: `EngineNotBuilt` where a person can't restore them yet.
   func backups(
     in directory: String, now: @escaping @Sendable () -> Timestamp
-  ) throws(CommandFailure) -> any BackupArchive {
+  ) -> any BackupArchive {
     switch self {
     case .sqlite(let options):
       return SQLiteBackupStore(options, directory: directory, now: now)
@@ -70,11 +68,8 @@ enum DatabaseTarget {
       return PostgresBackupStore(
         PostgresBackupOptions(url: options.url, ledger: options.ledger, directory: directory),
         now: now)
-    case .mysql:
-      throw CommandFailure(
-        .usage, "EngineNotBuilt",
-        "`windlass backup` and `windlass restore` do not work on MySQL and MariaDB yet. Use the"
-          + " engine's own tools, such as mariadb-dump.")
+    case .mysql(let options):
+      return MySQLBackupStore(options, directory: directory, now: now)
     }
   }
 

@@ -40,7 +40,7 @@ struct RestoreCommand: ReportingCommand {
   func perform(_ output: Output) async throws -> ExitStatus {
     let clock = SystemClock(floor: nil)
     let target = try databaseOptions.target()
-    let store = try target.backups(in: directoryOptions.directory, now: clock.now)
+    let store = target.backups(in: directoryOptions.directory, now: clock.now)
     let loss = try await acceptedLoss(store)
     try await checkUsers(of: target.place, store)
     let report = try await store.restore(BackupID(backup), acceptingLossSince: loss)
