@@ -114,7 +114,8 @@ let package = Package(
 
     // Test worlds: peers of the production drivers, and the suites that both must pass.
     .target(
-      name: "WindlassSimulation", dependencies: ["WindlassCore"], swiftSettings: strict),
+      name: "WindlassSimulation", dependencies: ["WindlassCore", "WindlassWire"],
+      swiftSettings: strict),
     .executableTarget(
       name: "fuzz",
       dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire", "ReleaseFeeds"],
@@ -165,8 +166,9 @@ let package = Package(
       dependencies: ["WindlassCore", "WindlassEngine", logging] + lifecycle,
       swiftSettings: strict),
     .testTarget(
-      name: "WindlassSimulationTests", dependencies: ["WindlassCore", "WindlassSimulation"],
-      swiftSettings: strict),
+      name: "WindlassSimulationTests",
+      dependencies: ["WindlassCore", "WindlassSimulation", "WindlassWire"],
+      exclude: ["Transcripts"], swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests",
       dependencies: [

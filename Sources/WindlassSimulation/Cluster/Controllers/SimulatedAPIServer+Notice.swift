@@ -1,0 +1,84 @@
+import WindlassCore
+import WindlassWire
+
+/// What the control plane notices of writes, and how it writes itself.
+extension SimulatedAPIServer {
+  /// Plans what follows from a new object.
+  mutating func noticeCreation(of object: JSONValue, _ type: ResourceType) {
+    let name = object.at("metadata", "name")?.string ?? ""
+    switch type.kind {
+    case "Namespace": agenda.plan(.furnishNamespace(name), at: now)
+    case "CustomResourceDefinition":
+      agenda.plan(.establish(definition: name), at: now + .milliseconds(20))
+    default: break
+    }
+    if object.at("metadata", "ownerReferences") != nil {
+      agenda.plan(.collect, at: now + Self.collectorDelay)
+    }
+  }
+
+  /// Plans what follows from a change.
+  mutating func noticeChange(
+    of object: JSONValue, from old: JSONValue, _ type: ResourceType
+  ) {
+    if type.kind == "CustomResourceDefinition", object["spec"] != old["spec"] {
+      let name = object.at("metadata", "name")?.string ?? ""
+      readDefinitions(changed: name)
+      endWatches(of: name, after: .seconds(1))
+    }
+    let owners = object.at("metadata", "ownerReferences")
+    let isHeld = !Set(object.finalizers).isDisjoint(with: ["foregroundDeletion", "orphan"])
+    if owners != old.at("metadata", "ownerReferences") || (object.isTerminating && isHeld) {
+      agenda.plan(.collect, at: now + Self.collectorDelay)
+    }
+  }
+
+  /// Plans what follows from a deletion.
+  mutating func noticeDeletion(of object: JSONValue, _ type: ResourceType) {
+    agenda.plan(.collect, at: now + Self.collectorDelay)
+    if type.kind == "ServiceAccount" {
+      agenda.plan(.voidTokens(object.uid), at: now + .seconds(10))
+    }
+    if type.kind == "ConfigMap" || type.kind == "ServiceAccount" {
+      let namespace = object.at("metadata", "namespace")?.string ?? ""
+      agenda.plan(.furnishNamespace(namespace), at: now + .milliseconds(5))
+    }
+  }
+
+  /// How long the garbage collector takes to notice something.
+  private static let collectorDelay = Interval.milliseconds(16)
+
+  /// Writes as a part of the control plane does.
+  mutating func controllerWrite(
+    _ object: JSONValue, over live: JSONValue, _ key: ObjectKey, by manager: String,
+    subresource: String = ""
+  ) {
+    guard let type = types.first(where: { $0.storage == key.resource }) else { return }
+    var owners = ManagedFields(live.at("metadata", "managedFields"))
+    let ignored = subresource == "status" ? FieldSet(members: [.field("spec")]) : FieldSet()
+    owners.recordUpdate(
+      type.schema.changes(from: live.withoutVersion, to: object.withoutVersion),
+      by: ManagedFields.Entry(
+        manager: manager, operation: "Update", apiVersion: type.groupVersion,
+        subresource: subresource, time: now.rfc3339, set: FieldSet()), ignoring: ignored)
+    var written = object
+    written.set(owners.json, at: ["metadata", "managedFields"])
+    guard written != live else { return }
+    _ = store.put(written, at: key, time: now)
+  }
+
+  /// Makes an object as a part of the control plane does.
+  mutating func controllerCreate(_ body: JSONValue, in namespace: String, by manager: String) {
+    let kind = body["kind"]?.string ?? ""
+    guard let type = BuiltInResources.all.first(where: { $0.kind == kind }) else { return }
+    var call = Call(
+      request: APIRequest(
+        method: "POST", path: "/", headers: [HTTPHeader("User-Agent", manager)], body: body.bytes),
+      user: .system)
+    call.verb = "create"
+    call.type = type
+    call.namespace = namespace
+    // The only ways to fail are that it exists or that its namespace goes; both are fine.
+    _ = try? create(&call)
+  }
+}

@@ -1,0 +1,146 @@
+/// The fields of the built-in kinds that an operator and its services use.
+enum BuiltInSchemas {
+  /// The schema of a kind with its metadata; of anything, for a kind that is not described.
+  static func schema(of kind: String, in group: String) -> FieldSchema {
+    let name = kind == "Event" && !group.isEmpty ? "NewEvent" : kind
+    var schema = SchemaNotation.schema(name, in: entries)
+    guard schema.type != nil else { return .anything }
+    schema.properties["apiVersion"] = FieldSchema(type: "string")
+    schema.properties["kind"] = FieldSchema(type: "string")
+    schema.properties["metadata"] = metadata
+    return schema
+  }
+
+  /// `metadata`, which every kind has.
+  static let metadata = SchemaNotation.schema("ObjectMeta", in: entries)
+
+  private static let entries: [String: String] = [
+    "ObjectMeta": """
+    {name: string, generateName: string, namespace: string, uid: string, resourceVersion: string,
+     selfLink: string, generation: int, creationTimestamp: string, deletionTimestamp: string,
+     deletionGracePeriodSeconds: int?, labels: {*: string}, annotations: {*: string},
+     finalizers: [string]<set>, ownerReferences: [@OwnerReference^]<uid>, managedFields: [any]}!
+    """,
+    "OwnerReference": """
+    {apiVersion: string, kind: string, name: string, uid: string, controller: bool?,
+     blockOwnerDeletion: bool?}
+    """,
+    "ConfigMap": "{data: {*: string}, binaryData: {*: string}, immutable: bool?}",
+    "Secret": """
+    {data: {*: string}, stringData: {*: string}, immutable: bool?, type: string=Opaque}
+    """,
+    "Namespace": """
+    {spec: {finalizers: [string]}!,
+     status: {phase: string, conditions: [@Condition]<type>}!}
+    """,
+    "Condition": """
+    {type: string, status: string, observedGeneration: int, lastProbeTime: string,
+     lastUpdateTime: string, lastTransitionTime: string, reason: string, message: string}
+    """,
+    "ServiceAccount": """
+    {secrets: [any]<name>, imagePullSecrets: [any], automountServiceAccountToken: bool?}
+    """,
+    "Lease": """
+    {spec: {holderIdentity: string?, leaseDurationSeconds: int?, acquireTime: microtime,
+            renewTime: microtime, leaseTransitions: int?, strategy: string?,
+            preferredHolder: string?}!}
+    """,
+    "ObjectReference": """
+    {kind: string, namespace: string, name: string, uid: string, apiVersion: string,
+     resourceVersion: string, fieldPath: string}^
+    """,
+    "Event": """
+    {involvedObject: @ObjectReference!, reason: string, message: string,
+     source: {component: string, host: string}!, firstTimestamp: string, lastTimestamp: string,
+     count: int, type: string, eventTime: microtime,
+     series: {count: int, lastObservedTime: microtime}, action: string,
+     related: @ObjectReference, reportingComponent: string, reportingInstance: string}
+    """,
+    "NewEvent": """
+    {eventTime: microtime, series: {count: int, lastObservedTime: microtime},
+     reportingController: string, reportingInstance: string, action: string, reason: string,
+     regarding: @ObjectReference!, related: @ObjectReference, note: string, type: string,
+     deprecatedSource: {component: string, host: string}!, deprecatedFirstTimestamp: string,
+     deprecatedLastTimestamp: string, deprecatedCount: int}
+    """,
+    "PolicyRule": """
+    {verbs: [string], apiGroups: [string], resources: [string], resourceNames: [string],
+     nonResourceURLs: [string]}
+    """,
+    "Role": "{rules: [@PolicyRule]}",
+    "ClusterRole": "{rules: [@PolicyRule], aggregationRule: any}",
+    "Subject": "{kind: string, apiGroup: string, name: string, namespace: string}^",
+    "RoleRef": "{apiGroup: string, kind: string, name: string}!^",
+    "RoleBinding": "{subjects: [@Subject], roleRef: @RoleRef}",
+    "ClusterRoleBinding": "{subjects: [@Subject], roleRef: @RoleRef}",
+    "CustomResourceDefinition": """
+    {spec: {group: string!, names: {plural: string!, singular: string, shortNames: [string],
+            kind: string!, listKind: string, categories: [string]}!, scope: string!,
+            versions: [any], conversion: {strategy: string, webhook: any},
+            preserveUnknownFields: bool}!,
+     status: {conditions: [@Condition]<type>, acceptedNames: {plural: string!, singular: string,
+              shortNames: [string], kind: string!, listKind: string, categories: [string]}!,
+              storedVersions: [string]}!}
+    """,
+    "Selector": "{matchLabels: {*: string}, matchExpressions: [any]}^",
+    "Deployment": """
+    {spec: {replicas: int?=1, selector: @Selector, template: @Template!,
+            strategy: {type: string=RollingUpdate,
+                       rollingUpdate: {maxUnavailable: intstr?, maxSurge: intstr?}}!,
+            minReadySeconds: int, revisionHistoryLimit: int?=10, paused: bool,
+            progressDeadlineSeconds: int?=600}!,
+     status: {observedGeneration: int, replicas: int, updatedReplicas: int, readyReplicas: int,
+              availableReplicas: int, unavailableReplicas: int, terminatingReplicas: int?,
+              conditions: [@Condition]<type>, collisionCount: int?}!}
+    """,
+    "ReplicaSet": """
+    {spec: {replicas: int?=1, minReadySeconds: int, selector: @Selector, template: @Template!}!,
+     status: {replicas: int!, fullyLabeledReplicas: int, readyReplicas: int,
+              availableReplicas: int, terminatingReplicas: int?, observedGeneration: int,
+              conditions: [@Condition]<type>}!}
+    """,
+    "Template": """
+    {metadata: {name: string, labels: {*: string}, annotations: {*: string},
+                creationTimestamp: string}!, spec: @PodSpec!}
+    """,
+    "PodSpec": """
+    {volumes: [any]<name>, initContainers: [@Container]<name>, containers: [@Container]<name>!,
+     restartPolicy: string=Always, terminationGracePeriodSeconds: int?=30,
+     activeDeadlineSeconds: int?, dnsPolicy: string=ClusterFirst, nodeSelector: {*: string}^,
+     serviceAccountName: string, serviceAccount: string, automountServiceAccountToken: bool?,
+     nodeName: string, hostNetwork: bool, hostPID: bool, hostIPC: bool,
+     shareProcessNamespace: bool?, securityContext: any={}, imagePullSecrets: [any]<name>,
+     hostname: string, subdomain: string, affinity: any,
+     schedulerName: string=default-scheduler, tolerations: [any], priorityClassName: string,
+     priority: int?, enableServiceLinks: bool?, preemptionPolicy: string?,
+     topologySpreadConstraints: [any]}
+    """,
+    "Container": """
+    {name: string, image: string, command: [string], args: [string], workingDir: string,
+     ports: [{name: string, hostPort: int, containerPort: int, protocol: string=TCP,
+              hostIP: string}]<containerPort,protocol>,
+     envFrom: [any], env: [{name: string, value: string, valueFrom: any}]<name>,
+     resources: {limits: {*: any}, requests: {*: any}, claims: [any]}!,
+     volumeMounts: [any]<mountPath>, restartPolicy: string?, livenessProbe: @Probe,
+     readinessProbe: @Probe, startupProbe: @Probe, lifecycle: any,
+     terminationMessagePath: string=/dev/termination-log, terminationMessagePolicy: string=File,
+     imagePullPolicy: string=IfNotPresent, securityContext: any, stdin: bool, tty: bool}
+    """,
+    "Probe": """
+    {exec: {command: [string]}, httpGet: {path: string=/, port: intstr, host: string,
+     scheme: string=HTTP, httpHeaders: [any]}, tcpSocket: any, grpc: any,
+     initialDelaySeconds: int, timeoutSeconds: int=1, periodSeconds: int=10,
+     successThreshold: int=1, failureThreshold: int=3, terminationGracePeriodSeconds: int?}
+    """,
+    "Job": """
+    {spec: {parallelism: int?, completions: int?, activeDeadlineSeconds: int?,
+            podFailurePolicy: {rules: [any]}, successPolicy: any, backoffLimit: int?,
+            selector: @Selector, manualSelector: bool?, template: @Template!,
+            ttlSecondsAfterFinished: int?, completionMode: string?, suspend: bool?,
+            podReplacementPolicy: string?}!,
+     status: {conditions: [@Condition], startTime: string, completionTime: string, active: int,
+              succeeded: int, failed: int, terminating: int?, ready: int?,
+              uncountedTerminatedPods: any}!}
+    """,
+  ]
+}

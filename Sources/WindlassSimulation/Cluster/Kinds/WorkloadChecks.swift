@@ -1,0 +1,65 @@
+import WindlassWire
+
+/// What the server finds wrong with workloads.
+enum WorkloadChecks {
+  /// Faults of a Deployment, and of a change to one.
+  static func deployment(_ object: JSONValue, _ old: JSONValue?) -> [FieldFault] {
+    let spec = object["spec"] ?? .object([])
+    var faults: [FieldFault] = []
+    if let replicas = spec["replicas"]?.integer, replicas < 0 {
+      faults.append(negative("spec.replicas", replicas))
+    }
+    let labels = spec.at("template", "metadata", "labels") ?? .object([])
+    let wanted = spec.at("selector", "matchLabels")?.members ?? []
+    if !wanted.allSatisfy({ labels[$0.name] == $0.value }) {
+      faults.append(
+        .invalid(
+          "spec.template.metadata.labels", labels.text,
+          "`selector` does not match template `labels`"))
+    }
+    faults += containers(spec.at("template", "spec") ?? .object([]), "spec.template.spec")
+    if let old, let selector = spec["selector"], old.at("spec", "selector") != selector {
+      faults.append(.invalid("spec.selector", selector.text, "field is immutable"))
+    }
+    return faults
+  }
+
+  /// Faults of a Job.
+  static func job(_ object: JSONValue) -> [FieldFault] {
+    let spec = object["spec"] ?? .object([])
+    var faults: [FieldFault] = []
+    if let limit = spec["backoffLimit"]?.integer, limit < 0 {
+      faults.append(negative("spec.backoffLimit", limit))
+    }
+    let rules = spec.at("podFailurePolicy", "rules")?.elements ?? []
+    for (index, rule) in rules.enumerated() {
+      let path = "spec.podFailurePolicy.rules[\(index)]"
+      let action = rule["action"]?.string ?? ""
+      let known = ["Count", "FailIndex", "FailJob", "Ignore"]
+      if !known.contains(action) {
+        faults.append(.unsupported("\(path).action", quoted(action), known))
+      }
+      if rule["onExitCodes"] == nil, rule["onPodConditions"] == nil {
+        faults.append(
+          FieldFault(
+            reason: "FieldValueInvalid", field: path,
+            message:
+              "Invalid value: specifying one of OnExitCodes and OnPodConditions is required"))
+      }
+    }
+    return faults + containers(spec.at("template", "spec") ?? .object([]), "spec.template.spec")
+  }
+
+  private static func containers(_ spec: JSONValue, _ path: String) -> [FieldFault] {
+    let containers = spec["containers"]?.elements ?? []
+    guard !containers.isEmpty else { return [.required("\(path).containers")] }
+    return containers.enumerated().flatMap { index, container in
+      ["name", "image"].filter { (container[$0]?.string ?? "").isEmpty }
+        .map { FieldFault.required("\(path).containers[\(index)].\($0)") }
+    }
+  }
+
+  private static func negative(_ field: String, _ value: Int64) -> FieldFault {
+    .invalid(field, String(value), "must be greater than or equal to 0")
+  }
+}

@@ -1,0 +1,66 @@
+package import WindlassCore
+
+/// What the control plane will do, by time; what is due at one time keeps its order.
+struct Agenda: Sendable {
+  /// One thing to do.
+  enum Task: Hashable, Sendable {
+    /// Accept the names of a definition and establish it.
+    case establish(definition: String)
+    /// Delete the objects of a definition that goes.
+    case emptyDefinition(String)
+    /// Let the definition go if its objects are gone.
+    case finishDefinition(String)
+    /// Look for objects whose owners are gone or go.
+    case collect
+    /// Delete what is in a namespace that goes, and the namespace when it is empty.
+    case emptyNamespace(String)
+    /// Put into a namespace what each one has.
+    case furnishNamespace(String)
+    /// Void the tokens of a ServiceAccount, by its uid.
+    case voidTokens(String)
+  }
+
+  private var items: [(time: Timestamp, task: Task)] = []
+
+  /// Plans a task, unless it is planned already for that time or an earlier one.
+  mutating func plan(_ task: Task, at time: Timestamp) {
+    guard !items.contains(where: { $0.task == task && $0.time <= time }) else { return }
+    let place = items.firstIndex { $0.time > time } ?? items.count
+    items.insert((time, task), at: place)
+  }
+
+  /// When the next task is due.
+  var next: Timestamp? { items.first?.time }
+
+  /// Takes the first task that is due.
+  mutating func take(due time: Timestamp) -> (time: Timestamp, task: Task)? {
+    guard let first = items.first, first.time <= time else { return nil }
+    return items.removeFirst()
+  }
+}
+
+extension SimulatedAPIServer {
+  /// Lets time pass: what the control plane has to do until then is done, each at its time.
+  package mutating func advance(to time: Timestamp) {
+    while let due = agenda.take(due: time) {
+      now = max(now, due.time)
+      perform(due.task)
+    }
+    now = max(now, time)
+  }
+
+  /// When the control plane has something to do next; nil when it waits for a request.
+  package var nextTask: Timestamp? { agenda.next }
+
+  private mutating func perform(_ task: Agenda.Task) {
+    switch task {
+    case .establish(let name): establishDefinition(name)
+    case .emptyDefinition(let name): emptyDefinition(name)
+    case .finishDefinition(let name): finishDefinition(name)
+    case .collect: collectGarbage()
+    case .emptyNamespace(let name): emptyNamespace(name)
+    case .furnishNamespace(let name): furnishNamespace(name)
+    case .voidTokens(let uid): tokens = tokens.filter { $0.value.uid != uid }
+    }
+  }
+}

@@ -1,0 +1,260 @@
+import Foundation
+import WindlassCore
+import WindlassSimulation
+import WindlassWire
+
+/// Plays a recording against the simulated server, at the recording's times.
+struct TranscriptReplay {
+  let transcript: Transcript
+  private var server: SimulatedAPIServer
+  private var translation = Translation()
+  /// When the recording began.
+  private let start: Timestamp
+  private var tokens = ["admin": "the administrator"]
+  private var watches: [Int: Watching] = [:]
+  /// What differs, by the number of the step.
+  private(set) var differences: [Int: [String]] = [:]
+
+  /// One open watch.
+  private struct Watching {
+    var identity: WatchIdentity
+    var seen = 0
+    var ended: Timestamp?
+    /// The latest event, where the recording leaves out all between the third and the last.
+    var latest: WatchEvent?
+  }
+
+  /// What went on besides the recorded requests.
+  private let scenes: [JSONValue]
+
+  init(_ name: String) throws {
+    transcript = try Transcript(name)
+    start = Self.start(of: transcript)
+    scenes = try Transcript.json("scenes")[name]?.array ?? []
+    let before = start + .seconds(-5)
+    server = SimulatedAPIServer(at: before)
+    server.addAdministrator("admin", token: "the administrator")
+    let definition = try Transcript("02-crd").steps[5].answer ?? .null
+    let body: JSONValue = [
+      "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+      "metadata": ["name": "managedservices.windlass.dev"],
+      "spec": definition["spec"] ?? .null,
+    ]
+    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    _ = server.respond(to: request("POST", path, body: body.text), at: before)
+    server.advance(to: before + .seconds(1))
+    if let namespace = transcript.namespace { server.createNamespace(namespace) }
+    server.advance(to: start + .seconds(-3))
+  }
+
+  /// The time of the recording's beginning: that by which the objects that were made got the
+  /// times that they have.
+  private static func start(of transcript: Transcript) -> Timestamp {
+    let made = transcript.steps.compactMap { step -> Int64? in
+      guard step.status == 201,
+        let text = step.answer?.value(at: "/metadata/creationTimestamp")?.string,
+        let time = Timestamp(rfc3339: text)
+      else { return nil }
+      return time.milliseconds - step.atMilliseconds
+    }
+    let fits = { (start: Int64) in made.filter { $0 <= start && start <= $0 + 999 }.count }
+    let best = made.max { fits($0) < fits($1) }
+    return Timestamp(milliseconds: best ?? 1_795_377_000_000)
+  }
+
+  /// Plays all steps.
+  mutating func run() {
+    for (index, step) in transcript.steps.enumerated() {
+      play(scenes.filter { $0["before"]?.integer == Int64(index) }, upTo: step)
+      drain(until: start + .milliseconds(step.atMilliseconds))
+      send(step, index)
+    }
+    play(scenes.filter { $0["before"]?.integer == Int64(transcript.steps.count) }, upTo: nil)
+    finishWatches()
+  }
+
+  // MARK: - Scenes
+
+  private mutating func play(_ scenes: [JSONValue], upTo step: Transcript.Step?) {
+    for scene in scenes {
+      let now = start + .milliseconds(scene["at_ms"]?.integer ?? step?.atMilliseconds ?? 0)
+      switch scene["do"]?.string {
+      case "compact": server.compact()
+      case "refuse anonymous": server.allowsAnonymous = false
+      case "allow anonymous": server.allowsAnonymous = true
+      case "throttle": server.throttledUsers.insert(scene["user"]?.string ?? "")
+      default:
+        let first = scene["from"]?.integer ?? 0
+        for turn in first..<first + (scene["times"]?.integer ?? 1) {
+          let number = String(turn % (scene["modulo"]?.integer ?? .max))
+          let text = (scene["body"]?.text ?? "")
+            .replacingOccurrences(of: "\"TURN NUMBER\"", with: number)
+            .replacingOccurrences(of: "TURN", with: number)
+          drain(until: now)
+          let answer = server.respond(
+            to: request(
+              scene["method"]?.string ?? "GET", scene["path"]?.string ?? "", body: text,
+              type: scene["type"]?.string), at: now)
+          keepToken(answer, scene["path"]?.string ?? "")
+        }
+      }
+    }
+  }
+
+  // MARK: - Requests
+
+  private func request(
+    _ method: String, _ path: String, body: String, type: String? = nil, user: String = "admin",
+    accept: String = "application/json"
+  ) -> APIRequest {
+    var headers = [
+      HTTPHeader("Accept", accept), HTTPHeader("User-Agent", "windlass/1.0"),
+      HTTPHeader("Content-Type", type ?? "application/json"),
+    ]
+    if let token = tokens[user] ?? (user == "nobody" ? nil : "a wrong one") {
+      headers.append(HTTPHeader("Authorization", "Bearer \(token)"))
+    }
+    return APIRequest(method: method, path: path, headers: headers, body: Array(body.utf8))
+  }
+
+  private func text(of body: JSONValue?) -> String {
+    guard let body else { return "" }
+    let times = /<(?:a ConfigMap with )?([0-9]+) times the letter y>/
+    if let text = body.string {
+      if let match = text.wholeMatch(of: times), let count = Int(match.output.1) {
+        let long = String(repeating: "y", count: count)
+        return "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"x\":\"\(long)\"}}"
+      }
+      return text
+    }
+    let text = translation.body(body, current: server.revision).spacedText
+    guard let match = text.firstMatch(of: times), let count = Int(match.output.1) else {
+      return text
+    }
+    return text.replacingCharacters(
+      in: match.range, with: String(repeating: "y", count: count))
+  }
+
+  private mutating func send(_ step: Transcript.Step, _ index: Int) {
+    let value = { (name: String) in step.headers.first { $0.0 == name }?.1 }
+    let now = start + .milliseconds(step.atMilliseconds)
+    let answer = server.respond(
+      to: request(
+        step.method, translation.path(step.path, current: server.revision),
+        body: text(of: step.body), type: value("Content-Type"), user: step.user,
+        accept: value("Accept") ?? "*/*"), at: now)
+    keepToken(answer, step.path)
+    var comparison = Comparison(translation)
+    if answer.status != step.status {
+      comparison.differences.append("status \(answer.status) instead of \(step.status)")
+    }
+    compareHeaders(answer, step, &comparison)
+    switch answer.body {
+    case .watch(let identity):
+      if step.events == nil { comparison.differences.append("a watch instead of an answer") }
+      watches[index] = Watching(identity: identity)
+    case .json(let body): comparison.compare(step.answer ?? .null, body)
+    case .text(let text):
+      if step.answer?.string != nil, value("Accept") == "application/yaml" {
+        comparison.compareYAML(step.answer?.string ?? "", text)
+      } else {
+        comparison.compare(step.answer ?? .null, .string(text))
+      }
+    }
+    translation = comparison.translation
+    note(comparison.differences, index)
+  }
+
+  private mutating func note(_ found: [String], _ index: Int) {
+    if !found.isEmpty { differences[index, default: []] += found }
+  }
+
+  private func compareHeaders(
+    _ answer: APIResponse, _ step: Transcript.Step, _ comparison: inout Comparison
+  ) {
+    for name in ["Content-Type", "Warning", "Retry-After"] {
+      let recorded = step.answerHeaders[name]
+      let wanted = recorded?.array?.compactMap(\.string) ?? [recorded?.string].compactMap { $0 }
+      let ours = answer.headers.filter { $0.name == name }.map(\.value)
+      if wanted != ours {
+        comparison.differences.append("\(name) \(ours) instead of \(wanted)")
+      }
+    }
+  }
+
+  /// Lets the ServiceAccount whose token was issued sign in.
+  private mutating func keepToken(_ answer: APIResponse, _ path: String) {
+    guard path.hasSuffix("/token"), case .json(let body) = answer.body,
+      let token = body.value(at: "/status/token")?.string
+    else { return }
+    let words = path.split(separator: "/")
+    tokens["serviceaccount \(words[words.count - 2])"] = token
+  }
+
+  // MARK: - Watches
+
+  private mutating func drain(until time: Timestamp) {
+    for (index, watch) in watches.sorted(by: { $0.key < $1.key }) {
+      let step = transcript.steps[index]
+      let end = start + .milliseconds(step.endedAt)
+      let isOver = !step.isEndedByServer && end < time
+      take(index, watch, step, until: isOver ? end : time)
+    }
+  }
+
+  private mutating func take(
+    _ index: Int, _ watch: Watching, _ step: Transcript.Step, until time: Timestamp
+  ) {
+    var watch = watch
+    let report = server.drain(watch.identity, until: time)
+    watch.ended = watch.ended ?? report.ended
+    for event in report.events {
+      if step.isAbridged, watch.seen >= 3 {
+        watch.latest = event
+        continue
+      }
+      defer { watch.seen += 1 }
+      guard let recorded = step.events, watch.seen < recorded.count else {
+        note(["event \(watch.seen) is too much: \(event.type) \(event.object.text)"], index)
+        continue
+      }
+      compare(event, recorded[watch.seen], index, watch.seen)
+    }
+    watches[index] = watch
+  }
+
+  private mutating func compare(
+    _ event: WatchEvent, _ wanted: JSONValue, _ index: Int, _ place: Int
+  ) {
+    var comparison = Comparison(translation)
+    if wanted["type"]?.string != event.type {
+      comparison.differences.append(
+        "\(event.type) instead of \(wanted["type"]?.string ?? ""): \(event.object.text)")
+    }
+    comparison.compare(wanted["object"] ?? .null, event.object)
+    translation = comparison.translation
+    note(comparison.differences.map { "event \(place): \($0)" }, index)
+  }
+
+  private mutating func finishWatches() {
+    let last = transcript.steps.map(\.endedAt).max() ?? 0
+    drain(until: start + .milliseconds(last + 100))
+    for (index, watch) in watches {
+      let step = transcript.steps[index]
+      let count = step.events?.count ?? 0
+      if let latest = watch.latest, let last = step.events?.last {
+        compare(latest, last, index, count)
+      } else if watch.seen < count {
+        note(["\(watch.seen) events instead of \(count)"], index)
+      }
+      if step.isEndedByServer {
+        let offset = watch.ended.map { ($0 - start).milliseconds - step.endedAt }
+        if offset.map({ abs($0) > 500 }) ?? true {
+          note(["ended at \(offset.map(String.init) ?? "never") of the recorded end"], index)
+        }
+      } else if let ended = watch.ended, ended < start + .milliseconds(step.endedAt) {
+        note(["the server ended the watch"], index)
+      }
+    }
+  }
+}
