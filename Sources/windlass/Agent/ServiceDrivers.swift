@@ -1,3 +1,4 @@
+import MariaDBDriver
 import PostgresDriver
 import ProcessFleet
 import SQLiteDriver
@@ -28,12 +29,8 @@ struct ServiceDrivers {
     let backups = configuration.backup.directory ?? folder + "/backups"
     switch try DatabaseTarget(url, ledgerTable: nil) {
     case .sqlite(var options):
-      guard configuration.proof.scratch == nil else {
-        throw CommandFailure(
-          .usage, "BadConfiguration",
-          "proof.scratchURLFrom of \(configuration.name) names a scratch server, and its database"
-            + " is a file of SQLite. Leave it out: the copies lie in the state directory.")
-      }
+      try ServiceDrivers.refuseScratchServer(
+        configuration, "whose copies lie in the state directory")
       options.lockBudget = configuration.database.lockBudget
       options.holdBudget = configuration.database.holdBudget
       options.backupDirectory = backups
@@ -56,11 +53,19 @@ struct ServiceDrivers {
       self.backups = PostgresBackupStore(archive, now: now)
       scratch = PostgresScratch(options, backups: archive, locate: locate, now: now)
       watch = ServiceDrivers.watch(archive)
-    case .mysql:
-      throw CommandFailure(
-        .usage, "EngineNotBuilt",
-        "\(configuration.name) is on MySQL or MariaDB, on which this build of Windlass migrates by"
-          + " `windlass migrate` alone. Take it out of the configuration.")
+    case .mysql(var options):
+      try ServiceDrivers.refuseScratchServer(configuration, "whose copies are on its own server")
+      options.lockBudget = configuration.database.lockBudget
+      options.holdBudget = configuration.database.holdBudget
+      engine = "mysql"
+      database = MySQLServiceDatabase(options, locate: locate, now: now)
+      self.backups = MySQLBackupStore(options, directory: backups, now: now)
+      scratch = MySQLScratch(options, backups: backups, locate: locate, now: now)
+      let sessions = MySQLSessionWatch(options)
+      watch = { url throws(StepFailure) in
+        // Whose session one in another database is, that server does not tell.
+        DatabaseUse(scratch: try await sessions.isUsed(url), production: false)
+      }
     }
   }
 
@@ -71,5 +76,15 @@ struct ServiceDrivers {
       let use = try await sessions.use(of: url)
       return DatabaseUse(scratch: use.scratch, production: use.production)
     }
+  }
+
+  private static func refuseScratchServer(
+    _ configuration: ServiceConfiguration, _ reason: String
+  ) throws(CommandFailure) {
+    guard configuration.proof.scratch != nil else { return }
+    throw CommandFailure(
+      .usage, "BadConfiguration",
+      "proof.scratchURLFrom of \(configuration.name) names a scratch server for a database"
+        + " \(reason). Leave it out; it is for PostgreSQL.")
   }
 }

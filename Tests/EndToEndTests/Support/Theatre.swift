@@ -41,7 +41,11 @@ final class Theatre: Sendable {
   private let started = Mutex<[Program]>([])
 
   /// Sets the stage for a service of the example's feeds.
-  init(service: String = "beacon", replicas: Int = 2, spec: String = "") async throws {
+  ///
+  /// - Parameter url: its database; nil for a file of SQLite.
+  init(
+    service: String = "beacon", replicas: Int = 2, spec: String = "", url: String? = nil
+  ) async throws {
     let stage = try await Publisher.shared.stage()
     self.stage = stage.directory
     self.service = service
@@ -53,7 +57,8 @@ final class Theatre: Sendable {
     }
     directory = folder.path
     port = try Self.freePort()
-    try "sqlite://\(directory)/data/beacon.db\n".write(
+    let database = url ?? "sqlite://\(directory)/data/beacon.db"
+    try "\(database)\n".write(
       toFile: directory + "/database-url", atomically: true, encoding: .utf8)
     let key = try #require(stage.keys[service]?.string)
     try configuration(key: key, replicas: replicas, spec: spec).write(
@@ -222,10 +227,11 @@ final class Theatre: Sendable {
 
   /// Lends the stage to a test, and strikes it whatever happens.
   static func with(
-    service: String = "beacon", replicas: Int = 2, spec: String = "",
+    service: String = "beacon", replicas: Int = 2, spec: String = "", url: String? = nil,
     _ body: (Theatre) async throws -> Void
   ) async throws {
-    let theatre = try await Theatre(service: service, replicas: replicas, spec: spec)
+    let theatre = try await Theatre(
+      service: service, replicas: replicas, spec: spec, url: url)
     defer { theatre.strike() }
     try await body(theatre)
   }

@@ -10,9 +10,9 @@ struct DemoCommand: ReportingCommand {
       requests to it, and offers three releases to the real daemon: an honest one, one that drops \
       a column too early, and one that breaks after it became ready. Exit code 0 means that no \
       request was lost and every release was treated as it should be. Everything stays on \
-      127.0.0.1 and in a private directory, which is removed. With --database postgres a private \
-      server is started, reached by a UNIX socket alone, and stopped in the end; its programs must \
-      be installed.
+      127.0.0.1 and in a private directory, which is removed. With --database postgres or mysql \
+      a private server is started, reached by a UNIX socket alone, and stopped in the end; its \
+      programs must be installed.
 
       Example: windlass demo --json
       Example: windlass demo --database postgres
@@ -21,7 +21,7 @@ struct DemoCommand: ReportingCommand {
   @Option(help: "Requests a second.")
   var rate = LoadShape().rate
 
-  @Option(help: "The database: sqlite or postgres.")
+  @Option(help: "The database: sqlite, postgres or mysql (MariaDB).")
   var database = DemoEngine.sqlite
 
   @Flag(help: "Keep the directory with databases, logs, backups and manifests.")
@@ -30,9 +30,6 @@ struct DemoCommand: ReportingCommand {
   @OptionGroup var outputOptions: OutputOptions
 
   func validate() throws {
-    guard database != .mysql else {
-      throw ValidationError("Windlass can't upgrade a service on mysql yet.")
-    }
     guard (1...100_000).contains(rate) else { throw ValidationError("--rate is 1 to 100000.") }
   }
 
