@@ -35,32 +35,82 @@ package actor PostgresMigrator: MigrationEngine {
     return try forecast(request, directory, on: options.connect(for: "forecast"))
   }
 
-  /// Applies what is pending, each migration under the keys by itself.
+  /// Applies what is pending, each migration under the keys by itself; where there are no tables
+  /// yet, and nobody waits for any, many in one transaction.
   package func migrate(
     _ request: MigrateRequest, progress: @Sendable (HistoryEntry) -> Void
   ) async throws(StepFailure) -> MigrateOutcome {
     let directory = try MigrationDirectory.read(at: request.directory)
     var session = MigratingSession(options: options)
     let forecast = try forecast(request, directory, on: session.connection())
-    var after = forecast.from
+    guard !forecast.pending.isEmpty else { return MigrateOutcome(forecast: forecast, applied: []) }
+    var batches = try batches(forecast, directory, run: request.run)
+    if forecast.from == nil, try isWithoutTables(on: session.connection()) {
+      batches = PostgresBatch.joining(batches)
+    }
     var applied: [HistoryEntry] = []
-    for pending in forecast.pending {
-      let step = MigrationStep(
-        body: try directory.body(of: pending.version), phase: pending.phase, run: request.run,
-        fence: .none, after: after, startedAt: now())
-      let entry = try await options.retrying { () throws(StepFailure) in
-        try session.use { connection, place throws(StepFailure) in
-          _ = try PostgresMigration(step, place: place, options: options).attempt(on: connection)
-          return try PostgresOwnSchema(connection, place).history().last
+    do throws(StepFailure) {
+      while !batches.isEmpty {
+        let batch = batches.removeFirst()
+        do throws(StepFailure) {
+          let entries = try await apply(batch, &session)
+          for entry in entries { progress(entry) }
+          applied += entries
+        } catch {
+          // One by one, what comes before the wrong one stays, as everywhere else.
+          guard batch.steps.count > 1, error.disposition == .stop else { throw error }
+          batches = batch.steps.map { PostgresBatch(steps: [$0]) } + batches
         }
       }
-      if let entry {
-        applied.append(entry)
-        progress(entry)
+    } catch {
+      if !applied.isEmpty { try await recordCatalogue(&session) }
+      throw error
+    }
+    try await recordCatalogue(&session)
+    return MigrateOutcome(forecast: forecast, applied: applied)
+  }
+
+  private func apply(
+    _ batch: PostgresBatch, _ session: inout MigratingSession
+  ) async throws(StepFailure) -> [HistoryEntry] {
+    try await options.retrying { () throws(StepFailure) in
+      try session.use { connection, place throws(StepFailure) in
+        try batch.attempt(on: connection, place: place, options: options)
       }
+    }
+  }
+
+  private func batches(
+    _ forecast: MigrateForecast, _ directory: MigrationDirectory, run: RunID
+  ) throws(StepFailure) -> [PostgresBatch] {
+    var after = forecast.from
+    var batches: [PostgresBatch] = []
+    for pending in forecast.pending {
+      batches.append(
+        PostgresBatch(steps: [
+          MigrationStep(
+            body: try directory.body(of: pending.version), phase: pending.phase, run: run,
+            fence: .none, after: after, startedAt: now())
+        ]))
       after = pending.version
     }
-    return MigrateOutcome(forecast: forecast, applied: applied)
+    return batches
+  }
+
+  private func isWithoutTables(on connection: PostgresConnection) throws(StepFailure) -> Bool {
+    let place = try options.ledger.located(on: connection)
+    return try connection.snapshot { connection throws(StepFailure) in
+      try !PostgresOwnSchema(connection, place).hasServiceTables()
+    }
+  }
+
+  /// Records the schema where the series ended.
+  private func recordCatalogue(_ session: inout MigratingSession) async throws(StepFailure) {
+    try await options.retrying { () throws(StepFailure) in
+      try session.use { connection, place throws(StepFailure) in
+        try PostgresMigration.recordCatalogue(place, options, on: connection)
+      }
+    }
   }
 
   package func acceptDrift() async throws(StepFailure) {

@@ -103,9 +103,13 @@ public enum Bounds {
   public static let longTransaction = Interval.minutes(1)
   /// Sessions that are named as holders of a lock.
   public static let blockersNamedMax = 5
+  /// Statements that one transaction runs on a database without tables; the server has room for the
+  /// locks of some thousand tables.
+  public static let freshStatementsMax = 400
   /// Notices of a server that are kept.
   public static let noticesMax = 100
-  /// Time for a statement that builds an index while others write.
+  /// Time for a statement for which no server waits: one that builds an index while others write,
+  /// one on a database that no service uses yet.
   public static let concurrentIndexDeadline = Interval.hours(6)
   /// Steps of SQLite's virtual machine between two looks at the clock.
   public static let progressInterval = 1_000

@@ -104,4 +104,40 @@ struct PostgresMigratorTests {
     #expect(try await world.failure(of: [:])?.code == "MigrationRefused")
     #expect(try world.value("SELECT to_regclass('a')") == .null)
   }
+
+  @Test func `a fresh database gets many files at once, and what stands before a wrong one`()
+    async throws
+  {
+    let world = try PostgresWorld()
+    for number in 1...30 {
+      try world.write([
+        "\(number)_a.up.sql": number == 20 ? "SELECT 1/0" : "CREATE TABLE t\(number) (b int)"
+      ])
+    }
+    try world.write(["10_a.up.sql": "CREATE INDEX CONCURRENTLY i ON t9 (b)"])
+    let failure = try await world.failure(of: [:])
+    #expect(failure?.message.contains("20_a.up.sql") == true)
+    #expect(try world.ledger() == [[.integer(19), .integer(0)]])
+    #expect(try world.value("SELECT count(*) FROM windlass_migration_log") == .integer(19))
+    try world.write(["20_a.up.sql": "SELECT 1"])
+    let outcome = try await world.migrate()
+    #expect(outcome.applied.map(\.version) == (20...30).map { SchemaVersion($0) })
+    #expect(
+      try world.value("SELECT count(DISTINCT xmin::text) > 1 FROM windlass_migration_log")
+        == .integer(1))
+    #expect(try await world.migrator().schema().drift == nil)
+    try world.connection().execute("DROP TABLE t1")
+    #expect(try await world.migrator().schema().drift != nil)
+  }
+
+  @Test func `files for a fresh database are one transaction`() async throws {
+    let world = try PostgresWorld()
+    for number in 1...30 {
+      try world.write(["\(number)_a.up.sql": "CREATE TABLE t\(number) (b int)"])
+    }
+    #expect(try await world.migrate().applied.count == 30)
+    #expect(
+      try world.value("SELECT count(DISTINCT xmin::text) FROM windlass_migration_log")
+        == .integer(1))
+  }
 }

@@ -20,6 +20,9 @@ package struct PostgresLimits: Hashable, Sendable {
   /// What a transaction begins with.
   fileprivate func settings(serverVersion: Int) -> String {
     var text = "BEGIN; SET LOCAL lock_timeout = \(max(1, lockBudget.milliseconds))"
+    if holdBudget == nil {
+      text += "; SET LOCAL statement_timeout = \(Bounds.concurrentIndexDeadline.milliseconds)"
+    }
     if let holdBudget {
       let limit = max(1, holdBudget.milliseconds)
       text += "; SET LOCAL statement_timeout = \(limit)"
@@ -44,7 +47,12 @@ extension PostgresConnection {
     precondition(!isInTransaction, "a transaction never begins inside another")
     let began = ContinuousClock.now
     deadline = limits.holdBudget.map { began + .milliseconds($0.milliseconds) }
-    defer { deadline = nil }
+    let usual = patience
+    if limits.holdBudget == nil { patience = Bounds.concurrentIndexDeadline }
+    defer {
+      deadline = nil
+      patience = usual
+    }
     let result: Result
     do throws(StepFailure) {
       try run(script: limits.settings(serverVersion: serverVersion))

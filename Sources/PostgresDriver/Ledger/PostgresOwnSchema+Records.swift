@@ -80,6 +80,12 @@ extension PostgresOwnSchema {
       ])
   }
 
+  /// Records the schema where no record is.
+  func recordCatalogueIfMissing() throws(StepFailure) {
+    let count = try connection.scalar("SELECT count(*) FROM \(place.own(OwnTables.catalogue))")
+    if count == .integer(0) { try recordCatalogue() }
+  }
+
   /// How the schema differs from the recorded one; nil when it does not, none is recorded, or a
   /// migration of Windlass is under way.
   func drift() throws(StepFailure) -> SchemaDrift? {

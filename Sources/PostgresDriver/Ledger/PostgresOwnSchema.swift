@@ -58,16 +58,16 @@ struct PostgresOwnSchema {
   ]
 
   /// Makes the tables that are missing, and gives the database a random name if it has none.
-  mutating func create() throws(StepFailure) {
+  ///
+  /// - Parameter recordsCatalogue: whether the schema is recorded where none was ever; a migration
+  ///   does that afterwards, when it holds no locks.
+  mutating func create(recordsCatalogue: Bool = true) throws(StepFailure) {
     let isComplete = existing.isSuperset(of: Self.tables)
     if isComplete, !(try identity()).isEmpty { return }
+    let isFirst = !has(OwnTables.catalogue)
     try connection.run(script: creation)
     existing.formUnion(Self.tables)
-    if try connection.scalar("SELECT count(*) FROM \(place.own(OwnTables.catalogue))")
-      == .integer(0)
-    {
-      try recordCatalogue()
-    }
+    if isFirst, recordsCatalogue { try recordCatalogue() }
   }
 
   // MARK: Fence
@@ -113,12 +113,15 @@ struct PostgresOwnSchema {
   }
 
   /// What Windlass applied, ascending.
-  func history() throws(StepFailure) -> [HistoryEntry] {
+  ///
+  /// - Parameter version: the only version that is asked for; nil for all.
+  func history(of version: SchemaVersion? = nil) throws(StepFailure) -> [HistoryEntry] {
     guard has(OwnTables.history) else { return [] }
+    let condition = version.map { " WHERE version = \($0.number)" } ?? ""
     return try connection.rows(
       """
       SELECT version, file, checksum, phase, run, duration_ms, applied_at
-      FROM \(place.own(OwnTables.history)) ORDER BY version
+      FROM \(place.own(OwnTables.history))\(condition) ORDER BY version
       """, limit: Bounds.migrationFilesMax
     ).map { HistoryEntry($0) }
   }
@@ -133,16 +136,22 @@ struct PostgresOwnSchema {
     existing.insert(place.table)
   }
 
-  /// Writes an applied migration into ledger and history.
-  mutating func record(_ entry: HistoryEntry) throws(StepFailure) {
-    try writeLedger(entry.version)
+  /// Writes applied migrations, ascending, into ledger and history; the record of the schema is
+  /// dropped, because it is not true any more.
+  mutating func record(_ entries: [HistoryEntry]) throws(StepFailure) {
+    guard let last = entries.last else { return }
+    try writeLedger(last.version)
+    let width = last.values.count
+    let rows = entries.indices.map { row in
+      "(" + (1...width).map { "$\(row * width + $0)" }.joined(separator: ", ") + ")"
+    }
     try connection.execute(
       """
       INSERT INTO \(place.own(OwnTables.history))
         (version, file, checksum, phase, run, duration_ms, applied_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7)
-      """, entry.values)
-    try recordCatalogue()
+      VALUES \(rows.joined(separator: ", "))
+      """, entries.flatMap(\.values))
+    try connection.execute("DELETE FROM \(place.own(OwnTables.catalogue))")
   }
 
   /// Drops the history above the ledger's version, after a person took migrations back.

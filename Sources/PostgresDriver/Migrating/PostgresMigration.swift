@@ -29,19 +29,53 @@ struct PostgresMigration {
     PostgresClassifier(ledgerTable: ledger.table).findings(in: body.text, file: body.file).failure
   }
 
-  /// Makes one attempt: takes the keys, checks, migrates, and gives the keys back.
+  /// Makes one attempt: takes the keys, checks, migrates, records the schema, and gives the keys
+  /// back.
   ///
   /// - Throws: `.retry` when a lock was not had; nothing is changed then, or what is done is kept
   ///   and the next attempt goes on behind it.
-  /// - Returns: what happened, and how long the longest transaction took.
+  /// - Returns: what happened, and how long the longest transaction took that holds locks.
   func attempt(
     on connection: PostgresConnection
   ) throws(StepFailure) -> (outcome: MigrationStep.Outcome, held: Interval) {
     try refuseToQueue(behind: script.statements, on: connection)
     let keys = try MigrationKeys(connection, place)
     defer { keys.releaseAll() }
+    let result = try underKeys(keys, on: connection)
+    try Self.recordCatalogue(place, options, on: connection)
+    return result
+  }
+
+  /// Makes one attempt as one of a series, at whose end the schema is recorded.
+  ///
+  /// - Returns: the migration's line in the history.
+  func attemptInSeries(on connection: PostgresConnection) throws(StepFailure) -> HistoryEntry? {
+    try refuseToQueue(behind: script.statements, on: connection)
+    let keys = try MigrationKeys(connection, place)
+    defer { keys.releaseAll() }
+    _ = try underKeys(keys, on: connection)
+    return try PostgresOwnSchema(connection, place).history(of: step.body.version).first
+  }
+
+  /// Records the schema where no record is, in a transaction that keeps nobody out.
+  static func recordCatalogue(
+    _ place: LedgerPlace, _ options: PostgresServiceOptions, on connection: PostgresConnection
+  ) throws(StepFailure) {
+    _ = try connection.transaction(options.ownLimits) { connection throws(StepFailure) in
+      let own = try PostgresOwnSchema(connection, place)
+      guard own.has(OwnTables.catalogue) else { return }
+      try own.recordCatalogueIfMissing()
+    }
+  }
+
+  private func underKeys(
+    _ keys: MigrationKeys, on connection: PostgresConnection
+  ) throws(StepFailure) -> (outcome: MigrationStep.Outcome, held: Interval) {
     do throws(StepFailure) {
-      if let text = script.atomicText { return try applyAtOnce(text, on: connection) }
+      guard script.atomicText == nil else {
+        return try Self.applyAtOnce(
+          [self], on: connection, limits: options.migrationLimits)
+      }
       return try StepwiseMigration(migration: self, connection: connection, keys: keys).apply()
     } catch {
       throw try explained(error, on: connection)
@@ -71,23 +105,32 @@ struct PostgresMigration {
     return blockers.isEmpty ? failure : blockers.failure(place: connection.place)
   }
 
-  /// Body, ledger, history and fence in one transaction.
-  private func applyAtOnce(
-    _ text: String, on connection: PostgresConnection
+  /// Bodies, ledger, history and fence in one transaction.
+  ///
+  /// - Parameter migrations: ascending, none of which needs steps; what is true of the first one is
+  ///   true of all.
+  static func applyAtOnce(
+    _ migrations: [PostgresMigration], on connection: PostgresConnection, limits: PostgresLimits
   ) throws(StepFailure) -> (outcome: MigrationStep.Outcome, held: Interval) {
-    let (outcome, held) = try connection.transaction(options.migrationLimits) {
+    guard let first = migrations.first else { return (.applied, .zero) }
+    let (outcome, held) = try connection.transaction(limits) {
       connection throws(StepFailure) -> MigrationStep.Outcome in
-      var own = try PostgresOwnSchema(connection, place)
-      if case .epoch(let epoch) = step.fence { try own.requireEpoch(epoch) }
-      try own.create()
+      var own = try PostgresOwnSchema(connection, first.place)
+      if case .epoch(let epoch) = first.step.fence { try own.requireEpoch(epoch) }
+      try own.create(recordsCatalogue: false)
       let (version, isDirty) = try own.ledgerRow()
-      let outcome = try step.check(
-        ledger: version, isDirty: isDirty, history: own.history(), database: connection.place)
+      let outcome = try first.step.check(
+        ledger: version, isDirty: isDirty, history: own.history(of: first.step.body.version),
+        database: connection.place)
       guard outcome == .applied else { return outcome }
       try own.lockRows()
-      let began = ContinuousClock.now
-      try run(text, on: connection)
-      try own.record(step.entry(duration: (ContinuousClock.now - began).interval))
+      var entries: [HistoryEntry] = []
+      for migration in migrations {
+        let began = ContinuousClock.now
+        try migration.run(migration.script.atomicText ?? "", on: connection)
+        entries.append(migration.step.entry(duration: (ContinuousClock.now - began).interval))
+      }
+      try own.record(entries)
       try own.unlockRows()
       return .applied
     }

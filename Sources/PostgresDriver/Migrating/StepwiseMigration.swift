@@ -46,7 +46,8 @@ final class StepwiseMigration {
       }
       let (version, isDirty) = try own.ledgerRow()
       let outcome = try step.check(
-        ledger: version, isDirty: isDirty, history: own.history(), database: connection.place)
+        ledger: version, isDirty: isDirty, history: own.history(of: step.body.version),
+        database: connection.place)
       guard outcome == .applied else { return nil }
       let progress = MigrationProgress(
         version: step.body.version, before: version, checksum: step.checksum, run: step.run,
@@ -61,7 +62,7 @@ final class StepwiseMigration {
     let duration = (ContinuousClock.now - began).interval
     try transaction { own throws(StepFailure) in
       guard try own.progress() == progress else { throw lostGround() }
-      try own.record(step.entry(duration: duration))
+      try own.record([step.entry(duration: duration)])
       try own.endProgress()
     }
   }
@@ -158,7 +159,7 @@ final class StepwiseMigration {
       connection throws(StepFailure) -> Result in
       var own = try PostgresOwnSchema(connection, migration.place)
       if case .epoch(let epoch) = step.fence { try own.requireEpoch(epoch) }
-      try own.create()
+      try own.create(recordsCatalogue: false)
       try own.lockRows()
       let result = try body(&own)
       try own.unlockRows()
