@@ -41,10 +41,9 @@ let package = Package(
   targets: [
     // Layer 0: the decision core, and the C libraries behind one module each.
     .target(name: "WindlassCore", swiftSettings: strict),
-    .systemLibrary(
-      name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
-    .systemLibrary(
-      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    // Loaded on first use: they bring fifty libraries that most commands do without.
+    .target(name: "CArchive"),
+    .target(name: "CCurl"),
     // Headers alone: nothing is linked with these two but what asks for it below.
     .systemLibrary(name: "CMariaDB", providers: [.apt(["libmariadb-dev"])]),
     .systemLibrary(name: "CPostgres", providers: [.apt(["libpq-dev"])]),

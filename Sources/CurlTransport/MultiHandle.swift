@@ -12,8 +12,9 @@ final class MultiHandle: @unchecked Sendable {
 
   /// Makes a handle that keeps a bounded number of connections.
   init() throws(HTTPError) {
-    guard CurlLibrary.prepare(), let pointer = curl_multi_init() else {
-      throw HTTPError(.other, "libcurl could not be initialised; check the installed library.")
+    if let problem = CurlLibrary.problem { throw HTTPError(.other, "\(problem).") }
+    guard let pointer = curl_multi_init() else {
+      throw HTTPError(.other, "libcurl has no memory for a new set of transfers.")
     }
     self.pointer = pointer
     ccurl_multi_set_long(pointer, CURLMOPT_MAXCONNECTS, Bounds.transfersMax)

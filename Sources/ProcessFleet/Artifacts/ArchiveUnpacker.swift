@@ -69,6 +69,11 @@ struct ArchiveUnpacker {
   }
 
   private mutating func run(_ archive: Descriptor) throws(ArchiveRefusal) {
+    if let reason = carchive_load() {
+      throw ArchiveRefusal(
+        "libarchive can't be loaded (\(String(cString: reason))); install the Debian package"
+          + " libarchive13")
+    }
     guard let reader = archive_read_new() else { throw ArchiveRefusal("out of memory") }
     defer { archive_read_free(reader) }
     // These two alone: every other format that the library knows is attack surface.

@@ -71,6 +71,9 @@ package enum ArchiveWriter {
   private static func write(
     _ entries: [Entry], to archive: String, isQuick: Bool
   ) throws(SystemError) {
+    if carchive_load() != nil {
+      throw SystemError("pack with libarchive, of the Debian package libarchive13,", number: ENOPKG)
+    }
     guard let writer = archive_write_new() else { throw SystemError("pack", number: ENOMEM) }
     defer { archive_write_free(writer) }
     archive_write_set_format_pax_restricted(writer)

@@ -5,18 +5,14 @@ import Glibc
 /// What has to happen once, before any thread exists.
 enum ProcessSetUp {
   /// Prepares the process: a write to a closed pipe or beyond the limit of a file's size becomes an
-  /// error, libcurl and libsodium are initialised (neither may be first used from two threads at
-  /// once).
+  /// error, the environment is made safe for libcurl, and libsodium is initialised (it may not be
+  /// first used from two threads at once).
   ///
   /// Children inherit ignored signals; whoever starts one sets them back.
   static func perform() throws(CommandFailure) {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
-    guard CurlLibrary.prepare() else {
-      throw CommandFailure(
-        .failed, "SetUpFailed",
-        "libcurl can't be initialised. Check the installation of the package libcurl4.")
-    }
+    CurlLibrary.prepare()
     // The manual: 0 on success, 1 when initialised already, -1 on failure.
     guard sodium_init() >= 0 else {
       throw CommandFailure(
