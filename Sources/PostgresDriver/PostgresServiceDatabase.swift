@@ -43,19 +43,17 @@ package actor PostgresServiceDatabase: ServiceDatabase {
     let place = try options.ledger.located(on: connection)
     return try connection.snapshot { connection throws(StepFailure) in
       let own = try PostgresOwnSchema(connection, place)
-      var (version, isDirty) = try own.ledgerRow()
-      // A migration that Windlass began goes on when it is ordered again; until then it is not
-      // applied, and the servers of the schema before it work.
-      if isDirty, let progress = try own.progress() {
-        (version, isDirty) = (progress.before, false)
-      }
+      let (version, isDirty) = try own.ledgerRow()
+      let interrupted = isDirty ? try own.progress() : nil
       return LedgerReading(
-        version: version, isDirty: isDirty, epoch: try own.epoch(),
+        // What is under way is not applied yet.
+        version: interrupted.map(\.before) ?? version, isDirty: isDirty, epoch: try own.epoch(),
         applied: try own.history().map {
           AppliedMigration(version: $0.version, checksum: $0.checksum, run: $0.run)
         },
         committedRun: try own.committedRun(), hasTables: try own.hasServiceTables(),
-        systemID: try own.systemID(), asOf: asOf)
+        systemID: try own.systemID(), asOf: asOf,
+        interruptedRun: interrupted?.run)
     }
   }
 

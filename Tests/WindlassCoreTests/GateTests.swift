@@ -92,4 +92,21 @@ import WindlassCore
     }
     return order.migration.phase == .contract
   }
+
+  @Test func `a run carries on its own half-way migration although an instance is missing`() {
+    var stage = Stage(.expand)
+    stage.add("beacon-1", Samples.first)
+    let now = Samples.now + .seconds(1)
+    var observation = stage.observation(at: now, schema: 2)
+    observation.ledger?.isDirty = true
+    observation.ledger?.interruptedRun = "beacon-r1"
+    let state = ServiceState(record: stage.record, watch: stage.watch)
+    // No instance starts on a half-way schema, and the run does not stand for that.
+    let next = step(state, observation, now: now)
+    #expect(next.state.record.run?.block?.code != "DirtyLedger" || next.wakeUp != nil)
+    #expect(next.state.record.instances.count == 1)
+    observation.ledger?.interruptedRun = "beacon-r0"
+    let other = step(state, observation, now: now)
+    #expect(other.state.record.run?.block?.code == "DirtyLedger")
+  }
 }

@@ -77,14 +77,16 @@ extension Stepper {
     guard rules.gatesStarts else { return .perform(.start(order, gate: gate)) }
     guard let ledger = freshLedger() else { return .read(.inspect) }
     guard gate.admits(ledger, notBefore: ledger.asOf) else {
-      return refuseStart(closed(gate, ledger, release))
+      return refuseStart(closed(gate, ledger, release), ledger)
     }
     return .perform(.start(order, gate: gate))
   }
 
-  /// At rest the gate is looked at again by itself; a run stands until a person mended it.
-  private mutating func refuseStart(_ block: Block) -> Move {
-    guard record.run != nil, record.run?.block != block else {
+  /// At rest the gate is looked at again by itself, and while the run's own migration is half way,
+  /// which the run carries on meanwhile; otherwise it stands until a person mended it.
+  private mutating func refuseStart(_ block: Block, _ ledger: LedgerReading) -> Move {
+    let isOurs = ledger.interruptedRun != nil && ledger.interruptedRun == record.run?.plan.run
+    guard record.run != nil, record.run?.block != block, !isOurs else {
       standing = block
       return .wait(until: idle)
     }
