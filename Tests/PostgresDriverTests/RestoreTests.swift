@@ -52,6 +52,19 @@ struct RestoreTests {
     #expect(try world.leftovers() == [])
   }
 
+  @Test func `a restored schema is no drift, though the server prints it differently`() async throws
+  {
+    let migrator = PostgresMigrator(world.service, now: BackupWorld.now)
+    try await migrator.acceptDrift()
+    _ = try await store.backUp("b2", run: "run", purpose: .beforeExpand)
+    let place = try world.service.ledger.located(on: world.connect())
+    let before = try world.connect().catalogue(place, countsRows: false)
+    _ = try await store.restore("b2", acceptingLossSince: BackupWorld.moment)
+    let after = try world.connect().catalogue(place, countsRows: false)
+    #expect(before.canonicalText != after.canonicalText)
+    #expect(try await migrator.schema().drift == nil)
+  }
+
   @Test func `a loss that was not named stops a restore`() async throws {
     let failed = await failure {
       _ = try await store.restore(

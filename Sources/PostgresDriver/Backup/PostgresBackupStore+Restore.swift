@@ -86,6 +86,7 @@ extension PostgresBackupStore {
     _ = try copy.transaction(PostgresLimits(holdBudget: nil)) { copy throws(StepFailure) in
       var own = try PostgresOwnSchema(copy, place)
       if manifest.systemID != "" { try own.create() }
+      try own.renewCatalogue()
       if let number { try own.setEpoch(number, holder: "restore-\(manifest.id)") }
     }
     try server.withMaintenance { connection throws(StepFailure) in

@@ -8,6 +8,7 @@ import WindlassSchema
 final class MigrationKeys {
   private let connection: PostgresConnection
   private let place: LedgerPlace
+  private var isReleased = false
 
   /// Takes all keys, or none.
   ///
@@ -70,7 +71,8 @@ final class MigrationKeys {
 
   /// Gives everything back; a session that can't is gone, and its locks with it.
   func releaseAll() {
-    guard connection.isAlive else { return }
+    guard !isReleased, connection.isAlive else { return }
+    isReleased = true
     if connection.isInTransaction { connection.rollBack() }
     _ = try? connection.scalar("SELECT pg_advisory_unlock_all()")
   }

@@ -86,10 +86,25 @@ extension PostgresOwnSchema {
     if count == .integer(0) { try recordCatalogue() }
   }
 
+  /// Records the schema anew after a restore, where the record is of the ledger's version: the
+  /// server prints some expressions differently once they were restored, which is no drift.
+  func renewCatalogue() throws(StepFailure) {
+    guard has(OwnTables.catalogue),
+      let row = try connection.rows(
+        "SELECT version FROM \(place.own(OwnTables.catalogue))", limit: 1
+      ).first,
+      try row.values[0].integer == ledgerRow().version.map({ Int64(bitPattern: $0.number) })
+    else { return }
+    try recordCatalogue()
+  }
+
   /// How the schema differs from the recorded one; nil when it does not, none is recorded, or a
   /// migration of Windlass is under way.
   func drift() throws(StepFailure) -> SchemaDrift? {
-    guard has(OwnTables.catalogue), try progress() == nil,
+    guard has(OwnTables.catalogue) else { return nil }
+    let (version, isDirty) = try ledgerRow()
+    if isDirty, try progress() != nil { return nil }
+    guard
       let row = try connection.rows(
         "SELECT version, fingerprint, catalogue FROM \(place.own(OwnTables.catalogue))", limit: 1
       ).first
@@ -98,7 +113,7 @@ extension PostgresOwnSchema {
       version: row["version"].integer.map { SchemaVersion(UInt64(bitPattern: $0)) },
       fingerprint: row["fingerprint"].text ?? "", json: row["catalogue"].text ?? "")
     return try record.drift(
-      to: connection.catalogue(place, countsRows: false), version: ledgerRow().version,
+      to: connection.catalogue(place, countsRows: false), version: version,
       database: connection.place)
   }
 
