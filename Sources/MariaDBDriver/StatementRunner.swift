@@ -1,3 +1,4 @@
+import Glibc
 import WindlassCore
 import WindlassSchema
 
@@ -87,13 +88,30 @@ struct StatementRunner {
     let watch = StatementWatch(
       limit: limit, lockLimit: connection.server.isMariaDB ? nil : options.lockBudget)
     try connection.limitStatements(to: limit * 2)
-    let began = ContinuousClock.now
-    do throws(StepFailure) {
-      try connection.run(text, within: limit, watch: watch)
-      if !isOnline { hold?.note(since: began) }
-    } catch {
-      throw explained(error, watch, limit)
+    let deadline = ContinuousClock.now + .milliseconds(options.lockBudget.milliseconds)
+    while true {
+      let began = ContinuousClock.now
+      do throws(StepFailure) {
+        try connection.run(text, within: limit, watch: watch)
+        if !isOnline { hold?.note(since: began) }
+        return
+      } catch {
+        guard waitsForGap(error, until: deadline) else { throw explained(error, watch, limit) }
+      }
     }
+  }
+
+  /// Lets a moment pass and returns true, when a lock was not free on a server that was told not to
+  /// wait for it, and the budget is not used up. Such an attempt stops nobody, and a busy table is
+  /// free for moments only, which attempts with long pauses between them do not meet.
+  private func waitsForGap(
+    _ failure: StepFailure, until deadline: ContinuousClock.Instant
+  ) -> Bool {
+    guard connection.server.isMariaDB, failure.code == "DatabaseLocked",
+      ContinuousClock.now < deadline, !Task.isCancelled
+    else { return false }
+    usleep(1_000)
+    return true
   }
 
   private func explained(
