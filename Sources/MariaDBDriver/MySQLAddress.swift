@@ -68,25 +68,19 @@ package struct MySQLAddress: Hashable, Sendable {
     }
   }
 
-  /// The URL of another database on the same server, with the password, as the service's own client
-  /// takes it.
-  func url(of database: String) -> Secret {
-    if let source {
-      let text = source.reveal()
-      let path = text.prefix { $0 != "?" }
-      if let slash = path.lastIndex(of: "/") {
-        return Secret(text[...slash] + Self.encoded(database) + text[path.endIndex...])
-      }
+  /// The URL of another database on the same server for another user, in the form in which the
+  /// service's own client got its URL.
+  func url(of database: String, for role: MySQLScratchRole) -> Secret {
+    let login = "\(Self.encoded(role.user)):\(Self.encoded(role.password.reveal()))@"
+    let text = source?.reveal() ?? publicURL
+    let path = text.prefix { $0 != "?" }
+    guard let mark = path.firstRange(of: "://"), let slash = path.lastIndex(of: "/") else {
+      return Secret(text)
     }
-    let login = Self.encoded(user)
-    let whole = with(database: database).publicURL
-    let mark = "://\(login)"
-    guard !password.reveal().isEmpty, let place = whole.firstRange(of: mark) else {
-      return Secret(whole)
-    }
+    let start = path.lastIndex(of: "@").map { path.index(after: $0) } ?? mark.upperBound
     return Secret(
-      whole[..<place.upperBound] + ":" + Self.encoded(password.reveal())
-        + whole[place.upperBound...])
+      path[..<mark.upperBound] + login + path[start...slash] + Self.encoded(database)
+        + text[path.endIndex...])
   }
 
   /// The same server with another database.

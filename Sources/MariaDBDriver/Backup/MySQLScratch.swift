@@ -31,10 +31,12 @@ package actor MySQLScratch: ScratchDatabases {
     _ backup: BackupID, label: String
   ) async throws(StepFailure) -> ScratchCopy {
     try backups.checkFile(of: backups.known(backup))
-    let name = try scratch.make(label, on: options.connect("scratch"))
+    let connection = try options.connect("scratch")
+    let name = try scratch.make(label, on: connection)
     let dump = MySQLDump(options: options, directory: backups.path)
     try dump.read(backups.file(backup), into: name)
-    return ScratchCopy(label: label, url: options.address.url(of: name).reveal())
+    let role = try MySQLScratchRole.make(scratch.user(of: label), for: name, on: connection)
+    return ScratchCopy(label: label, url: options.address.url(of: name, for: role).reveal())
   }
 
   /// The ways to fail that are the migration's own: its text, or what it does to these rows.
@@ -86,6 +88,12 @@ package actor MySQLScratch: ScratchDatabases {
   }
 
   package func discard(_ copy: ScratchCopy) async throws(StepFailure) {
-    try scratch.drop(copy.label, on: options.connect("scratch"))
+    let connection = try options.connect("scratch")
+    try scratch.drop(copy.label, on: connection)
+    try MySQLScratchRole.drop(scratch.user(of: copy.label), on: connection)
+  }
+
+  package func sweepLeftovers() async throws(StepFailure) -> Int {
+    try scratch.dropAll(on: options.connect("scratch"))
   }
 }

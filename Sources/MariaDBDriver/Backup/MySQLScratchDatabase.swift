@@ -18,6 +18,28 @@ struct MySQLScratchDatabase {
     stem + SHA256.digest(of: label).text.prefix(12) + "_"
   }
 
+  /// The name of the user who may use the label's copy; 32 characters at most.
+  func user(of label: String) -> String {
+    let names = [options.address.database, label].map { SHA256.digest(of: $0).text.prefix(12) }
+    return "wls_\(names.joined(separator: "_"))"
+  }
+
+  /// Removes every copy of this service and every user of one, and returns how many copies there
+  /// were.
+  func dropAll(on connection: MySQLConnection) throws(StepFailure) -> Int {
+    let names = try names(stem, on: connection)
+    for name in names {
+      // `windlass_scratch_<service>_<label>_<time>`
+      let parts = name.split(separator: "_")
+      try drop(named: name, connection)
+      if parts.count == 5 {
+        // Without the right to make users there is none to drop.
+        try? MySQLScratchRole.drop("wls_\(parts[2])_\(parts[3])", on: connection)
+      }
+    }
+    return names.count
+  }
+
   /// The options for a copy.
   func options(of name: String) -> MySQLServiceOptions {
     var copy = options

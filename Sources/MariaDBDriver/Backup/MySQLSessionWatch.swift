@@ -1,7 +1,7 @@
 package import WindlassCore
 import WindlassSchema
 
-/// Looks whether a rehearsed server has sessions in its copy, as the database server tells.
+/// Looks which databases a rehearsed server has sessions in, as the server of the databases tells.
 package actor MySQLSessionWatch {
   private let executor: BlockingExecutor
   private let options: MySQLServiceOptions
@@ -10,21 +10,29 @@ package actor MySQLSessionWatch {
     executor.asUnownedSerialExecutor()
   }
 
-  /// Watches the server of the real database, on which the copies are too.
+  /// Watches the server of the real database, which the copies are on as well.
   package init(_ options: MySQLServiceOptions) {
     self.options = options
     executor = BlockingExecutor(label: "windlass.mysql-watch")
   }
 
-  /// Whether somebody has a session in the copy now. Nobody but Windlass, which has none while a
-  /// server is rehearsed, and that server know the copy's name.
+  /// Whether a rehearsed server has a session in its copy now, and whether it has one elsewhere.
+  ///
+  /// Its sessions are those of the user that was made for it and is told to nobody else.
   ///
   /// - Parameter copy: the URL that the server was given.
-  package func isUsed(_ copy: String) throws(StepFailure) -> Bool {
+  package func use(
+    of copy: String
+  ) throws(StepFailure) -> (scratch: Bool, production: Bool) {
     let address = try MySQLURL.address(of: Secret(copy))
-    let rows = try options.connect("rehearsal").rows(
-      "SELECT COUNT(*) AS sessions FROM information_schema.PROCESSLIST WHERE DB = ?",
-      [.text(address.database)])
-    return rows.first.map { $0.values.first != .integer(0) } ?? false
+    let databases = try options.connect("watch").rows(
+      "SELECT DISTINCT DB AS db FROM information_schema.PROCESSLIST WHERE USER = ?",
+      [.text(address.user)]
+    ).map { $0.text("db") }
+    return (
+      databases.contains(address.database),
+      // A session that has chosen no database yet is in none.
+      databases.contains { !$0.isEmpty && $0 != address.database }
+    )
   }
 }

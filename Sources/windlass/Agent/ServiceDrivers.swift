@@ -63,8 +63,8 @@ struct ServiceDrivers {
       scratch = MySQLScratch(options, backups: backups, locate: locate, now: now)
       let sessions = MySQLSessionWatch(options)
       watch = { url throws(StepFailure) in
-        // Whose session one in another database is, that server does not tell.
-        DatabaseUse(scratch: try await sessions.isUsed(url), production: false)
+        let use = try await sessions.use(of: url)
+        return DatabaseUse(scratch: use.scratch, production: use.production)
       }
     }
   }

@@ -163,7 +163,7 @@ struct DatabaseCommandTests {
       let server = try connection()
       let inUse = try Program.run("windlass", arguments)
       #expect(inUse.status == 1)
-      #expect(inUse.text.contains("has \(directory.file("service.db")) open"))
+      #expect(inUse.text.contains("\(directory.file("service.db")) is in use by process"))
       #expect(try server.scalar("SELECT version FROM schema_migrations") == .integer(3))
     }
     #expect(try Program.run("windlass", arguments).status == 0)

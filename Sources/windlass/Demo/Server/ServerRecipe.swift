@@ -87,7 +87,7 @@ struct MariaDBRecipe: ServerRecipe {
     var text = "ALTER USER root@localhost IDENTIFIED BY '\(place.adminPassword)';\n"
     text += "CREATE USER IF NOT EXISTS \(place.user)@localhost"
     text += " IDENTIFIED BY '\(place.password)';\n"
-    text += "GRANT ALL PRIVILEGES ON *.* TO \(place.user)@localhost;\n"
+    text += "GRANT ALL PRIVILEGES ON *.* TO \(place.user)@localhost WITH GRANT OPTION;\n"
     for database in place.databases { text += "CREATE DATABASE IF NOT EXISTS \(database);\n" }
     return [("users.sql", text)]
   }
