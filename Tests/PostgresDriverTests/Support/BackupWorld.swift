@@ -15,7 +15,7 @@ final class BackupWorld: Sendable {
   /// Makes the database; nothing is backed up yet.
   init() throws {
     url = try PostgresServer.shared.makeDatabase()
-    directory = NSTemporaryPath.make()
+    directory = TemporaryPath.make()
     service = try PostgresServiceOptions(url: url)
     try connect().run(script: Self.schema)
     let connection = try connect()
@@ -88,7 +88,7 @@ final class BackupWorld: Sendable {
 }
 
 /// A directory of one test.
-enum NSTemporaryPath {
+enum TemporaryPath {
   static func make() -> String {
     let path = "/tmp/windlass-backups-\(UUID().uuidString)"
     mkdir(path, 0o700)
