@@ -26,11 +26,16 @@ struct TranscriptReplay {
 
   /// What went on besides the recorded requests.
   private let scenes: [JSONValue]
+  /// What the node agent does, and how much of it is done.
+  private let agent: NodeAgent
+  private var actsDone = 0
+  private var lastAct: Int64 = 0
 
   init(_ name: String) throws {
     transcript = try Transcript(name)
     start = Self.start(of: transcript)
     scenes = try Transcript.json("scenes")[name]?.array ?? []
+    agent = NodeAgent(transcript)
     let before = start + .seconds(-5)
     server = SimulatedAPIServer(at: before)
     server.addAdministrator("admin", token: "the administrator")
@@ -57,20 +62,69 @@ struct TranscriptReplay {
       else { return nil }
       return time.milliseconds - step.atMilliseconds
     }
-    let fits = { (start: Int64) in made.filter { $0 <= start && start <= $0 + 999 }.count }
-    let best = made.max { fits($0) < fits($1) }
+    let written = transcript.steps.flatMap { $0.events ?? [] }.compactMap { event -> Int64? in
+      let entries = event.value(at: "/object/metadata/managedFields")?.array ?? []
+      let times = entries.compactMap { $0["time"]?.string.flatMap(Timestamp.init(rfc3339:)) }
+      guard let last = times.max(), let seen = event["at_ms"]?.integer else { return nil }
+      return last.milliseconds - (seen - NodeAgent.lead)
+    }
+    let samples = made + written
+    let fits = { (start: Int64) in samples.filter { $0 <= start && start <= $0 + 999 }.count }
+    let best = samples.max { (fits($0), -$0) < (fits($1), -$1) }
     return Timestamp(milliseconds: best ?? 1_795_377_000_000)
   }
 
   /// Plays all steps.
   mutating func run() {
     for (index, step) in transcript.steps.enumerated() {
+      act(until: step.atMilliseconds)
       play(scenes.filter { $0["before"]?.integer == Int64(index) }, upTo: step)
       drain(until: start + .milliseconds(step.atMilliseconds))
       send(step, index)
     }
     play(scenes.filter { $0["before"]?.integer == Int64(transcript.steps.count) }, upTo: nil)
+    act(until: .max)
     finishWatches()
+  }
+
+  // MARK: - The node agent
+
+  private mutating func act(until time: Int64) {
+    while actsDone < agent.acts.count, agent.acts[actsDone].atMilliseconds <= time {
+      let act = agent.acts[actsDone]
+      var place = max(act.atMilliseconds, lastAct)
+      drain(until: start + .milliseconds(place))
+      // The agent can't act on a pod before the pod is there.
+      while translation.text(act.pod) == act.pod, place < min(time, act.atMilliseconds + 500) {
+        place += 1
+        drain(until: start + .milliseconds(place))
+      }
+      if translation.text(act.pod) == act.pod, place == time { return }
+      actsDone += 1
+      lastAct = place
+      let now = start + .milliseconds(place)
+      let path =
+        "/api/v1/namespaces/\(transcript.namespace ?? "")/pods/\(translation.text(act.pod))"
+      let headers = [
+        HTTPHeader("User-Agent", "kubelet/1.0"),
+        HTTPHeader("Authorization", "Bearer the administrator"),
+      ]
+      let ask = { (method: String, path: String, body: JSONValue?) in
+        APIRequest(method: method, path: path, headers: headers, body: body?.bytes ?? [])
+      }
+      switch act.deed {
+      case .bind(let node):
+        let body: JSONValue = ["target": ["name": .string(node)]]
+        _ = server.respond(to: ask("POST", "\(path)/binding", body), at: now)
+      case .remove:
+        _ = server.respond(to: ask("DELETE", "\(path)?gracePeriodSeconds=0", nil), at: now)
+      case .status(let status):
+        let found = server.respond(to: ask("GET", path, nil), at: now)
+        guard case .json(let pod) = found.body else { continue }
+        let body = NodeAgent.pod(pod, with: status)
+        _ = server.respond(to: ask("PUT", "\(path)/status", body), at: now)
+      }
+    }
   }
 
   // MARK: - Scenes

@@ -10,7 +10,7 @@ extension SimulatedAPIServer {
     case "Namespace": agenda.plan(.furnishNamespace(name), at: now)
     case "CustomResourceDefinition":
       agenda.plan(.establish(definition: name), at: now + .milliseconds(20))
-    default: break
+    default: noticeJob(of: object, type)
     }
     if object.at("metadata", "ownerReferences") != nil {
       agenda.plan(.collect, at: now + Self.collectorDelay)
@@ -26,6 +26,7 @@ extension SimulatedAPIServer {
       readDefinitions(changed: name)
       endWatches(of: name, after: .seconds(1))
     }
+    noticeJob(of: object, type)
     let owners = object.at("metadata", "ownerReferences")
     let isHeld = !Set(object.finalizers).isDisjoint(with: ["foregroundDeletion", "orphan"])
     if owners != old.at("metadata", "ownerReferences") || (object.isTerminating && isHeld) {
@@ -36,6 +37,7 @@ extension SimulatedAPIServer {
   /// Plans what follows from a deletion.
   mutating func noticeDeletion(of object: JSONValue, _ type: ResourceType) {
     agenda.plan(.collect, at: now + Self.collectorDelay)
+    noticeJob(of: object, type)
     if type.kind == "ServiceAccount" {
       agenda.plan(.voidTokens(object.uid), at: now + .seconds(10))
     }

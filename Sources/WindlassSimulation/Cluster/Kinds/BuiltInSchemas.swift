@@ -132,15 +132,22 @@ enum BuiltInSchemas {
      initialDelaySeconds: int, timeoutSeconds: int=1, periodSeconds: int=10,
      successThreshold: int=1, failureThreshold: int=3, terminationGracePeriodSeconds: int?}
     """,
+    "Pod": """
+    {spec: @PodSpec!,
+     status: {observedGeneration: int, phase: string, conditions: [any]<type>, message: string,
+              reason: string, hostIP: string, hostIPs: [any], podIP: string, podIPs: [any]<ip>,
+              startTime: string, initContainerStatuses: [any], containerStatuses: [any],
+              qosClass: string}!}
+    """,
     "Job": """
     {spec: {parallelism: int?, completions: int?, activeDeadlineSeconds: int?,
-            podFailurePolicy: {rules: [any]}, successPolicy: any, backoffLimit: int?,
-            selector: @Selector, manualSelector: bool?, template: @Template!,
-            ttlSecondsAfterFinished: int?, completionMode: string?, suspend: bool?,
-            podReplacementPolicy: string?}!,
+            podFailurePolicy: {rules: [any]}, successPolicy: any, backoffLimit: int?=6,
+            selector: @Selector, manualSelector: bool?=false, template: @Template!,
+            ttlSecondsAfterFinished: int?, completionMode: string?=NonIndexed,
+            suspend: bool?=false, podReplacementPolicy: string?}!,
      status: {conditions: [@Condition], startTime: string, completionTime: string, active: int,
               succeeded: int, failed: int, terminating: int?, ready: int?,
-              uncountedTerminatedPods: any}!}
+              uncountedTerminatedPods: {succeeded: [string]<set>, failed: [string]<set>}}!}
     """,
   ]
 }

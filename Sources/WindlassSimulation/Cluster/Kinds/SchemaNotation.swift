@@ -103,6 +103,7 @@ struct SchemaNotation {
       return .object([])
     }
     text = word()
+    if text == "true" || text == "false" { return .bool(text == "true") }
     return Int64(text).map(JSONValue.integer) ?? .string(text)
   }
 

@@ -17,6 +17,11 @@ extension SimulatedAPIServer {
         object.set(name, at: ["metadata", "labels", "kubernetes.io/metadata.name"])
       }
     case "CustomResourceDefinition": return completedDefinition(object)
+    case "Job": return completedJob(object)
+    case "Pod":
+      if object.at("spec", "enableServiceLinks") == nil {
+        object.set(true, at: ["spec", "enableServiceLinks"])
+      }
     case "RoleBinding", "ClusterRoleBinding": return completedBinding(object)
     case "Event" where !type.group.isEmpty:
       if object["deprecatedCount"] == 0 { object[member: "deprecatedCount"] = nil }
@@ -44,6 +49,8 @@ extension SimulatedAPIServer {
     case "Namespace":
       object.set(["kubernetes"], at: ["spec", "finalizers"])
       object.set("Active", at: ["status", "phase"])
+    case "Job": prepareNewJob(&object)
+    case "Pod": prepareNewPod(&object)
     case "Secret":
       for member in object["stringData"]?.members ?? [] {
         object.set(member.value, at: ["data", member.name])
@@ -92,7 +99,7 @@ extension SimulatedAPIServer {
     case "ConfigMap", "Secret": return sizeFaults(object)
     case "Lease": return leaseFaults(object)
     case "Deployment": return WorkloadChecks.deployment(object, old)
-    case "Job": return WorkloadChecks.job(object)
+    case "Job": return WorkloadChecks.job(object, old)
     case "Event": return EventForms.faults(object, old, type)
     case "CustomResourceDefinition": return definitionFaults(object)
     default: return []

@@ -24,8 +24,8 @@ enum WorkloadChecks {
     return faults
   }
 
-  /// Faults of a Job.
-  static func job(_ object: JSONValue) -> [FieldFault] {
+  /// Faults of a Job, and of a change to one.
+  static func job(_ object: JSONValue, _ old: JSONValue?) -> [FieldFault] {
     let spec = object["spec"] ?? .object([])
     var faults: [FieldFault] = []
     if let limit = spec["backoffLimit"]?.integer, limit < 0 {
@@ -46,6 +46,15 @@ enum WorkloadChecks {
             message:
               "Invalid value: specifying one of OnExitCodes and OnPodConditions is required"))
       }
+    }
+    if spec.at("template", "spec", "restartPolicy") == "Always" {
+      faults.append(
+        .required("spec.template.spec.restartPolicy", "valid values: \"OnFailure\", \"Never\""))
+    }
+    for field in ["completions", "selector", "template"] {
+      guard let old, old.at("spec", field) != spec[field] else { continue }
+      faults.append(
+        .invalid("spec.\(field)", spec[field]?.text ?? "null", "field is immutable"))
     }
     return faults + containers(spec.at("template", "spec") ?? .object([]), "spec.template.spec")
   }

@@ -16,6 +16,14 @@ struct Agenda: Sendable {
     case emptyNamespace(String)
     /// Put into a namespace what each one has.
     case furnishNamespace(String)
+    /// Compare a Job with its pods.
+    case syncJob(ObjectKey)
+    /// Let go the pods of a Job that were noted as ended.
+    case releaseJobPods(ObjectKey)
+    /// Count the pods of a Job, and finish it when nothing is left to count.
+    case countJob(ObjectKey)
+    /// Delete a Job some time after its end.
+    case expireJob(ObjectKey, uid: String)
     /// Void the tokens of a ServiceAccount, by its uid.
     case voidTokens(String)
   }
@@ -60,6 +68,10 @@ extension SimulatedAPIServer {
     case .collect: collectGarbage()
     case .emptyNamespace(let name): emptyNamespace(name)
     case .furnishNamespace(let name): furnishNamespace(name)
+    case .syncJob(let key): syncJob(key)
+    case .releaseJobPods(let key): releaseJobPods(key)
+    case .countJob(let key): countJob(key)
+    case .expireJob(let key, let uid): expireJob(key, uid)
     case .voidTokens(let uid): tokens = tokens.filter { $0.value.uid != uid }
     }
   }

@@ -26,8 +26,8 @@ extension SimulatedAPIServer {
     let type = call.type
     var object = object
     if type.has("status") || type.isCustom { resetStatus(&object, type) }
-    prepareNew(&object, type)
     stampNew(&object, call)
+    prepareNew(&object, type)
     object.set(managed.json, at: ["metadata", "managedFields"])
     var faults: [FieldFault] = []
     if call.isForeignKind {

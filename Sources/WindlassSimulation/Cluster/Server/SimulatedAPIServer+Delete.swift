@@ -13,7 +13,14 @@ struct DeleteOptions: Hashable, Sendable {
 extension SimulatedAPIServer {
   /// Deletes one object.
   mutating func delete(_ call: inout Call) throws(APIFailure) -> APIResponse {
-    let options = try deleteOptions(call)
+    var options = try deleteOptions(call)
+    if call.type.kind == "Job", options.propagation == nil {
+      options.propagation = "Orphan"
+      call.warnings.append(
+        "child pods are preserved by default when jobs are deleted; set "
+          + "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to "
+          + "suppress this warning")
+    }
     guard let live = store.objects[call.key] else { throw call.type.notFound(call.name ?? "") }
     try checkPreconditions(options, live, call)
     let left = remove(live, call.key, call.type, options)
@@ -109,6 +116,7 @@ extension SimulatedAPIServer {
     switch type.kind {
     case "CustomResourceDefinition": return markDefinition(live, key, options)
     case "Namespace": return markNamespace(live, key, options)
+    case "Pod": return removePod(live, key, type, options)
     default: break
     }
     var finalizers = live.finalizers

@@ -88,6 +88,7 @@ extension SimulatedAPIServer {
     switch (name, call.request.method) {
     case ("scale", _): return try scale(&call)
     case ("token", "POST"): return try issueToken(call)
+    case ("binding", "POST"): return try bind(call)
     default:
       guard store.objects[call.key] != nil else { throw call.type.notFound(call.name ?? "") }
       throw .methodNotAllowed

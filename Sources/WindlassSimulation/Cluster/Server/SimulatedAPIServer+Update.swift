@@ -89,7 +89,8 @@ extension SimulatedAPIServer {
     faults += kindFaults(object, live, type)
     guard faults.isEmpty else { throw type.invalid(call.name ?? "", faults) }
     guard object != live, !call.isDryRun else { return object }
-    if object.isTerminating, object.finalizers.isEmpty, !live.finalizers.isEmpty {
+    let waits = (object.at("metadata", "deletionGracePeriodSeconds")?.integer ?? 0) > 0
+    if object.isTerminating, object.finalizers.isEmpty, !live.finalizers.isEmpty, !waits {
       store.remove(call.key, time: now)
       noticeDeletion(of: live, type)
       return object
