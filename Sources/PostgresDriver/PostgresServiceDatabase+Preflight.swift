@@ -67,7 +67,7 @@ private struct PostgresPreflight {
       // A text that can't be cut was refused before.
       for statement in (try? PostgresStatement.split(body.text)) ?? []
       where statement.begins(with: "ALTER", "TABLE") || statement.begins(with: "DROP", "TABLE") {
-        names.formUnion(statement.names)
+        names.formUnion(statement.relationNames)
       }
     }
     let foreign = try connection.rows(

@@ -44,17 +44,28 @@ package struct PostgresStatement: Hashable, Sendable {
     tokens.count >= keywords.count && zip(tokens, keywords).allSatisfy { $0.isKeyword($1) }
   }
 
-  /// Names that stand in the statement, folded as the server folds them.
-  package var names: Set<String> {
-    Set(
-      tokens.compactMap { token in
-        switch token.kind {
-        case .word: token.text.lowercased()
-        case .quotedName: token.text
-        default: nil
-        }
-      })
+  /// Names that stand where a statement names a table or an index, folded as the server folds them;
+  /// a keyword may be among them, a column is not.
+  package var relationNames: Set<String> {
+    let isList = ["DROP", "TRUNCATE", "LOCK"].contains { begins(with: $0) }
+    var names: Set<String> = []
+    for (before, token) in zip(tokens, tokens.dropFirst()) {
+      let introduces =
+        before.isSymbol(".") || (isList && before.isSymbol(","))
+        || Self.introductions.contains { before.isKeyword($0) }
+      guard introduces else { continue }
+      if token.kind == .word { names.insert(token.text.lowercased()) }
+      if token.kind == .quotedName { names.insert(token.text) }
+    }
+    return names
   }
+
+  /// Words behind which a table or an index is named.
+  private static let introductions = [
+    "CLUSTER", "CONCURRENTLY", "EXISTS", "FROM", "INDEX", "INTO", "JOIN", "LIKE", "LOCK", "OF",
+    "ON", "ONLY", "PARTITION", "REFERENCES", "TABLE", "TRUNCATE", "UPDATE", "USING", "VACUUM",
+    "VIEW",
+  ]
 }
 
 /// Follows the tokens of one statement, and tells whether a semicolon belongs to it.

@@ -61,6 +61,22 @@ struct PostgresScriptTests {
     #expect(script.steps[5].text == "\n\n\n\n\nSELECT 3")
   }
 
+  @Test(arguments: [
+    (
+      "ALTER TABLE IF EXISTS ONLY app.\"Users\" ADD COLUMN orders int REFERENCES teams (id)",
+      ["Users", "teams"], ["orders"]
+    ),
+    ("CREATE TABLE a (users text, b int)", ["a"], ["users", "b"]),
+    ("CREATE UNIQUE INDEX CONCURRENTLY i ON a (users)", ["a"], ["users"]),
+    ("DROP TABLE a, b CASCADE", ["a", "b"], []),
+    ("INSERT INTO a SELECT x FROM b JOIN c ON true", ["a", "b", "c"], ["x"]),
+  ])
+  func `tables are told from columns`(text: String, tables: [String], others: [String]) throws {
+    let names = try PostgresStatement.split(text)[0].relationNames
+    #expect(names.isSuperset(of: tables))
+    #expect(names.isDisjoint(with: others))
+  }
+
   @Test func `findings name their line and kind`() {
     let findings = PostgresClassifier().findings(
       in: "SELECT 1;\n\\i x\n;COPY a FROM STDIN;\nSET ROLE x;\nSET LOCAL work_mem = 1;\nCOMMIT;",

@@ -63,7 +63,7 @@ extension PostgresConnection {
     var needs: [String: NeededLock] = [:]
     for statement in statements {
       let need = NeededLock(statement)
-      for name in statement.names { needs[name] = max(needs[name] ?? .rows, need) }
+      for name in statement.relationNames { needs[name] = max(needs[name] ?? .rows, need) }
     }
     guard !needs.isEmpty else { return [] }
     var blockers: [Blocker] = []
