@@ -29,7 +29,9 @@ struct StatementRunner {
     let variants = variants(of: statement)
     for (index, variant) in variants.enumerated() {
       do throws(StepFailure) {
-        return try attempt(statement.text + variant.suffix, isOnline: variant.isOnline)
+        return try attempt(
+          statement.text + variant.suffix, isOnline: variant.isOnline,
+          standsAlone: [.definition, .truncation].contains(statement.kind))
       } catch {
         let isLast = index == variants.count - 1
         guard !isLast, Self.refusals.contains(connection.errorNumber) else { throw error }
@@ -83,7 +85,9 @@ struct StatementRunner {
     }
   }
 
-  private func attempt(_ text: String, isOnline: Bool) throws(StepFailure) {
+  private func attempt(
+    _ text: String, isOnline: Bool, standsAlone: Bool
+  ) throws(StepFailure) {
     let limit = isOnline ? Bounds.onlineStatementDeadline : options.holdBudget
     let watch = StatementWatch(
       limit: limit, lockLimit: connection.server.isMariaDB ? nil : options.lockBudget)
@@ -96,7 +100,10 @@ struct StatementRunner {
         if !isOnline { hold?.note(since: began) }
         return
       } catch {
-        guard waitsForGap(error, until: deadline) else { throw explained(error, watch, limit) }
+        // In a transaction a deadlock has taken back what came before, so all of it begins again.
+        guard standsAlone, waitsForGap(error, until: deadline) else {
+          throw explained(error, watch, limit)
+        }
       }
     }
   }

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Testing
 import WindlassCore
@@ -43,6 +44,32 @@ struct LockBudgetTests {
     #expect(try fixture.other().rows("SELECT * FROM schema_migrations").isEmpty)
     try await holder.end(after: .zero)
     #expect(try await fixture.migrator().migrate(request(fixture)) { _ in }.applied.count == 1)
+  }
+
+  @Test func `a migration that loses a deadlock is applied once all the same`() async throws {
+    let fixture = try Fixture([
+      "2_rows.up.sql": "UPDATE first SET n = n + 1; UPDATE second SET n = n + 1;"
+    ]).with(lockBudget: .seconds(5))
+    defer { fixture.remove() }
+    let setUp = try fixture.other()
+    for table in ["first", "second", "ballast"] {
+      try setUp.run("CREATE TABLE \(table) (id INT PRIMARY KEY, n INT)")
+    }
+    for table in ["first", "second"] { try setUp.run("INSERT INTO \(table) VALUES (1, 0)") }
+    let rival = Rival(fixture)
+    try await rival.begin()
+    let once = Once()
+    let hasFirst = Seen()
+    let migrator = fixture.migrator { point in
+      if point == "after 1", once.isFirst { hasFirst.add(point) }
+    }
+    async let outcome = migrator.migrate(request(fixture)) { _ in }
+    try await rival.collide(after: hasFirst)
+    #expect(try await outcome.applied.count == 1)
+    for table in ["first", "second"] {
+      #expect(try setUp.scalar("SELECT n FROM \(table)") == .integer(11), "\(table)")
+    }
+    #expect(try fixture.ledger() == ["2,0"])
   }
 
   @Test func `a change that would copy for longer than the hold budget is taken back`()
@@ -111,5 +138,40 @@ private actor Reader {
       longest = max(longest, ContinuousClock.now - began)
     }
     return longest
+  }
+}
+
+/// Somebody who changes the same rows in the other order, and so much else that the server ends the
+/// other's transaction and not theirs.
+private actor Rival {
+  private let executor = BlockingExecutor(label: "rival")
+  private let fixture: Fixture
+  private var connection: MySQLConnection?
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  init(_ fixture: Fixture) { self.fixture = fixture }
+
+  func begin() throws {
+    let connection = try fixture.other()
+    try connection.run("START TRANSACTION")
+    try connection.run("INSERT INTO ballast SELECT seq, 0 FROM seq_1_to_5000")
+    try connection.run("UPDATE second SET n = n + 10")
+    self.connection = connection
+  }
+
+  /// Waits until the migration waits for the second row, and asks for the first.
+  func collide(after seen: Seen) throws {
+    let other = try fixture.other()
+    let deadline = ContinuousClock.now + .seconds(20)
+    let waiting = """
+      SELECT COUNT(*) FROM information_schema.PROCESSLIST
+      WHERE DB = DATABASE() AND INFO LIKE 'UPDATE second SET n = n + 1'
+      """
+    while seen.all.isEmpty, ContinuousClock.now < deadline { sched_yield() }
+    while try other.scalar(waiting) == .integer(0), ContinuousClock.now < deadline {}
+    try connection?.run("UPDATE first SET n = n + 10")
+    try connection?.run("COMMIT")
+    connection = nil
   }
 }

@@ -69,7 +69,17 @@ struct MySQLBackupTests {
     #expect(live == before)
     let address = try MySQLURL.address(of: Secret(copy.url))
     #expect(address.database.hasPrefix("windlass_scratch_"))
+    let server = try MySQLConnection(address, application: "test")
+    #expect(try server.scalar("SELECT COUNT(*) FROM parents") == .integer(3))
+    let outside = #expect(throws: StepFailure.self) {
+      try server.run("SELECT * FROM \(fixture.options.address.database).parents")
+    }
+    #expect(outside?.code == "AccessDenied")
+    let use = try await MySQLSessionWatch(fixture.options).use(of: copy.url)
+    #expect(use.scratch && !use.production)
     try await scratch.discard(copy)
+    let users = "SELECT COUNT(*) FROM mysql.user WHERE User = '\(address.user)'"
+    #expect(try fixture.other().scalar(users) == .integer(0))
     let left = try fixture.other().rows("SHOW DATABASES LIKE 'windlass\\_scratch\\_%'")
     #expect(left.allSatisfy { $0.values != [.text(address.database)] })
   }
