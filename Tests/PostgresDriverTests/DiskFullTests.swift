@@ -63,7 +63,8 @@ private final class SmallDisk {
   }
 
   deinit {
-    umount(path)
+    // At once from here, even while a child of this process still has a file of it open.
+    umount2(path, 2)  // MNT_DETACH
     rmdir(path)
   }
 }
