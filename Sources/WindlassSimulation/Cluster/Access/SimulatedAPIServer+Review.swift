@@ -92,7 +92,7 @@ extension SimulatedAPIServer {
     ]
     if let uid = user.uid {
       body[member: "uid"] = .string(uid)
-      let credential = tokens.first { $0.value == user }?.key ?? ""
+      let credential = tokens.filter { $0.value == user }.keys.min() ?? ""
       body[member: "extra"] = [
         "authentication.kubernetes.io/credential-id": [.string("JTI=\(credential)")]
       ]

@@ -10,12 +10,6 @@ struct FieldChanges: Hashable, Sendable {
 }
 
 extension FieldSchema {
-  /// What a value of this schema is made of, as server-side apply sees it.
-  private enum Shape {
-    case leaf, object
-    case list([FieldStep]?)
-  }
-
   private var isGranularList: Bool { list != .atomic }
 
   /// The step of an item of a list, nil for an item without its key.

@@ -4,7 +4,7 @@ extension FieldSchema {
   /// The value with defaults where members are missing, or null without being nullable.
   func defaulted(_ value: JSONValue) -> JSONValue {
     switch value {
-    case .object(let members):
+    case .object:
       var result = value
       for (name, schema) in properties {
         let present = result[name]
@@ -17,7 +17,6 @@ extension FieldSchema {
         let next = schema.defaulted(member.value)
         if next != member.value { result[member: member.name] = next }
       }
-      _ = members
       return result
     case .array(let elements):
       guard let item else { return value }

@@ -16,6 +16,8 @@ package struct SimulatedAPIServer: Sendable {
   /// From which version on the server can tell a watch what happened to a resource.
   var cacheStarts: [String: Int64] = [:]
   var watches: [WatchIdentity: OpenWatch] = [:]
+  /// Watches that were ever opened.
+  var watchCount = 0
   var agenda = Agenda()
   var generator: SeededGenerator
   /// Who may sign in, by bearer token.

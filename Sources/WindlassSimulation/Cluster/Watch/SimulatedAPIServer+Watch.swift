@@ -29,7 +29,8 @@ extension SimulatedAPIServer {
       open.pending = [expired(version, call)]
       open.ends = now
     }
-    let identity = WatchIdentity(number: watches.count + 1)
+    watchCount += 1
+    let identity = WatchIdentity(number: watchCount)
     watches[identity] = open
     return APIResponse(
       status: 200, headers: [HTTPHeader("Content-Type", "application/json")],
