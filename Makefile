@@ -18,6 +18,7 @@ help:
 	@echo 'make torture   kill the daemon, or everything, at every failpoint of a full upgrade'
 	@echo 'make soak      ROUNDS=$(ROUNDS) demos in a row; not one request may be lost'
 	@echo 'make bench     measure what docs/performance.md states'
+	@echo 'make engines   run the drivers'"'"' tests and write docs/engines.md from what passed'
 	@echo 'make fuzz      feed damaged input to every parser for SECONDS=$(SECONDS) each'
 	@echo 'make packages  install the Debian packages that are missing'
 	@echo 'make clean     remove what was built'
@@ -60,6 +61,10 @@ soak: release
 .PHONY: bench
 bench: release
 	.ci/bench.sh
+
+.PHONY: engines
+engines: packages
+	.ci/engines.sh
 
 .PHONY: fuzz
 fuzz: packages
