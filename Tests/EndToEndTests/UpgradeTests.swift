@@ -68,8 +68,9 @@ extension EndToEnd {
         try theatre.publish("1.1.1+abort")
         #expect(try await theatre.once().status == 1)
         let account = try await theatre.account(load)
-        // The aborting instance takes the requests in flight with it; its siblings lose none.
-        #expect(account.lost > 0)
+        // The aborting instance takes the requests in flight with it; its siblings lose none. One
+        // on a reused connection that died before a byte of the reply may have been sent again.
+        #expect(account.lost + account.retried > 0, "\(account.report)")
         #expect(account.lost < account.total / 10)
       }
     }

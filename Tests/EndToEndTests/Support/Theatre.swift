@@ -145,13 +145,16 @@ final class Theatre: Sendable {
   }
 
   /// Ends the load and says what was lost.
-  func account(_ load: Program) async throws -> (total: Int64, lost: Int64, report: String) {
+  func account(
+    _ load: Program
+  ) async throws -> (total: Int64, lost: Int64, retried: Int64, report: String) {
     let ended = await load.end(by: SIGTERM)
     // One line a while, and the whole account last.
     let last = try #require(ended.output.split(separator: "\n").last { $0.contains("total") })
     let report = try JSONValue.parse(Array(last.utf8))
     return (
-      try #require(report["total"]?.integer), try #require(report["lost"]?.integer), ended.output
+      try #require(report["total"]?.integer), try #require(report["lost"]?.integer),
+      try #require(report["retried"]?.integer), ended.output
     )
   }
 
