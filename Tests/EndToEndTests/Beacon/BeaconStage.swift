@@ -49,13 +49,14 @@ final class BeaconStage {
 
   /// Starts a load on the shared listener and waits until it runs; it goes on until SIGTERM.
   func load(
-    rate: Int, keepAlive: Int, newConnection: Int, slowUpload: Int
+    rate: Int, keepAlive: Int, newConnection: Int, slowUpload: Int, seconds: Int = 60
   ) async throws -> Program {
     let load = try Program(
       "windlass",
       [
         "load", "--json", "--port", "\(port)", "--rate", "\(rate)", "--keep-alive",
         "\(keepAlive)", "--new-connection", "\(newConnection)", "--slow-upload", "\(slowUpload)",
+        "--seconds", "\(seconds)",
       ])
     try await eventually("the load") { load.output.contains("\n") }
     return load
@@ -64,6 +65,11 @@ final class BeaconStage {
   /// Ends the load and returns what it counted.
   static func finish(_ load: Program) async throws -> JSONValue {
     load.send(SIGTERM)
+    return try await report(of: load)
+  }
+
+  /// Waits for the load's end and returns what it counted.
+  static func report(of load: Program) async throws -> JSONValue {
     _ = await load.end()
     let line = try #require(load.output.split(separator: "\n").last)
     return try JSONValue.parse(Array(line.utf8))
