@@ -83,8 +83,8 @@ struct MySQLLocks {
 
 /// Who keeps a statement from its lock.
 enum MySQLBlockers {
-  /// The oldest open transactions of other sessions, as the end of a sentence; empty where nobody
-  /// has one or this user may not see them.
+  /// The oldest open transactions of other sessions, those of sessions in this database first, as
+  /// the end of a sentence; empty where nobody has one or this user may not see them.
   static func describe(on connection: MySQLConnection) -> String {
     let rows = try? connection.rows(
       """
@@ -93,7 +93,7 @@ enum MySQLBlockers {
       FROM information_schema.INNODB_TRX t
       LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
       WHERE t.trx_mysql_thread_id NOT IN (0, CONNECTION_ID())
-      ORDER BY t.trx_started LIMIT 3
+      ORDER BY p.DB <=> DATABASE() DESC, t.trx_started LIMIT 3
       """)
     let texts = (rows ?? []).map { row in
       let (id, age) = (row["id"].integer ?? 0, row["age"].integer ?? 0)
