@@ -44,9 +44,10 @@ let package = Package(
     // Loaded on first use: they bring fifty libraries that most commands do without.
     .target(name: "CArchive"),
     .target(name: "CCurl"),
-    // Headers alone: nothing is linked with these two but what asks for it below.
+    // Headers alone: nothing is linked with these three but what asks for it below.
     .systemLibrary(name: "CMariaDB", providers: [.apt(["libmariadb-dev"])]),
     .systemLibrary(name: "CPostgres", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(name: "CPgQuery", providers: [.apt(["libpg-query-dev"])]),
     .systemLibrary(
       name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(
@@ -55,7 +56,10 @@ let package = Package(
 
     // Layer 1: rules about schemas, values of HTTP and JSON.
     .target(
-      name: "WindlassSchema", dependencies: ["WindlassCore", "CSodium"], swiftSettings: strict),
+      name: "WindlassSchema", dependencies: ["WindlassCore", "CPgQuery", "CSodium"],
+      swiftSettings: strict,
+      // The archive: the shared library would be needed wherever Windlass runs.
+      linkerSettings: [.linkedLibrary(":libpg_query.a")]),
     .target(name: "WindlassWire", dependencies: ["WindlassCore"], swiftSettings: strict),
 
     // Layer 2: drivers; none imports another.
@@ -118,7 +122,7 @@ let package = Package(
     .executableTarget(
       name: "fuzz",
       dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire", "ReleaseFeeds"],
-      swiftSettings: strict),
+      exclude: ["Corpus"], swiftSettings: strict),
     .executableTarget(
       name: "simulate", dependencies: ["WindlassCore", "WindlassSimulation", argumentParser],
       swiftSettings: strict),
@@ -126,7 +130,7 @@ let package = Package(
     .testTarget(
       name: "WindlassCoreTests", dependencies: ["WindlassCore"], swiftSettings: strict),
     .testTarget(
-      name: "WindlassSchemaTests", dependencies: ["WindlassCore", "WindlassSchema"],
+      name: "WindlassSchemaTests", dependencies: ["fuzz", "WindlassCore", "WindlassSchema"],
       swiftSettings: strict),
     .testTarget(
       name: "WindlassWireTests", dependencies: ["WindlassCore", "WindlassWire"],
@@ -181,6 +185,7 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         "windlass", "WindlassCore", "WindlassWire", "WindlassJournal", "ReleaseFeeds",
+        "MariaDBDriver", "PostgresDriver", "SQLiteDriver",
         argumentParser,
       ],
       exclude: ["Goldens"], swiftSettings: strict),

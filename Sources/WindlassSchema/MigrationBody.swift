@@ -13,12 +13,19 @@ package struct MigrationBody: Hashable, Sendable {
 
   /// Makes a body from a file's bytes.
   ///
-  /// - Throws: when they are not UTF-8, or the first line names a phase that does not exist.
+  /// - Throws: when they are not UTF-8 or hold a zero byte, or the first line names a phase that
+  ///   does not exist.
   package init(version: SchemaVersion, file: String, bytes: [UInt8]) throws(StepFailure) {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw StepFailure(
         code: "MigrationUnreadable", disposition: .stop,
         message: "\(file) is not UTF-8. Save it as UTF-8.")
+    }
+    // To a client library of C the text would end there, and the rest would count as applied.
+    guard !bytes.contains(0) else {
+      throw StepFailure(
+        code: "MigrationUnreadable", disposition: .stop,
+        message: "\(file) holds a zero byte, at which servers stop to read. Remove it.")
     }
     self.version = version
     self.file = file

@@ -38,7 +38,8 @@ package struct MySQLClassifier: Sendable {
   private func headFinding(_ statement: [SQLToken]) -> BodyFinding? {
     let head = statement[0]
     guard head.kind == .word else {
-      if head.isSymbol("(") { return nil }
+      // A backslash begins a command of the client, which is told below.
+      if head.isSymbol("(") || head.isSymbol("\\") { return nil }
       return unknown(head)
     }
     let second = statement.count > 1 ? statement[1] : head

@@ -33,7 +33,7 @@ package struct PostgresScript: Hashable, Sendable {
     statements = try PostgresStatement.split(text)
     var blank = statements[...]
     // The usual frame of a file says only what happens anyway.
-    if let first = blank.first, let last = blank.last, first.opensPlainTransaction,
+    if let first = blank.first, let last = blank.last, first.facts.opensPlainTransaction,
       last.control == .commit, blank.count > 1
     {
       blank = blank.dropFirst().dropLast()
@@ -63,7 +63,7 @@ package struct PostgresScript: Hashable, Sendable {
     for statement in statements {
       switch statement.control {
       case .begin: isInBlock = true
-      case .commit, .rollback:
+      case .commit, .rollback, .twoPhase:
         if !block.isEmpty { steps.append(Step(.transaction, block)) }
         (block, isInBlock) = ([], false)
       case nil:
@@ -106,80 +106,15 @@ package enum PostgresConcurrent: Hashable, Sendable {
 
 extension PostgresStatement {
   /// What a statement does to the transaction that it stands in.
-  enum Control: Hashable, Sendable { case begin, commit, rollback }
+  enum Control: Hashable, Sendable {
+    case begin, commit, rollback
+    /// Hands the transaction to whoever ends it later, or ends one of another session.
+    case twoPhase
+  }
 
   /// What the statement does to the transaction; nil for all others, and for savepoints.
-  var control: Control? {
-    switch tokens[0].kind == .word ? tokens[0].text.uppercased() : "" {
-    case "BEGIN": .begin
-    case "START": begins(with: "START", "TRANSACTION") ? .begin : nil
-    case "COMMIT", "END": .commit
-    case "ABORT": .rollback
-    case "ROLLBACK": tokens.contains { $0.isKeyword("TO") } ? nil : .rollback
-    default: nil
-    }
-  }
-
-  /// Whether it is `BEGIN` without a word on isolation or access.
-  fileprivate var opensPlainTransaction: Bool {
-    control == .begin
-      && tokens.dropFirst().allSatisfy { $0.isKeyword("TRANSACTION") || $0.isKeyword("WORK") }
-  }
+  var control: Control? { facts.control }
 
   /// How the statement runs outside a transaction.
-  var action: PostgresScript.Action {
-    if let concurrent { return .concurrent(concurrent) }
-    if begins(with: "VACUUM") { return .maintenance }
-    if begins(with: "CLUSTER"), tokens.count == 1 { return .maintenance }
-    if begins(with: "REINDEX"),
-      tokens.dropFirst().contains(where: {
-        $0.isKeyword("DATABASE") || $0.isKeyword("SYSTEM") || $0.isKeyword("SCHEMA")
-      })
-    {
-      return .maintenance
-    }
-    return .transaction
-  }
-
-  private var concurrent: PostgresConcurrent? {
-    guard let place = tokens.firstIndex(where: { $0.isKeyword("CONCURRENTLY") }) else {
-      return nil
-    }
-    if begins(with: "REINDEX") { return .reindex }
-    if begins(with: "DROP", "INDEX") { return droppedIndex(after: place) }
-    guard begins(with: "CREATE", "INDEX") || begins(with: "CREATE", "UNIQUE", "INDEX"), place <= 3
-    else { return nil }
-    var rest = tokens[(place + 1)...]
-    let mayExist = rest.first?.isKeyword("IF") == true
-    if mayExist { rest = rest.dropFirst(3) }
-    let name = rest.first.flatMap { $0.isKeyword("ON") ? nil : Self.folded($0) } ?? ""
-    return .createIndex(name: name, table: Self.table(in: rest), mayExist: mayExist)
-  }
-
-  /// The table behind the first `ON`, each part in quotes.
-  private static func table(in tokens: ArraySlice<SQLToken>) -> String {
-    guard let on = tokens.firstIndex(where: { $0.isKeyword("ON") }) else { return "" }
-    var rest = tokens[(on + 1)...]
-    if rest.first?.isKeyword("ONLY") == true { rest = rest.dropFirst() }
-    guard let first = rest.first else { return "" }
-    let parts =
-      rest.count > 2 && rest[rest.startIndex + 1].isSymbol(".")
-      ? [first, rest[rest.startIndex + 2]] : [first]
-    return parts.map { folded($0).quotedName }.joined(separator: ".")
-  }
-
-  private func droppedIndex(after place: Int) -> PostgresConcurrent {
-    var rest = tokens[(place + 1)...]
-    if rest.first?.isKeyword("IF") == true { rest = rest.dropFirst(2) }
-    let names = rest.prefix { $0.kind == .word || $0.kind == .quotedName || $0.isSymbol(".") }
-      .filter { !$0.isSymbol(".") && !$0.isKeyword("CASCADE") && !$0.isKeyword("RESTRICT") }
-      .map(Self.folded)
-    return names.count > 1
-      ? .dropIndex(schema: names[0], name: names[1])
-      : .dropIndex(schema: nil, name: names.first ?? "")
-  }
-
-  private static func folded(_ token: SQLToken) -> String {
-    token.kind == .word ? token.text.lowercased() : token.text
-  }
+  var action: PostgresScript.Action { facts.action }
 }

@@ -5,38 +5,94 @@ package struct PostgresStatement: Hashable, Sendable {
   /// The statement as written, without its semicolon.
   package var text: String
   /// Its place in the script's UTF-8, with the semicolon.
-  var range: Range<Int>
+  package var range: Range<Int>
+  /// What it does.
+  package var facts: PostgresFacts
 
   /// The line that it begins on, from 1.
   package var line: Int { tokens[0].line }
 
+  /// Splits a script where PostgreSQL's own parser does, or, where the script holds something newer
+  /// than the parser, at its semicolons.
+  package static func split(_ text: String) throws(SQLTokenError) -> [PostgresStatement] {
+    let pieces = try PostgresTokenizer.pieces(of: text)
+    return statements(parserCuts(pieces, text) ?? cut(pieces), in: text)
+  }
+
+  /// Splits a script where the parser does; nil when the parser does not know it.
+  package static func splitByParser(
+    _ text: String
+  ) throws(SQLTokenError) -> [PostgresStatement]? {
+    let pieces = try PostgresTokenizer.pieces(of: text)
+    return parserCuts(pieces, text).map { statements($0, in: text) }
+  }
+
   /// Splits a script at its semicolons, but not inside parentheses and inside the bodies of
   /// functions that the SQL standard writes as `BEGIN ATOMIC … END`.
-  package static func split(_ text: String) throws(SQLTokenError) -> [PostgresStatement] {
+  package static func splitBySemicolons(
+    _ text: String
+  ) throws(SQLTokenError) -> [PostgresStatement] {
+    statements(cut(try PostgresTokenizer.pieces(of: text)), in: text)
+  }
+
+  private static func parserCuts(_ pieces: [PostgresTokenizer.Piece], _ text: String) -> [Cut]? {
+    pieces.isEmpty ? [] : PostgresParser.statements(in: text).flatMap { cut(pieces, at: $0) }
+  }
+
+  private static func statements(_ cuts: [Cut], in text: String) -> [PostgresStatement] {
     let bytes = Array(text.utf8)
-    var statements: [PostgresStatement] = []
-    var current: [PostgresTokenizer.Piece] = []
-    var nesting = PostgresNesting()
-    func close(end: Int) {
-      guard let first = current.first, let last = current.last else { return }
+    return cuts.compactMap { cut in
+      guard let first = cut.pieces.first, let last = cut.pieces.last else { return nil }
       let body = bytes[first.range.lowerBound..<last.range.upperBound]
-      statements.append(
-        PostgresStatement(
-          tokens: current.map(\.token), text: String(decoding: body, as: UTF8.self),
-          range: first.range.lowerBound..<end))
-      current = []
+      let tokens = cut.pieces.map(\.token)
+      let text = String(decoding: body, as: UTF8.self)
+      let tree = PostgresParser.tree(of: text, tokens: tokens.count)
+      return PostgresStatement(
+        tokens: tokens, text: text, range: first.range.lowerBound..<cut.end,
+        facts: tree.flatMap(PostgresFacts.init) ?? PostgresFacts(tokens))
+    }
+  }
+
+  /// The tokens of one statement, and the place behind its semicolon.
+  private typealias Cut = (pieces: ArraySlice<PostgresTokenizer.Piece>, end: Int)
+
+  /// Cuts at the places that the parser told; nil when a token stands in none of them.
+  private static func cut(
+    _ pieces: [PostgresTokenizer.Piece], at places: [Range<Int>]
+  ) -> [Cut]? {
+    var cuts: [Cut] = []
+    var rest = pieces[...]
+    for place in places {
+      rest = rest.drop { $0.token.isSymbol(";") }
+      let statement = rest.prefix {
+        place.lowerBound <= $0.range.lowerBound && $0.range.upperBound <= place.upperBound
+      }
+      guard let last = statement.last else { return nil }
+      rest = rest.dropFirst(statement.count)
+      let semicolon = rest.first.flatMap { $0.token.isSymbol(";") ? $0.range.upperBound : nil }
+      cuts.append((statement, semicolon ?? last.range.upperBound))
+    }
+    return rest.allSatisfy { $0.token.isSymbol(";") } ? cuts : nil
+  }
+
+  /// Cuts at the semicolons.
+  private static func cut(_ pieces: [PostgresTokenizer.Piece]) -> [Cut] {
+    var cuts: [Cut] = []
+    var start = 0
+    var nesting = PostgresNesting()
+    for (index, piece) in pieces.enumerated() {
+      guard piece.token.isSymbol(";"), !nesting.isOpen else {
+        nesting.take(piece.token)
+        continue
+      }
+      if start < index { cuts.append((pieces[start..<index], piece.range.upperBound)) }
+      start = index + 1
       nesting = PostgresNesting()
     }
-    for piece in try PostgresTokenizer.pieces(of: text) {
-      if piece.token.isSymbol(";"), !nesting.isOpen {
-        close(end: piece.range.upperBound)
-      } else {
-        nesting.take(piece.token)
-        current.append(piece)
-      }
+    if let last = pieces.last, start < pieces.count {
+      cuts.append((pieces[start...], last.range.upperBound))
     }
-    close(end: current.last?.range.upperBound ?? 0)
-    return statements
+    return cuts
   }
 
   /// Whether the statement begins with these keywords.

@@ -12,9 +12,17 @@ struct PostgresTokenizer {
 
   private init(_ text: String) { bytes = Array(text.utf8) }
 
+  /// A zero byte would end the text for the server's client and for the parser, wherever it stands.
+  private func refuseZero() throws(SQLTokenError) {
+    guard let place = bytes.firstIndex(of: 0) else { return }
+    let line = 1 + bytes[..<place].count { $0 == UInt8(ascii: "\n") }
+    throw SQLTokenError(reason: "there is a zero byte", line: line)
+  }
+
   /// All tokens of the text with their places.
   static func pieces(of text: String) throws(SQLTokenError) -> [Piece] {
     var tokenizer = PostgresTokenizer(text)
+    try tokenizer.refuseZero()
     var pieces: [Piece] = []
     while let piece = try tokenizer.next() { pieces.append(piece) }
     return pieces
@@ -36,7 +44,8 @@ struct PostgresTokenizer {
       position += prefix.length
       let end = bytes[position]
       let inside = try quoted(escapes: prefix.escapes)
-      return end == UInt8(ascii: "'") ? (.literal, "'\(inside)'") : (.quotedName, inside)
+      guard end == UInt8(ascii: "\"") else { return (.literal, "'\(inside)'") }
+      return (.quotedName, Self.name(inside, hasEscapes: prefix.length > 0))
     }
     if byte == UInt8(ascii: "$") {
       if let tag = dollarTag() { return (.literal, try dollarQuoted(tag)) }
@@ -53,7 +62,6 @@ struct PostgresTokenizer {
       while let byte = peek(), Self.isNamePart(byte) { position += 1 }
       return (.word, text(start..<position))
     }
-    guard byte != 0 else { throw SQLTokenError(reason: "there is a zero byte", line: line) }
     position += 1
     return (.symbol, text(start..<position))
   }
@@ -120,7 +128,6 @@ struct PostgresTokenizer {
     position += 1
     let start = position
     while let byte = peek() {
-      if byte == 0 { throw SQLTokenError(reason: "there is a zero byte", line: line) }
       if byte == UInt8(ascii: "\n") { line += 1 }
       position += 1
       if escapes, byte == UInt8(ascii: "\\"), let next = peek() {
@@ -133,6 +140,28 @@ struct PostgresTokenizer {
     }
     let what = end == UInt8(ascii: "'") ? "text" : "quoted name"
     throw SQLTokenError(reason: "a \(what) begins and never ends", line: startLine)
+  }
+
+  /// A quoted name as it is meant: doubled quotes count once, and `U&` reads `\0061` as a letter.
+  private static func name(_ inside: String, hasEscapes: Bool) -> String {
+    var name = ""
+    var rest = Array(inside)[...]
+    while let character = rest.popFirst() {
+      if character == "\"", rest.first == "\"" { rest.removeFirst() }
+      guard hasEscapes, character == "\\", let next = rest.first, next != "\\" else {
+        if hasEscapes, character == "\\" { rest = rest.dropFirst() }
+        name.append(character)
+        continue
+      }
+      let digits = next == "+" ? rest.dropFirst().prefix(6) : rest.prefix(4)
+      guard let scalar = UInt32(String(digits), radix: 16).flatMap(Unicode.Scalar.init) else {
+        name.append(character)
+        continue
+      }
+      rest = rest.dropFirst(next == "+" ? 7 : 4)
+      name.unicodeScalars.append(scalar)
+    }
+    return name
   }
 
   /// The `$tag$` that begins here; nil when none does.
@@ -150,7 +179,6 @@ struct PostgresTokenizer {
     let (start, startLine) = (position, line)
     position += tag.count
     while let byte = peek() {
-      if byte == 0 { throw SQLTokenError(reason: "there is a zero byte", line: line) }
       if byte == UInt8(ascii: "$"), bytes[position...].starts(with: tag) {
         position += tag.count
         return text(start..<position)

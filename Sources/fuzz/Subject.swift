@@ -1,3 +1,4 @@
+import Glibc
 import ReleaseFeeds
 import WindlassCore
 import WindlassSchema
@@ -25,9 +26,9 @@ enum Subject: String, CaseIterable {
     case .signature: signature(bytes)
     case .key: _ = try? PublicKey(text)
     case .trust: _ = (try? JSONValue.parse(bytes)).map { TrustState($0) }
-    case .sql: _ = SQLiteClassifier().findings(in: text, file: "1_fuzz.up.sql")
-    case .mysql: mysql(text)
-    case .postgres: postgres(text)
+    case .sql: split(text, SplitterRules.brokenOnSQLite)
+    case .mysql: split(text, SplitterRules.brokenOnMySQL)
+    case .postgres: split(text, SplitterRules.brokenOnPostgres)
     case .migration: _ = try? MigrationBody(version: 1, file: "1_fuzz.up.sql", bytes: bytes)
     case .names:
       let names = text.split(separator: "\n").map(String.init)
@@ -42,28 +43,23 @@ enum Subject: String, CaseIterable {
     precondition(again == value, "a document reads back as itself")
   }
 
-  private func mysql(_ text: String) {
-    let bytes = Array(text.utf8)
-    // Refused text is no finding.
-    guard let pieces = try? MySQLTokenizer.pieces(of: bytes) else { return }
-    let again = pieces.flatMap { bytes[$0.range] }
-    precondition(again == bytes, "the pieces of a text are the text")
-    _ = MySQLClassifier().findings(in: text, file: "1_fuzz.up.sql")
-    for statement in (try? MySQLStatements.split(text)) ?? [] {
-      precondition(text.utf8.count >= statement.text.utf8.count, "a statement is part of its text")
-      _ = (statement.kind, statement.keepsSessionState)
-    }
+  /// The longest that a text of a few kilobytes may take, of the processor's time, so that a busy
+  /// machine is no finding.
+  private static let splittingMax = 50_000_000
+
+  private func split(_ text: String, _ broken: (String) -> String?) {
+    let began = Self.processorTime()
+    let rule = broken(text)
+    let taken = Self.processorTime() - began
+    precondition(rule == nil, rule ?? "")
+    precondition(taken <= Self.splittingMax, "a text is split in 50 ms; this took \(taken) ns")
   }
 
-  private func postgres(_ text: String) {
-    _ = PostgresClassifier().findings(in: text, file: "1_fuzz.up.sql")
-    // Refused text is no finding.
-    guard let script = try? PostgresScript(text) else { return }
-    for statement in script.statements {
-      precondition(text.utf8.count >= statement.text.utf8.count, "a statement is part of its text")
-    }
-    let whole = script.atomicText ?? text
-    precondition(whole.utf8.count == text.utf8.count, "what is taken off leaves its place empty")
+  /// The nanoseconds of the processor's time that this thread has had.
+  private static func processorTime() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
   }
 
   private func version(_ text: String) {

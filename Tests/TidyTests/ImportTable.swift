@@ -13,7 +13,7 @@ enum ImportTable {
     // Layer 0
     "WindlassCore": [],
     // Layer 1
-    "WindlassSchema": ["CSodium", "FoundationEssentials", "Glibc", "WindlassCore"],
+    "WindlassSchema": ["CPgQuery", "CSodium", "FoundationEssentials", "Glibc", "WindlassCore"],
     "WindlassWire": ["WindlassCore"],
     // Layer 2
     "SQLiteDriver": platform.union([
@@ -55,7 +55,7 @@ enum ImportTable {
 
   /// The targets that stand for a C library and have no Swift files.
   static let cModules: Set<String> = [
-    "CArchive", "CCurl", "CLinux", "CMariaDB", "CPostgres", "CSQLite", "CSodium",
+    "CArchive", "CCurl", "CLinux", "CMariaDB", "CPgQuery", "CPostgres", "CSQLite", "CSodium",
   ]
 
   /// What a target may import; nil when the table does not know it.

@@ -72,7 +72,7 @@ struct MySQLClassifierTests {
     ("LOAD DATA INFILE 'x' INTO TABLE t", .outsideFile, 1),
     ("SELECT 1 INTO OUTFILE '/tmp/x'", .outsideFile, 1),
     ("DELIMITER //\nSELECT 1//", .shellCommand, 1), ("source other.sql", .shellCommand, 1),
-    ("SELECT 1\\G", .shellCommand, 1), ("\\! ls", .unknownStatement, 1),
+    ("SELECT 1\\G", .shellCommand, 1), ("\\! ls", .shellCommand, 1),
     ("COPY t FROM PROGRAM 'x'", .unknownStatement, 1),
     ("INSERT INTO t VALUES (?)", .parameter, 1),
     ("DROP TABLE windlass_fence", .ownTable, 1), ("DELETE FROM `schema_migrations`", .ledger, 1),
