@@ -24,7 +24,7 @@ struct Comparison {
       if key == "causes" {
         compareCauses(left, right, path)
       } else {
-        for (index, pair) in zip(left, right).enumerated() {
+        for (index, pair) in pairs(left, right, key).enumerated() {
           compare(pair.0, pair.1, key: key, path: "\(path)/\(index)")
         }
       }
@@ -32,6 +32,33 @@ struct Comparison {
     default:
       if recorded != ours { note("\(short(ours)) instead of \(short(recorded))", path) }
     }
+  }
+
+  /// The items of two lists, as they belong together. Lists are sorted by names, some of which are
+  /// generated, and managers by the times of their writes.
+  private func pairs(
+    _ left: [JSONValue], _ right: [JSONValue], _ key: String
+  ) -> [(JSONValue, JSONValue)] {
+    switch key {
+    case "items":
+      let name = { (item: JSONValue) in item.value(at: "/metadata/name")?.string ?? "" }
+      let order = left.map { translation.text(name($0)) }
+      let known = right.map(name)
+      guard order.allSatisfy(known.contains), Set(order).count == order.count else { break }
+      return zip(left, order).compactMap { item, name in
+        known.firstIndex(of: name).map { (item, right[$0]) }
+      }
+    case "managedFields":
+      let words = { (entry: JSONValue) in
+        ["manager", "operation", "subresource", "apiVersion"].map { entry[$0]?.string ?? "" }
+      }
+      let sorted = { (entries: [JSONValue]) in
+        entries.sorted { words($0).lexicographicallyPrecedes(words($1)) }
+      }
+      return Array(zip(sorted(left), sorted(right)))
+    default: break
+    }
+    return Array(zip(left, right))
   }
 
   private func short(_ value: JSONValue) -> String { String(value.text.prefix(300)) }
@@ -102,6 +129,8 @@ struct Comparison {
       if (Timestamp(rfc3339: recorded) == nil) != (Timestamp(rfc3339: ours) == nil) {
         note("\(ours) is no time as \(recorded)", path)
       }
+    case _ where key.hasPrefix("deployment.kubernetes.io/"):
+      if recorded != ours { note("\(ours) instead of \(recorded)", path) }
     case _ where recorded.hasPrefix("<a ") && recorded.hasSuffix(">"):
       if ours.isEmpty { note("nothing instead of \(recorded)", path) }
     default: comparePlain(recorded, ours, path)
@@ -112,6 +141,7 @@ struct Comparison {
   private mutating func comparePlain(_ recorded: String, _ ours: String, _ path: String) {
     if recorded == ours { return }
     bindIdentities(recorded, ours)
+    translation.bindHashes(recorded, ours)
     let wanted = translation.text(recorded)
     if wanted == ours { return }
     let left = Self.pieces(wanted)

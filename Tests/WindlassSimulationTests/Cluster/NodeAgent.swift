@@ -20,6 +20,9 @@ struct NodeAgent {
   /// All that it did, in the order of the recorded versions.
   let acts: [Act]
 
+  /// One that has nothing to do.
+  init() { acts = [] }
+
   init(_ transcript: Transcript) {
     let events = transcript.steps.filter { $0.path.contains("/pods?watch") }
       .flatMap { $0.events ?? [] }
@@ -85,7 +88,7 @@ struct NodeAgent {
     return near.version > version ? min(time, made - 60) : max(time, near.time + 15)
   }
 
-  private static func acts(
+  static func acts(
     _ event: JSONValue, _ object: JSONValue, _ before: JSONValue?
   ) -> [Deed] {
     guard let before else { return [] }

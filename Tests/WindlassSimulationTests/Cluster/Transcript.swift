@@ -74,3 +74,39 @@ extension Transcript.Step {
     isEndedByServer = response.value(at: "/ended/by")?.string == "server"
   }
 }
+
+extension Transcript {
+  private static let workloads = [
+    "deployments", "replicasets", "statefulsets", "daemonsets", "poddisruptionbudgets",
+  ]
+
+  private func watches(_ resources: [String]) -> [Step] {
+    steps.filter { step in resources.contains { step.path.contains("/\($0)?watch") } }
+  }
+
+  /// Whether the recording watches what controllers of workloads do.
+  var watchesWorkloads: Bool { !watches(Self.workloads).isEmpty }
+
+  /// Whether anything in it is about workloads.
+  var usesWorkloads: Bool {
+    steps.contains { step in Self.workloads.contains { step.path.contains("/\($0)") } }
+  }
+
+  /// Whether it does at that time.
+  func isLed(at milliseconds: Int64) -> Bool {
+    watches(Self.workloads).contains {
+      $0.atMilliseconds <= milliseconds && milliseconds <= $0.endedAt
+    }
+  }
+
+  /// Whether it watches pods at that time.
+  func watchesPods(at milliseconds: Int64) -> Bool {
+    watches(["pods"]).contains { $0.atMilliseconds <= milliseconds && milliseconds <= $0.endedAt }
+  }
+
+  /// The step that watches objects of an object's kind.
+  func watch(of object: JSONValue) -> Int? {
+    let resource = "/" + (object["kind"]?.string ?? "").lowercased() + "s?watch"
+    return steps.firstIndex { $0.path.contains(resource) }
+  }
+}

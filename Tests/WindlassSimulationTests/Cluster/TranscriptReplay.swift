@@ -1,7 +1,8 @@
 import Foundation
 import WindlassCore
-import WindlassSimulation
 import WindlassWire
+
+@testable import WindlassSimulation
 
 /// Plays a recording against the simulated server, at the recording's times.
 struct TranscriptReplay {
@@ -24,18 +25,29 @@ struct TranscriptReplay {
     var latest: WatchEvent?
   }
 
+  /// Whether the controllers were held up by something that the recording does not show.
+  private var areControllersHeld = false
   /// What went on besides the recorded requests.
   private let scenes: [JSONValue]
   /// What the node agent does, and how much of it is done.
   private let agent: NodeAgent
   private var actsDone = 0
   private var lastAct: Int64 = 0
+  /// What the controllers of workloads did, for as long as the recording watches workloads.
+  private let work: [RecordedWork.Deed]
+  private var deedsDone = 0
+  private var lead: ControllerLead
+  private var freeAgent: FreeAgent
 
   init(_ name: String) throws {
     transcript = try Transcript(name)
     start = Self.start(of: transcript)
     scenes = try Transcript.json("scenes")[name]?.array ?? []
-    agent = NodeAgent(transcript)
+    let isLed = transcript.watchesWorkloads
+    agent = isLed ? NodeAgent() : NodeAgent(transcript)
+    work = isLed ? RecordedWork(transcript).deeds : []
+    lead = ControllerLead(transcript)
+    freeAgent = FreeAgent(transcript)
     let before = start + .seconds(-5)
     server = SimulatedAPIServer(at: before)
     server.addAdministrator("admin", token: "the administrator")
@@ -78,12 +90,15 @@ struct TranscriptReplay {
   mutating func run() {
     for (index, step) in transcript.steps.enumerated() {
       act(until: step.atMilliseconds)
+      labour(before: step)
+      checkQuiet(until: step.atMilliseconds)
       play(scenes.filter { $0["before"]?.integer == Int64(index) }, upTo: step)
       drain(until: start + .milliseconds(step.atMilliseconds))
       send(step, index)
     }
     play(scenes.filter { $0["before"]?.integer == Int64(transcript.steps.count) }, upTo: nil)
     act(until: .max)
+    labour(before: nil)
     finishWatches()
   }
 
@@ -103,28 +118,94 @@ struct TranscriptReplay {
       actsDone += 1
       lastAct = place
       let now = start + .milliseconds(place)
-      let path =
-        "/api/v1/namespaces/\(transcript.namespace ?? "")/pods/\(translation.text(act.pod))"
-      let headers = [
-        HTTPHeader("User-Agent", "kubelet/1.0"),
-        HTTPHeader("Authorization", "Bearer the administrator"),
-      ]
-      let ask = { (method: String, path: String, body: JSONValue?) in
-        APIRequest(method: method, path: path, headers: headers, body: body?.bytes ?? [])
-      }
-      switch act.deed {
-      case .bind(let node):
-        let body: JSONValue = ["target": ["name": .string(node)]]
-        _ = server.respond(to: ask("POST", "\(path)/binding", body), at: now)
-      case .remove:
-        _ = server.respond(to: ask("DELETE", "\(path)?gracePeriodSeconds=0", nil), at: now)
-      case .status(let status):
-        let found = server.respond(to: ask("GET", path, nil), at: now)
-        guard case .json(let pod) = found.body else { continue }
-        let body = NodeAgent.pod(pod, with: status)
-        _ = server.respond(to: ask("PUT", "\(path)/status", body), at: now)
+      perform(act, at: now)
+    }
+  }
+
+  private mutating func perform(_ act: NodeAgent.Act, at now: Timestamp) {
+    let path =
+      "/api/v1/namespaces/\(transcript.namespace ?? "")/pods/\(translation.text(act.pod))"
+    let headers = [
+      HTTPHeader("User-Agent", "kubelet/1.0"),
+      HTTPHeader("Authorization", "Bearer the administrator"),
+    ]
+    let ask = { (method: String, path: String, body: JSONValue?) in
+      APIRequest(method: method, path: path, headers: headers, body: body?.bytes ?? [])
+    }
+    switch act.deed {
+    case .bind(let node):
+      let body: JSONValue = ["target": ["name": .string(node)]]
+      _ = server.respond(to: ask("POST", "\(path)/binding", body), at: now)
+    case .remove:
+      _ = server.respond(to: ask("DELETE", "\(path)?gracePeriodSeconds=0", nil), at: now)
+    case .status(let status):
+      let found = server.respond(to: ask("GET", path, nil), at: now)
+      guard case .json(let pod) = found.body else { return }
+      let body = NodeAgent.pod(pod, with: status)
+      _ = server.respond(to: ask("PUT", "\(path)/status", body), at: now)
+    }
+  }
+
+  // MARK: - Controllers
+
+  /// Does what the controllers and the node agent had done when a step was taken.
+  private mutating func labour(before step: Transcript.Step?) {
+    let limit = step?.atMilliseconds ?? .max
+    let version = step?.answer.flatMap(RecordedWork.version)
+    while deedsDone < work.count {
+      let deed = work[deedsDone]
+      guard version.map({ deed.version <= $0 }) ?? (deed.atMilliseconds <= limit) else { return }
+      checkQuiet(until: deed.atMilliseconds)
+      deedsDone += 1
+      lastAct = min(limit, max(deed.atMilliseconds, lastAct))
+      let now = start + .milliseconds(lastAct)
+      drain(until: now)
+      switch deed.work {
+      case .agent(let act): perform(act, at: now)
+      case .gone(let pod):
+        let key = ObjectKey(
+          resource: "pods", namespace: transcript.namespace ?? "", name: translation.text(pod))
+        while let next = server.nextTask, server.store.objects[key] != nil,
+          next < now + .milliseconds(20)
+        {
+          drain(until: next)
+        }
+        lastAct = min(limit, (server.now - start).milliseconds)
+      case .collected(let object):
+        let name = translation.text(object.name)
+        server.collectGarbage(
+          only: ObjectKey(
+            resource: "replicasets.apps", namespace: object.namespace, name: name))
+      case .controller(let object):
+        if !transcript.watchesPods(at: lastAct), object["kind"] == "ReplicaSet" {
+          let left = Int(object.count("status", "terminatingReplicas"))
+          freeAgent.end(allBut: left, of: translation.text(object.name), &server, now)
+        }
+        let found = lead.write(object, &server, &translation)
+        let title = "\(object["kind"]?.string ?? "") \(object.name) at version \(deed.version)"
+        note(found.map { "\(title): \($0)" }, transcript.watch(of: object) ?? 0)
       }
     }
+  }
+
+  /// In a pause of the recorded controllers, ours must have nothing to do either.
+  private mutating func checkQuiet(until next: Int64) {
+    let time = lastAct + 300
+    guard next - lastAct > 700, deedsDone > 0, server.now <= start + .milliseconds(time),
+      [lastAct, next].allSatisfy({ transcript.watchesPods(at: $0) && transcript.isLed(at: $0) })
+    else { return }
+    drain(until: start + .milliseconds(time))
+    note(lead.leftovers(server), 0)
+  }
+
+  /// Controllers are led while the recording watches their work, and free otherwise.
+  private mutating func leadControllers(at time: Timestamp) {
+    let isLed = transcript.isLed(at: (time - start).milliseconds)
+    if server.areControllersLed, !isLed {
+      server.areControllersLed = false
+      server.noticeAllWorkloads()
+    }
+    server.areControllersLed = isLed || areControllersHeld
   }
 
   // MARK: - Scenes
@@ -134,6 +215,14 @@ struct TranscriptReplay {
       let now = start + .milliseconds(scene["at_ms"]?.integer ?? step?.atMilliseconds ?? 0)
       switch scene["do"]?.string {
       case "compact": server.compact()
+      case "hold the controllers":
+        drain(until: now)
+        areControllersHeld = true
+      case "let the controllers go":
+        areControllersHeld = false
+        server.areControllersLed = false
+        server.noticeAllWorkloads()
+      case "the first write of a turn": takeTurn(scene, at: now)
       case "refuse anonymous": server.allowsAnonymous = false
       case "allow anonymous": server.allowsAnonymous = true
       case "throttle": server.throttledUsers.insert(scene["user"]?.string ?? "")
@@ -153,6 +242,18 @@ struct TranscriptReplay {
         }
       }
     }
+  }
+
+  /// Lets a controller that is held begin a turn, of which all but the first write is refused.
+  private mutating func takeTurn(_ scene: JSONValue, at now: Timestamp) {
+    drain(until: now)
+    let key = ObjectKey(
+      resource: scene["resource"]?.string ?? "", namespace: transcript.namespace ?? "",
+      name: scene["name"]?.string ?? "")
+    guard let controller = WorkloadController(rawValue: key.resource),
+      let write = controller.turn(key, server.view(at: nil)).writes.first
+    else { return }
+    _ = server.carryOut(write)
   }
 
   // MARK: - Requests
@@ -248,6 +349,23 @@ struct TranscriptReplay {
   // MARK: - Watches
 
   private mutating func drain(until time: Timestamp) {
+    let usesWorkloads = transcript.usesWorkloads
+    while usesWorkloads, !transcript.watchesPods(at: (server.now - start).milliseconds) {
+      let next = freeAgent.next(server, transcript.namespace ?? "", server.now)
+      guard let first = [next, server.nextTask].compactMap(\.self).min() else { break }
+      let due = max(first, server.now)
+      guard due < time else { break }
+      drainWatches(until: due)
+      freeAgent.act(&server, transcript.namespace ?? "", due, &translation)
+      guard server.now < time else { break }
+    }
+    drainWatches(until: time)
+  }
+
+  private mutating func drainWatches(until time: Timestamp) {
+    leadControllers(at: server.now)
+    server.advance(to: time)
+    leadControllers(at: time)
     for (index, watch) in watches.sorted(by: { $0.key < $1.key }) {
       let step = transcript.steps[index]
       let end = start + .milliseconds(step.endedAt)

@@ -9,6 +9,8 @@ import WindlassWire
 struct Translation {
   private var names: [String: String] = [:]
   private var namesBack: [String: String] = [:]
+  /// The same names, the longest first.
+  private var ordered: [(recorded: String, ours: String)] = []
   private var versions: [Int64: Int64] = [:]
   /// Recorded tokens of list pages, and ours.
   private var pages: [String: String] = [:]
@@ -23,7 +25,27 @@ struct Translation {
     if let known = namesBack[ours] { return "\(ours) stands for \(known) and \(recorded)" }
     names[recorded] = ours
     namesBack[ours] = recorded
+    if recorded != ours {
+      let place = ordered.firstIndex { $0.recorded.count < recorded.count } ?? ordered.count
+      ordered.insert((recorded, ours), at: place)
+    }
     return nil
+  }
+
+  /// Binds the hashes of templates that stand at the same places in two texts.
+  mutating func bindHashes(_ recorded: String, _ ours: String) {
+    let left = Self.hashes(in: recorded)
+    let right = Self.hashes(in: ours)
+    guard left.count == right.count else { return }
+    for (first, second) in zip(left, right) where names[first] == nil && namesBack[second] == nil {
+      _ = bind(first, second)
+    }
+  }
+
+  /// What stands behind the last dashes of generated names, or alone.
+  private static func hashes(in text: String) -> [String] {
+    let hash = /(?:^|-)([bcdfghjklmnpqrstvwxz2456789]{7,10})(?=$|[^a-z0-9])/
+    return text.matches(of: hash).map { String($0.output.1) }
   }
 
   /// Binds a version; returns what contradicts that.
@@ -67,7 +89,8 @@ struct Translation {
   /// A recorded text with our names and uids in it.
   func text(_ text: String) -> String {
     var result = text
-    for (recorded, ours) in names where result.contains(recorded) {
+    // A longer name may hold a shorter one.
+    for (recorded, ours) in ordered where result.contains(recorded) {
       result = result.replacingOccurrences(of: recorded, with: ours)
     }
     return result

@@ -5,7 +5,10 @@ import WindlassWire
 extension SimulatedAPIServer {
   /// Deletes what no owner wants any more, and lets owners go whose dependents are gone. One
   /// round does the one or the other; another one follows as long as there is something to do.
-  mutating func collectGarbage() {
+  ///
+  /// `chosen` is the one object that is looked at, when a test leads the collector.
+  mutating func collectGarbage(only chosen: ObjectKey? = nil) {
+    guard chosen != nil || !areControllersLed else { return }
     let entries = store.objects.sorted { $0.key < $1.key }
     var owners: [String: JSONValue] = [:]
     for entry in entries { owners[entry.value.uid] = entry.value }
@@ -14,9 +17,12 @@ extension SimulatedAPIServer {
     for (key, object) in entries {
       guard let references = object.at("metadata", "ownerReferences")?.elements else { continue }
       for reference in references { blocked.insert(reference["uid"]?.string ?? "") }
+      guard chosen == nil || chosen == key else { continue }
       isChanged = collect(object, key, references, owners) || isChanged
     }
-    if !isChanged { isChanged = release(entries.map { ($0.key, $0.value) }, blocked) }
+    if !isChanged, chosen == nil {
+      isChanged = release(entries.map { ($0.key, $0.value) }, blocked)
+    }
     if isChanged { agenda.plan(.collect, at: now + .milliseconds(15)) }
   }
 

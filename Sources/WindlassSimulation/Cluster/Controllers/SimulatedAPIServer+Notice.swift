@@ -12,6 +12,7 @@ extension SimulatedAPIServer {
       agenda.plan(.establish(definition: name), at: now + .milliseconds(20))
     default: noticeJob(of: object, type)
     }
+    noticeWorkload(of: object, type)
     if object.at("metadata", "ownerReferences") != nil {
       agenda.plan(.collect, at: now + Self.collectorDelay)
     }
@@ -27,6 +28,7 @@ extension SimulatedAPIServer {
       endWatches(of: name, after: .seconds(1))
     }
     noticeJob(of: object, type)
+    noticeWorkload(of: object, type)
     let owners = object.at("metadata", "ownerReferences")
     let isHeld = !Set(object.finalizers).isDisjoint(with: ["foregroundDeletion", "orphan"])
     if owners != old.at("metadata", "ownerReferences") || (object.isTerminating && isHeld) {
@@ -38,6 +40,7 @@ extension SimulatedAPIServer {
   mutating func noticeDeletion(of object: JSONValue, _ type: ResourceType) {
     agenda.plan(.collect, at: now + Self.collectorDelay)
     noticeJob(of: object, type)
+    noticeWorkload(of: object, type)
     if type.kind == "ServiceAccount" {
       agenda.plan(.voidTokens(object.uid), at: now + .seconds(10))
     }

@@ -11,11 +11,12 @@ extension SimulatedAPIServer {
         "tolerationSeconds": 300,
       ]
     }
-    object.set(
-      .array(
-        (object.at("spec", "tolerations")?.elements ?? []) + [
-          toleration("not-ready"), toleration("unreachable"),
-        ]), at: ["spec", "tolerations"])
+    var tolerations = object.at("spec", "tolerations")?.elements ?? []
+    for added in ["not-ready", "unreachable"].map(toleration)
+    where !tolerations.contains(where: { $0["key"] == added["key"] }) {
+      tolerations.append(added)
+    }
+    object.set(.array(tolerations), at: ["spec", "tolerations"])
     object.set(0, at: ["spec", "priority"])
     object.set("PreemptLowerPriority", at: ["spec", "preemptionPolicy"])
     object[member: "status"] = ["phase": "Pending", "qosClass": "BestEffort"]
@@ -63,13 +64,23 @@ extension SimulatedAPIServer {
     }
     guard !options.isDryRun else { return object }
     let stored = object == live ? live : store.put(object, at: key, time: now)
-    guard seconds == 0, live.finalizers.isEmpty else {
-      noticeChange(of: stored, from: live, type)
-      return stored
+    noticeChange(of: stored, from: live, type)
+    if seconds == 0, live.finalizers.isEmpty {
+      agenda.plan(.removePod(key, uid: live.uid), at: now + Self.removalDelay)
     }
+    return stored
+  }
+
+  /// How long the server takes from marking a pod as gone to removing it.
+  private static let removalDelay = Interval.milliseconds(3)
+
+  /// Removes a pod that was marked as gone.
+  mutating func removeGonePod(_ key: ObjectKey, _ uid: String) {
+    guard let pod = store.objects[key], pod.uid == uid, pod.finalizers.isEmpty,
+      let type = type("pods", in: "", "v1")
+    else { return }
     store.remove(key, time: now)
-    noticeDeletion(of: stored, type)
-    return nil
+    noticeDeletion(of: pod, type)
   }
 
   /// The pods that an object controls.

@@ -99,6 +99,38 @@ enum BuiltInSchemas {
               availableReplicas: int, terminatingReplicas: int?, observedGeneration: int,
               conditions: [@Condition]<type>}!}
     """,
+    "StatefulSet": """
+    {spec: {replicas: int?=1, selector: @Selector, template: @Template!,
+            volumeClaimTemplates: [any], serviceName: string,
+            podManagementPolicy: string=OrderedReady,
+            updateStrategy: {type: string=RollingUpdate,
+                             rollingUpdate: {partition: int?, maxUnavailable: intstr?}}!,
+            revisionHistoryLimit: int?=10, minReadySeconds: int,
+            persistentVolumeClaimRetentionPolicy: {whenDeleted: string=Retain,
+                                                   whenScaled: string=Retain}={},
+            ordinals: {start: int}}!,
+     status: {observedGeneration: int, replicas: int!, readyReplicas: int, currentReplicas: int,
+              updatedReplicas: int, currentRevision: string, updateRevision: string,
+              collisionCount: int?, conditions: [@Condition]<type>, availableReplicas: int!}!}
+    """,
+    "DaemonSet": """
+    {spec: {selector: @Selector, template: @Template!,
+            updateStrategy: {type: string=RollingUpdate,
+                             rollingUpdate: {maxUnavailable: intstr?, maxSurge: intstr?}}!,
+            minReadySeconds: int, revisionHistoryLimit: int?=10}!,
+     status: {currentNumberScheduled: int!, numberMisscheduled: int!,
+              desiredNumberScheduled: int!, numberReady: int!, observedGeneration: int,
+              updatedNumberScheduled: int, numberAvailable: int, numberUnavailable: int,
+              collisionCount: int?, conditions: [@Condition]<type>}!}
+    """,
+    "ControllerRevision": "{data: any^, revision: int!}",
+    "PodDisruptionBudget": """
+    {spec: {minAvailable: intstr?, selector: @Selector, maxUnavailable: intstr?,
+            unhealthyPodEvictionPolicy: string?}!,
+     status: {observedGeneration: int, disruptedPods: {*: string}, disruptionsAllowed: int!,
+              currentHealthy: int!, desiredHealthy: int!, expectedPods: int!,
+              conditions: [@Condition]<type>}!}
+    """,
     "Template": """
     {metadata: {name: string, labels: {*: string}, annotations: {*: string},
                 creationTimestamp: string}!, spec: @PodSpec!}
@@ -110,7 +142,10 @@ enum BuiltInSchemas {
      serviceAccountName: string, serviceAccount: string, automountServiceAccountToken: bool?,
      nodeName: string, hostNetwork: bool, hostPID: bool, hostIPC: bool,
      shareProcessNamespace: bool?, securityContext: any={}, imagePullSecrets: [any]<name>,
-     hostname: string, subdomain: string, affinity: any,
+     hostname: string, subdomain: string,
+     affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: any^,
+                               preferredDuringSchedulingIgnoredDuringExecution: [any]},
+                podAffinity: any, podAntiAffinity: any},
      schedulerName: string=default-scheduler, tolerations: [any], priorityClassName: string,
      priority: int?, enableServiceLinks: bool?, preemptionPolicy: string?,
      topologySpreadConstraints: [any]}

@@ -6,11 +6,23 @@ extension SimulatedAPIServer {
   /// Defaults that depend on other fields.
   func completedBuiltIn(_ object: JSONValue, _ type: ResourceType) -> JSONValue {
     var object = object
+    if type.kind == "DaemonSet", object.annotation(DaemonSetTurn.generation) == nil {
+      object.set("1", at: ["metadata", "annotations", DaemonSetTurn.generation])
+    }
     switch type.kind {
     case "Deployment" where object.at("spec", "strategy", "type") == "RollingUpdate":
       for name in ["maxUnavailable", "maxSurge"]
       where object.at("spec", "strategy", "rollingUpdate", name) == nil {
         object.set("25%", at: ["spec", "strategy", "rollingUpdate", name])
+      }
+    case "StatefulSet" where object.at("spec", "updateStrategy", "type") == "RollingUpdate":
+      if object.at("spec", "updateStrategy", "rollingUpdate", "partition") == nil {
+        object.set(0, at: ["spec", "updateStrategy", "rollingUpdate", "partition"])
+      }
+    case "DaemonSet" where object.at("spec", "updateStrategy", "type") == "RollingUpdate":
+      for (name, value) in [("maxUnavailable", JSONValue.integer(1)), ("maxSurge", 0)]
+      where object.at("spec", "updateStrategy", "rollingUpdate", name) == nil {
+        object.set(value, at: ["spec", "updateStrategy", "rollingUpdate", name])
       }
     case "Namespace":
       if let name = object.at("metadata", "name") {
@@ -99,6 +111,8 @@ extension SimulatedAPIServer {
     case "ConfigMap", "Secret": return sizeFaults(object)
     case "Lease": return leaseFaults(object)
     case "Deployment": return WorkloadChecks.deployment(object, old)
+    case "StatefulSet": return WorkloadChecks.statefulSet(object, old)
+    case "DaemonSet", "ReplicaSet": return WorkloadChecks.set(object, old)
     case "Job": return WorkloadChecks.job(object, old)
     case "Event": return EventForms.faults(object, old, type)
     case "CustomResourceDefinition": return definitionFaults(object)

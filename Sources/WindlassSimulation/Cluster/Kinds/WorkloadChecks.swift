@@ -6,6 +6,18 @@ enum WorkloadChecks {
   static func deployment(_ object: JSONValue, _ old: JSONValue?) -> [FieldFault] {
     let spec = object["spec"] ?? .object([])
     var faults: [FieldFault] = []
+    if spec.at("strategy", "type") == "Recreate", spec.at("strategy", "rollingUpdate") != nil {
+      faults.append(
+        .forbidden(
+          "spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'"))
+    }
+    return set(object, old) + faults
+  }
+
+  /// Faults of anything that keeps pods of a template, and of a change to it.
+  static func set(_ object: JSONValue, _ old: JSONValue?) -> [FieldFault] {
+    let spec = object["spec"] ?? .object([])
+    var faults: [FieldFault] = []
     if let replicas = spec["replicas"]?.integer, replicas < 0 {
       faults.append(negative("spec.replicas", replicas))
     }
@@ -22,6 +34,25 @@ enum WorkloadChecks {
       faults.append(.invalid("spec.selector", selector.text, "field is immutable"))
     }
     return faults
+  }
+
+  /// Faults of a StatefulSet, and of a change to one, of which most fields can't be changed.
+  static func statefulSet(_ object: JSONValue, _ old: JSONValue?) -> [FieldFault] {
+    let open = [
+      "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
+      "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
+    ]
+    let fixed = { (spec: JSONValue?) in (spec?.members ?? []).filter { !open.contains($0.name) } }
+    if let old, fixed(old["spec"]) != fixed(object["spec"]) {
+      let list = open.dropLast().map { "'\($0)'" }.joined(separator: ", ")
+      return [
+        .forbidden(
+          "spec",
+          "updates to statefulset spec for fields other than \(list) and 'minReadySeconds' are "
+            + "forbidden")
+      ]
+    }
+    return set(object, old)
   }
 
   /// Faults of a Job, and of a change to one.

@@ -13,6 +13,9 @@ enum StrategicPatch {
       return result
     }
     var result = object.object == nil ? .object([]) : object
+    if let kept = patch["$retainKeys"]?.elements {
+      result = .object(result.members.filter { kept.contains(.string($0.name)) })
+    }
     for member in members where !member.name.hasPrefix("$") {
       if member.value == .null {
         result[member: member.name] = nil

@@ -24,6 +24,12 @@ struct Agenda: Sendable {
     case countJob(ObjectKey)
     /// Delete a Job some time after its end.
     case expireJob(ObjectKey, uid: String)
+    /// Let a controller of workloads look at an object.
+    case turn(WorkloadController, ObjectKey)
+    /// Delete a pod whose eviction was granted.
+    case deleteEvicted(ObjectKey, uid: String, graceSeconds: Int64?)
+    /// Remove a pod that was marked as gone.
+    case removePod(ObjectKey, uid: String)
     /// Void the tokens of a ServiceAccount, by its uid.
     case voidTokens(String)
   }
@@ -72,6 +78,9 @@ extension SimulatedAPIServer {
     case .releaseJobPods(let key): releaseJobPods(key)
     case .countJob(let key): countJob(key)
     case .expireJob(let key, let uid): expireJob(key, uid)
+    case .turn(let controller, let key): takeTurn(controller, key)
+    case .deleteEvicted(let key, let uid, let seconds): deleteEvicted(key, uid, seconds)
+    case .removePod(let key, let uid): removeGonePod(key, uid)
     case .voidTokens(let uid): tokens = tokens.filter { $0.value.uid != uid }
     }
   }

@@ -89,6 +89,7 @@ extension SimulatedAPIServer {
     case ("scale", _): return try scale(&call)
     case ("token", "POST"): return try issueToken(call)
     case ("binding", "POST"): return try bind(call)
+    case ("eviction", "POST") where call.type.kind == "Pod": return try evict(call)
     default:
       guard store.objects[call.key] != nil else { throw call.type.notFound(call.name ?? "") }
       throw .methodNotAllowed

@@ -76,7 +76,10 @@ extension SimulatedAPIServer {
         type.schema.changes(from: before, to: object.withoutVersion),
         by: call.writer("Update", at: now), ignoring: type.ignoredFields(call.subresource))
     }
-    if call.subresource != "status" { countGeneration(&object, live, type) }
+    if call.subresource != "status" {
+      if type.kind == "DaemonSet" { countTemplate(&object, live) }
+      countGeneration(&object, live, type)
+    }
     let isChanged = object.withoutVersion != before
     if isChanged || managed != nil {
       object.set(owners.json, at: ["metadata", "managedFields"])
@@ -123,6 +126,15 @@ extension SimulatedAPIServer {
     }
     object[member: "metadata"] = metadata
     return object
+  }
+
+  /// Counts the templates that a DaemonSet has had; a client can't change that number.
+  private func countTemplate(_ object: inout JSONValue, _ live: JSONValue) {
+    let isNew = object.at("spec", "template") != live.at("spec", "template")
+    let before = live.annotation(DaemonSetTurn.generation).flatMap(Int64.init) ?? 1
+    object.set(
+      .string(String(isNew ? before + 1 : before)),
+      at: ["metadata", "annotations", DaemonSetTurn.generation])
   }
 
   /// Counts a change of what is wanted.

@@ -16,6 +16,9 @@ struct TableColumns: Sendable {
       return .array([Self.name, Self.column("Data", "string", Self.dataText), Self.age])
     }
     if type.kind == "Event" { return EventColumns.definitions(name: Self.name) }
+    if let columns = WorkloadColumns.columns(of: type.kind) {
+      return .array([Self.name] + columns.map(\.definition))
+    }
     return .array([Self.name, Self.column("Created At", "date", Self.ageText)])
   }
 
@@ -27,6 +30,9 @@ struct TableColumns: Sendable {
         + definition.columns.map { Self.cell(object, $0, at: now) }
     }
     if type.kind == "Event" { return EventColumns.cells(of: object, at: now) }
+    if let columns = WorkloadColumns.columns(of: type.kind) {
+      return [name] + columns.map { $0.cell(object, now) }
+    }
     let created = object.at("metadata", "creationTimestamp") ?? .null
     if type.kind == "ConfigMap" {
       let count =
@@ -88,7 +94,7 @@ struct TableColumns: Sendable {
       + "definition. Cannot be updated. More info: "
       + "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names")
 
-  private static let age = column("Age", "string", ageText)
+  static let age = column("Age", "string", ageText)
 
   private static let ageText =
     "CreationTimestamp is a timestamp representing the server time when this object was created. "
