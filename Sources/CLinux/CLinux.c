@@ -135,3 +135,5 @@ int64_t clinux_milliseconds(clockid_t clock) {
   clock_gettime(clock, &time);
   return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
+
+int clinux_forbid_core(void) { return result_of(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); }

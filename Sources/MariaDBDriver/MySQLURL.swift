@@ -20,6 +20,10 @@ package enum MySQLURL {
       .split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     let parameters = halves.count == 2 ? try parameters(of: halves[1]) : [:]
     let (login, rest) = split(halves[0], atLast: "@")
+    // The rest of such a password would be taken for a host or a database, and shown.
+    guard halves.count == 1 || !halves[1].contains("@") else {
+      throw wrong("an @ stands behind a ?; a ? in a password is written as %3F")
+    }
     let (place, path) = try place(rest)
     let database = try decoded(path, "the database's name")
     guard !database.isEmpty, !database.contains("/"), database.utf8.count <= 64 else {

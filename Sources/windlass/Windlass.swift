@@ -69,21 +69,33 @@ struct Windlass: AsyncParsableCommand {
       output.failure(failure)
       return failure.status
     } catch {
-      return finish(error, output)
+      return finish(error, of: arguments, output)
     }
   }
 
   /// Ends after an error of the argument parser: help that was asked for, an exit code that a
   /// command chose, or wrong usage.
-  private static func finish(_ error: any Error, _ output: Output) -> ExitStatus {
+  private static func finish(
+    _ error: any Error, of arguments: [String], _ output: Output
+  ) -> ExitStatus {
     if let code = error as? ExitCode { return ExitStatus(rawValue: code.rawValue) ?? .failed }
     let text = fullMessage(for: error)
     guard exitCode(for: error).rawValue != 0 else {
       output.help(text)
       return .done
     }
-    output.failure(CommandFailure(.usage, "Usage", text.replacingPrefix("Error: ", with: "")))
+    let message = withoutSecrets(text.replacingPrefix("Error: ", with: ""), arguments)
+    output.failure(CommandFailure(.usage, "Usage", message))
     return .usage
+  }
+
+  /// The message without the arguments that may hold a password, which the parser repeats.
+  static func withoutSecrets(_ message: String, _ arguments: [String]) -> String {
+    arguments.reduce(message) { message, argument in
+      let value = argument.split(separator: "=", maxSplits: 1).last.map(String.init) ?? argument
+      return [argument, value].filter { $0.contains(where: ":@= ".contains) }
+        .filter(TextRules.mayHoldSecret).reduce(message) { $0.replacing($1, with: "***") }
+    }
   }
 }
 

@@ -103,6 +103,10 @@ int clinux_pidfd_send_signal(int pidfd, int signal);
 /// Duplicates a descriptor of another process, with close-on-exec; returns it.
 int clinux_pidfd_getfd(int pidfd, int descriptor);
 
+/// Keeps the memory of this process, which holds secrets, out of cores and away from debuggers of the
+/// same user; a program that it executes begins without this.
+int clinux_forbid_core(void);
+
 /// Makes orphaned descendants of this process its own children.
 int clinux_become_subreaper(void);
 

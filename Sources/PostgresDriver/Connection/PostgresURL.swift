@@ -22,7 +22,10 @@ package struct PostgresURL: Hashable, Sendable {
     guard let scheme = ["postgres://", "postgresql://"].first(where: { text.hasPrefix($0) }) else {
       throw Self.wrong("it does not begin with postgres://")
     }
-    let rest = text.dropFirst(scheme.count).prefix { $0 != "#" }
+    let rest = text.dropFirst(scheme.count)
+    guard !rest.contains("#") else {
+      throw Self.wrong("there is a #, which means nothing here; in a password it is written as %23")
+    }
     let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     let address = parts[0].split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
     parameters = [:]
@@ -30,7 +33,10 @@ package struct PostgresURL: Hashable, Sendable {
     options = [:]
     database = ""
     try readAuthority(address[0])
-    if address.count == 2 { database = try Self.decoded(address[1]) }
+    if address.count == 2 {
+      guard !address[1].contains("@") else { throw Self.cutPassword }
+      database = try Self.decoded(address[1])
+    }
     if parts.count == 2 { try readQuery(parts[1]) }
     if let name = parameters.removeValue(forKey: "dbname")?.reveal() { database = name }
     if database.isEmpty { database = parameters["user"]?.reveal() ?? "" }
@@ -107,6 +113,11 @@ package struct PostgresURL: Hashable, Sendable {
 
   // MARK: Reading
 
+  /// A password that holds a `/` or `?` as it is: the rest of it would be taken for a database or a
+  /// setting, and shown.
+  private static let cutPassword = wrong(
+    "an @ stands behind the host; a / or ? in a password is written as %2F or %3F")
+
   private mutating func readAuthority(_ authority: Substring) throws(StepFailure) {
     var servers = authority
     if let at = authority.lastIndex(of: "@") {
@@ -121,6 +132,11 @@ package struct PostgresURL: Hashable, Sendable {
     var ports: [String] = []
     for server in servers.split(separator: ",", omittingEmptySubsequences: false) {
       let (host, port) = Self.hostAndPort(server)
+      guard port.isEmpty || UInt16(port).map({ $0 > 0 }) == true else {
+        throw Self.wrong(
+          "its port is no number from 1 to 65535; an @, : or # in a password is written as %40, %3A"
+            + " or %23")
+      }
       hosts.append(try Self.decoded(host))
       ports.append(String(port))
     }
@@ -138,7 +154,9 @@ package struct PostgresURL: Hashable, Sendable {
       return (server[server.index(after: server.startIndex)..<end], rest.dropFirst())
     }
     guard let colon = server.lastIndex(of: ":") else { return (server, "") }
-    return (server[..<colon], server[server.index(after: colon)...])
+    let port = server[server.index(after: colon)...]
+    // A colon without a port is a password without its `@`.
+    return (server[..<colon], port.isEmpty ? ":" : port)
   }
 
   private mutating func readQuery(_ query: Substring) throws(StepFailure) {
@@ -154,6 +172,11 @@ package struct PostgresURL: Hashable, Sendable {
         guard Self.isSetting(name) else {
           throw Self.wrong("a parameter's name has other signs than letters, digits, `_` and `.`")
         }
+        // As a setting it would be shown, and the server would not take it for a password.
+        guard !["pass", "pwd", "secret", "token"].contains(where: name.lowercased().contains) else {
+          throw Self.wrong("a parameter is named like a secret; libpq's name is `password`")
+        }
+        guard parts.count < 2 || !parts[1].contains("@") else { throw Self.cutPassword }
         settings[name] = value
       }
     }

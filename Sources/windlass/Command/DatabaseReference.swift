@@ -24,10 +24,13 @@ struct DatabaseReference: ExpressibleByArgument, Sendable {
     let reference = text.reveal()
     if reference.hasPrefix("env:") {
       let name = String(reference.dropFirst(4))
+      guard TextRules.isVariable(name) else { throw Self.misplaced("env:", "a variable's name") }
       return try DatabaseSource.environment(name).resolve(environment: environment)
     }
     if reference.hasPrefix("file:") {
-      return try DatabaseSource.file(String(reference.dropFirst(5))).resolve()
+      let path = String(reference.dropFirst(5))
+      guard !TextRules.mayHoldSecret(path) else { throw Self.misplaced("file:", "a file's path") }
+      return try DatabaseSource.file(path).resolve()
     }
     let url = try DatabaseSource.checkedURL(reference, from: "--database")
     guard !DatabaseSource.holdsPassword(reference) else {
@@ -39,5 +42,13 @@ struct DatabaseReference: ExpressibleByArgument, Sendable {
           + "--database file:PATH.")
     }
     return url
+  }
+  /// The failure for a text behind `env:` or `file:` that is probably a URL, which is not repeated.
+  private static func misplaced(_ prefix: String, _ wanted: String) -> CommandFailure {
+    CommandFailure(
+      .usage, "DatabaseUnknown",
+      "Behind \(prefix) in --database comes \(wanted), and what stands there is none; it is not "
+        + "repeated here, as it may be a secret. Write \(prefix) and then \(wanted) of the place "
+        + "that holds the database's URL.")
   }
 }

@@ -79,7 +79,8 @@ enum DatabaseSource: Hashable, Sendable {
     guard let query = rest.firstIndex(of: "?") else { return false }
     return rest[query...].dropFirst().split(separator: "&").contains { parameter in
       let name = parameter.prefix { $0 != "=" }.lowercased()
-      return name.contains("password") || name.contains("passwd") || name == "_auth_pass"
+      return name != "passfile"
+        && ["pass", "pwd", "secret", "token"].contains(where: name.contains)
     }
   }
 }

@@ -39,8 +39,10 @@ enum ConfigurationFile {
     }
     var services: [ServiceConfiguration] = []
     for (index, node) in nodes.enumerated() {
+      let name = node["metadata"]?["name"]?.string
       let place = ConfigurationError.Place(
-        file: file, document: index + 1, service: node["metadata"]?["name"]?.string)
+        file: file, document: index + 1,
+        service: name.flatMap { TextRules.mayHoldSecret($0) ? nil : $0 })
       let service = try ServiceConfiguration(FieldReader(node: node, path: "", place: place))
       try refuseClash(of: service, with: services, place: place)
       services.append(service)
@@ -63,7 +65,7 @@ enum ConfigurationFile {
       throw unreadable(error, file: file)
     } catch {
       throw ConfigurationError(
-        place: .init(file: file), found: "is not YAML: \(error)", allowed: "Correct the file.")
+        place: .init(file: file), found: "is not YAML", allowed: "Correct the file.")
     }
   }
 
@@ -78,7 +80,8 @@ enum ConfigurationFile {
     case .duplicatedKeysInMapping(let keys, let context):
       return ConfigurationError(
         place: .init(file: file), line: context.mark.line,
-        found: "says \(keys.joined(separator: ", ")) twice",
+        found: keys.contains(where: TextRules.mayHoldSecret)
+          ? "says a key twice" : "says \(keys.joined(separator: ", ")) twice",
         allowed: "Keep one of the two.")
     case .reader(let problem, _, _, _), .writer(let problem), .emitter(let problem),
       .representer(let problem):

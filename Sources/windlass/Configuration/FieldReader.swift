@@ -16,6 +16,11 @@ struct FieldReader {
       allowed: allowed)
   }
 
+  /// The error for a text that may be a secret at the wrong place.
+  func misplaced(_ wanted: String) -> ConfigurationError {
+    error("is another text, which is not shown", allowed: "Allowed: \(wanted).")
+  }
+
   /// The error for a value that is understood, but that this build can't act on.
   func notBuilt(_ found: String, instead: String) -> ConfigurationError {
     error("\(found), which this build of Windlass does not run", allowed: instead)
@@ -126,7 +131,8 @@ struct FieldReader {
     var texts: [String: String] = [:]
     for (key, value) in mapping {
       let name = try FieldReader(node: key, path: path, place: place).text()
-      let reader = FieldReader(node: value, path: "\(path).\(name)", place: place)
+      let shown = isRight(name) ? name : "?"
+      let reader = FieldReader(node: value, path: "\(path).\(shown)", place: place)
       guard isRight(name) else {
         throw reader.error("is no name that can be used", allowed: "Allowed: \(wanted).")
       }
@@ -170,8 +176,9 @@ struct FieldReader {
     }
   }
 
-  /// A value as an error quotes it: short, on one line.
+  /// A value as an error quotes it: short, on one line, and not at all when it may be a secret.
   func shown(_ text: String) -> String {
+    guard !TextRules.mayHoldSecret(text) else { return "not shown, as it may hold a secret" }
     let line = text.map { $0.isNewline ? " " : $0 }
     return line.count > 80 ? "\"\(String(line.prefix(80)))…\"" : "\"\(String(line))\""
   }

@@ -42,8 +42,11 @@ struct SectionReader {
     for (key, _) in mapping {
       let name = key.string ?? "?"
       guard !keys.contains(name) else { continue }
+      // Such as a URL between braces.
+      let isShown = !TextRules.mayHoldSecret(name)
       throw ConfigurationError(
-        place: reader.place, field: joined(name), line: key.mark?.line, found: "is not known",
+        place: reader.place, field: joined(isShown ? name : "?"), line: key.mark?.line,
+        found: isShown ? "is not known" : "is not known, and not shown, as it may hold a secret",
         allowed: reader.suggesting(name, among: keys))
     }
   }

@@ -105,9 +105,14 @@ extension DatabaseConfiguration {
       _ = try injected.optional("format")?.text("url", where: { $0 == "url" })
     }
     if let ledger = section.optional("ledger") {
-      let written = try ledger.text()
-      guard written == "golang-migrate" else {
-        throw ledger.notBuilt("is \(ledger.shown(written))", instead: "Allowed: golang-migrate.")
+      let name = try ledger.choice(of: LedgerName.self)
+      guard name == .golangMigrate else {
+        throw ledger.error(
+          "is the ledger of \(name.rawValue), which Windlass only reads, while its own engine"
+            + " applies this service's migrations",
+          allowed:
+            "Let the service's servers wait with `windlass gate --ledger \(name.rawValue)`, or"
+            + " write golang-migrate for a database that Windlass migrates.")
       }
     }
     let budgets = Interval.milliseconds(1) ... .minutes(10)
@@ -123,9 +128,8 @@ extension DatabaseConfiguration {
 }
 
 extension DatabaseSource {
-  /// Reads `{env: NAME}` or `{file: PATH}`.
+  /// Reads `{env: NAME}` or `{file: PATH}`; no text is shown, as any may hold a password.
   init(_ field: FieldReader) throws(ConfigurationError) {
-    // The text is not shown: it may hold a password.
     guard !field.isScalar else {
       throw field.error(
         "is a text",
@@ -136,10 +140,14 @@ extension DatabaseSource {
     let (key, value) = try section.exactlyOne(of: "env", "file", "secretKeyRef")
     switch key {
     case "env":
-      self = .environment(
-        try value.text(TextRules.variableWanted, where: TextRules.isVariable))
+      let name = try value.text()
+      guard TextRules.isVariable(name) else { throw value.misplaced(TextRules.variableWanted) }
+      self = .environment(name)
     case "file":
-      let path = try value.text("an absolute path of a file", where: TextRules.isAbsolutePath)
+      let path = try value.text()
+      guard TextRules.isAbsolutePath(path), !TextRules.mayHoldSecret(path) else {
+        throw value.misplaced("an absolute path of a file")
+      }
       do throws(FileFailure) {
         _ = try TextFile.read(path, sizeMax: Bounds.databaseURLSizeMax)
       } catch {

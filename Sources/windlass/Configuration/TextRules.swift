@@ -22,6 +22,16 @@ enum TextRules {
       }
   }
 
+  /// Whether a text that stands where none of its kind belongs may be a database's URL or another
+  /// text with a password, so that no error may repeat it.
+  static func mayHoldSecret(_ text: String) -> Bool {
+    let lower = text.lowercased()
+    let marks = ["pass", "pwd", "secret", "token", "postgres", "mysql", "mariadb", "cockroach"]
+    if marks.contains(where: lower.contains) { return true }
+    guard let colon = text.firstIndex(of: ":") else { return text.contains("@") }
+    return text[colon...].contains { "@%".contains($0) }
+  }
+
   /// Whether the text may name an environment variable.
   static func isVariable(_ text: String) -> Bool {
     guard let first = text.utf8.first, !isDigit(first), text.utf8.count <= 256 else {
