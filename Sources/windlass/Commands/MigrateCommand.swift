@@ -56,9 +56,21 @@ struct MigrateCommand: ReportingCommand {
   @Flag(name: .long, help: "Show what would be applied, and change nothing.")
   var dryRun = false
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Whose ledger it is; only golang-migrate's is written.", valueName: "tool"))
+  var ledger = LedgerName.golangMigrate
+
   @OptionGroup var outputOptions: OutputOptions
 
   func perform(_ output: Output) async throws -> ExitStatus {
+    guard ledger == .golangMigrate else {
+      throw CommandFailure(
+        .usage, "LedgerReadOnly",
+        "The ledger of \(ledger.rawValue) is only read: what Windlass applied would be unknown to"
+          + " \(ledger.rawValue). Migrate with that tool, and let servers wait with"
+          + " `windlass gate --ledger \(ledger.rawValue)`.")
+    }
     let clock = SystemClock(floor: nil)
     let migrator = try databaseOptions.target().limited(by: lockOptions)
       .enforcing(foreignKeys: foreignKeys).migrator(now: clock.now)

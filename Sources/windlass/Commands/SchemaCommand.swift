@@ -13,25 +13,62 @@ struct SchemaCommand: ReportingCommand {
       --accept-drift takes the schema as it is, and drops from the history what another tool took \
       back.
 
+      With --ledger the ledger of another tool is shown, which is never written.
+
       Example: windlass schema --database env:BEACON_DB
+      Example: windlass schema --database env:DB --ledger django
 
       Exit codes: 0 clean and as Windlass left it, 6 the ledger is dirty or the schema drifted.
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
+  @OptionGroup var ledgerOptions: LedgerOptions
 
   @Flag(name: .long, help: "Take the schema as it is for the one that Windlass left.")
   var acceptDrift = false
 
   @OptionGroup var outputOptions: OutputOptions
 
+  func validate() throws {
+    guard !acceptDrift || ledgerOptions.ledger == .golangMigrate else {
+      throw ValidationError("--accept-drift is for Windlass's own ledger; others are only read.")
+    }
+  }
+
   func perform(_ output: Output) async throws -> ExitStatus {
+    if let reader = try ledgerOptions.reader(databaseOptions) {
+      return show(try await reader.reading(), isOrdered: reader.isOrdered, output)
+    }
     let migrator = try databaseOptions.target().migrator(now: SystemClock(floor: nil).now)
     if acceptDrift { try await migrator.acceptDrift() }
     let report = try await migrator.schema()
     output.object(json(report))
     show(report, output)
     return report.isDirty || report.drift != nil ? .dirty : .done
+  }
+
+  /// Shows what the ledger of another tool says.
+  private func show(
+    _ reading: ForeignReading, isOrdered: Bool, _ output: Output
+  ) -> ExitStatus {
+    let version = isOrdered ? reading.highest : reading.applied.last
+    output.object([
+      "ledger": .string(ledgerOptions.ledger.rawValue),
+      "version": version.map { .string($0) } ?? .null, "dirty": .bool(reading.isDirty),
+      "applied": .array(reading.applied.map { .string($0) }),
+      "failed": .array(reading.failed.map { .string($0) }),
+    ])
+    let ledger = ledgerOptions.ledger.rawValue
+    output.line(.strong("ledger   "), "\(ledger)\(reading.exists ? "" : ", which is not there")")
+    output.line(
+      .strong(isOrdered ? "version  " : "last     "), "\(version ?? "nothing applied"), ",
+      reading.isDirty ? .bad("dirty") : .good("clean"))
+    for failed in reading.failed {
+      output.line("         \(failed) failed; mend it with \(ledger) itself")
+    }
+    output.line(.strong("applied  "), "\(reading.applied.count)")
+    for name in reading.applied { output.line("         \(name)") }
+    return reading.isDirty ? .dirty : .done
   }
 
   private func json(_ report: SchemaReport) -> JSONValue {

@@ -15,8 +15,10 @@ final class LoggedProcess {
   /// - Parameter environment: `NAME=value` each; nil passes this program's own on.
   /// - Parameter input: the file that it reads.
   /// - Parameter log: what it writes goes to the end of this file.
+  /// - Parameter errors: where its errors go instead; nil for the same file.
   init(
-    _ words: [String], environment: [String]? = nil, input: String = "/dev/null", log: String
+    _ words: [String], environment: [String]? = nil, input: String = "/dev/null", log: String,
+    errors: String? = nil
   ) throws(CommandFailure) {
     self.log = log
     var actions = posix_spawn_file_actions_t()
@@ -25,7 +27,12 @@ final class LoggedProcess {
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input, O_RDONLY, 0)
     posix_spawn_file_actions_addopen(
       &actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
+    if let errors {
+      posix_spawn_file_actions_addopen(
+        &actions, STDERR_FILENO, errors, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+    } else {
+      posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
+    }
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
