@@ -25,6 +25,8 @@ enum TextRules {
   /// Whether a text that stands where none of its kind belongs may be a database's URL or another
   /// text with a password, so that no error may repeat it.
   static func mayHoldSecret(_ text: String) -> Bool {
+    // A plain word is no URL, and no more telling than any other mistake.
+    guard text.contains(where: ":@%/?=& #".contains) else { return false }
     let lower = text.lowercased()
     let marks = ["pass", "pwd", "secret", "token", "postgres", "mysql", "mariadb", "cockroach"]
     if marks.contains(where: lower.contains) { return true }
