@@ -195,6 +195,17 @@ struct WorkloadWorld {
     return body
   }
 
+  /// Makes things go wrong from now on.
+  mutating func strike(_ faults: FaultPlan) { server.faults = faults }
+
+  /// What a watch has to say within some seconds.
+  mutating func watch(_ path: String, seconds: Int64 = 1) -> WatchReport {
+    guard case .watch(let identity) = send("GET", path, nil).body else {
+      return WatchReport(events: [], ended: nil)
+    }
+    return server.drain(identity, until: now + .seconds(seconds))
+  }
+
   mutating func run(seconds: Int64) { run(milliseconds: seconds * 1_000) }
 
   /// Lets time pass; every tenth of a second pods become ready or are gone.

@@ -73,9 +73,14 @@ extension SimulatedAPIServer {
   }
 
   /// Makes an object as a part of the control plane does.
-  mutating func controllerCreate(_ body: JSONValue, in namespace: String, by manager: String) {
+  ///
+  /// - Returns: why the server refused it; nil when it was made.
+  @discardableResult
+  mutating func controllerCreate(
+    _ body: JSONValue, in namespace: String, by manager: String
+  ) -> String? {
     let kind = body["kind"]?.string ?? ""
-    guard let type = BuiltInResources.all.first(where: { $0.kind == kind }) else { return }
+    guard let type = BuiltInResources.all.first(where: { $0.kind == kind }) else { return nil }
     var call = Call(
       request: APIRequest(
         method: "POST", path: "/", headers: [HTTPHeader("User-Agent", manager)], body: body.bytes),
@@ -83,7 +88,12 @@ extension SimulatedAPIServer {
     call.verb = "create"
     call.type = type
     call.namespace = namespace
-    // The only ways to fail are that it exists or that its namespace goes; both are fine.
-    _ = try? create(&call)
+    do throws(APIFailure) {
+      _ = try create(&call)
+      return nil
+    } catch {
+      // It exists, its namespace goes, or admission refuses it: the controller comes back to it.
+      return error.message
+    }
   }
 }

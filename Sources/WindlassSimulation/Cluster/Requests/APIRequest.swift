@@ -36,6 +36,16 @@ package struct APIResponse: Hashable, Sendable {
   package var status: Int
   package var headers: [HTTPHeader]
   package var body: Body
+  /// How the answer is lost on its way; nil when it arrives.
+  package enum Loss: Hashable, Sendable {
+    /// The connection is closed before a byte of the answer.
+    case reset
+    /// The connection stays open, and no byte comes.
+    case silence
+  }
+
+  /// How the answer is lost; the other members are what it would have been.
+  package var loss: Loss?
   /// Milliseconds that the server lets pass before it answers.
   package var delay: Int64
 
@@ -53,6 +63,13 @@ package struct APIResponse: Hashable, Sendable {
   ) -> APIResponse {
     APIResponse(
       status: status, headers: [HTTPHeader("Content-Type", type)] + headers, body: .json(value))
+  }
+
+  /// An answer that never comes to a request that is not carried out.
+  static func lost(_ loss: Loss) -> APIResponse {
+    var response = APIResponse.text("", status: 0)
+    response.loss = loss
+    return response
   }
 
   /// An answer of plain text.

@@ -17,6 +17,11 @@ struct Call: Sendable {
   /// Whether the request's object has another kind than the path's, so that no schema is known.
   var isForeignKind = false
 
+  /// The version at which a read is answered, when a fault makes it old.
+  var staleVersion: Int64?
+  /// Whether a fault makes the version from which a watch begins too old.
+  var isExpired = false
+
   /// A call whose path is not read yet.
   init(request: APIRequest, user: UserIdentity) {
     self.request = request

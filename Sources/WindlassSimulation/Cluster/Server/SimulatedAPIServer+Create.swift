@@ -9,6 +9,7 @@ extension SimulatedAPIServer {
     var object = completed(sent, call)
     try checkNamespace(of: object, call)
     try name(&object, &call)
+    object = try admitted(object, call)
     let manager = call.writer("Update", at: now)
     var managed = ManagedFields(nil)
     managed.recordUpdate(

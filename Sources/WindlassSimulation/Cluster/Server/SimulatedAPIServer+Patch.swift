@@ -147,7 +147,8 @@ extension SimulatedAPIServer {
     let losses = managed.recordApply(changes.owned, by: writer)
     if !losses.isEmpty, !call.target.flag("force") { throw conflict(losses, call) }
     guard let live else {
-      let created = try insert(completed(result, call), managed, &call)
+      let admitted = try admitted(completed(result, call), call)
+      let created = try insert(admitted, managed, &call)
       return .json(shown(created, call.type), status: 201, headers: call.warningHeaders)
     }
     let written = try replace(

@@ -6,7 +6,7 @@ extension SimulatedAPIServer {
     if let version = try versionParameter(call), version > store.revision {
       throw .tooLargeVersion(version, current: store.revision)
     }
-    guard let object = store.objects[call.key] else {
+    guard let object = view(at: call.staleVersion).object(call.key) else {
       throw call.type.notFound(call.name ?? "")
     }
     return try presented(shown(object, call.type), call)
@@ -74,7 +74,7 @@ extension SimulatedAPIServer {
       return token.version
     }
     guard call.target["resourceVersionMatch"] == "Exact", let version else {
-      return store.revision
+      return call.staleVersion ?? store.revision
     }
     guard version > store.compacted else {
       throw .expired("The resourceVersion for the provided list is too old.")

@@ -24,7 +24,7 @@ extension SimulatedAPIServer {
     else { throw .unknownResource }
     call.type = type
     if let subresource = call.subresource, !type.has(subresource) { throw .unknownResource }
-    return try serve(&call)
+    return try serveFaulty(&call)
   }
 
   /// Reads namespace, resource, name and subresource from the end of a path.
@@ -62,7 +62,8 @@ extension SimulatedAPIServer {
     }
   }
 
-  private mutating func serve(_ call: inout Call) throws(APIFailure) -> APIResponse {
+  /// Does what a request asks for.
+  mutating func serve(_ call: inout Call) throws(APIFailure) -> APIResponse {
     if let name = call.subresource, name != "status" {
       return try serveSubresource(name, &call)
     }

@@ -68,7 +68,7 @@ extension SimulatedAPIServer {
     _ live: JSONValue, with wanted: JSONValue, managed: ManagedFields?, _ call: inout Call
   ) throws(APIFailure) -> JSONValue {
     let type = call.type
-    var object = resetFields(wanted, live, call)
+    var object = resetFields(try admitted(wanted, call), live, call)
     let before = live.withoutVersion
     var owners = managed ?? ManagedFields(live.at("metadata", "managedFields"))
     if managed == nil {

@@ -27,6 +27,10 @@ package struct SimulatedAPIServer: Sendable {
   /// Users whose requests are turned down with 429, as an overloaded server does.
   package var throttledUsers: Set<String> = []
 
+  /// What goes wrong.
+  package var faults = FaultPlan()
+  /// Why the last pods of a ReplicaSet could not be made.
+  var refusedPods: [ObjectKey: String] = [:]
   /// Whether the controllers of workloads and the garbage collector act only when they are told
   /// to, so that a test can choose the order of their writes.
   var areControllersLed = false

@@ -15,6 +15,8 @@ package struct WatchReport: Hashable, Sendable {
   package var events: [WatchEvent]
   /// When the server ended the stream; nil while it is open.
   package var ended: Timestamp?
+  /// Whether the stream ends amid the line of the last event.
+  package var isCut = false
 }
 
 /// A watch that a client opened.
@@ -31,6 +33,17 @@ struct OpenWatch: Sendable {
   /// When the server will end the stream.
   var ends: Timestamp?
   var hasSentColumns = false
+  /// What goes wrong with it.
+  var faults: [ClusterFault.Kind] = []
+  /// Events other than bookmarks that it has had.
+  var eventCount = 0
+  /// An event that is sent after the next one.
+  var delayed: WatchEvent?
+  var isSilent = false
+  /// Whether a fault has ended it.
+  var isCut = false
+  /// Whether it was ended behind a whole line.
+  var cutsCleanly = false
 
   /// Whether the watch shows an object.
   func shows(_ object: JSONValue, _ key: ObjectKey) -> Bool {

@@ -20,12 +20,12 @@ extension SimulatedAPIServer {
     }
     if call.target.flag("allowWatchBookmarks") { open.nextBookmark = bookmark(after: now, open) }
     let wantsState = call.target.flag("sendInitialEvents")
-    if wantsState || version == 0 {
+    if wantsState || version == 0, !call.isExpired {
       let marksEnd =
         call.target.flag("allowWatchBookmarks") && (wantsState || text.isEmpty)
       open.pending = try initialEvents(&open, marksEnd: marksEnd)
-      open.cursor = store.revision
-    } else if version < cacheStarts[call.type.storage] ?? 0 {
+      open.cursor = call.staleVersion ?? store.revision
+    } else if call.isExpired || version < cacheStarts[call.type.storage] ?? 0 {
       open.pending = [expired(version, call)]
       open.ends = now
     }
@@ -64,7 +64,7 @@ extension SimulatedAPIServer {
     _ open: inout OpenWatch, marksEnd: Bool
   ) throws(APIFailure) -> [WatchEvent] {
     var events: [WatchEvent] = []
-    for entry in try selected(open.call) {
+    for entry in try selected(open.call, at: open.call.staleVersion) {
       events.append(
         WatchEvent(
           time: now, type: "ADDED", object: watched(entry.object, &open, at: now)))
@@ -102,9 +102,13 @@ extension SimulatedAPIServer {
       open.cursor = event.revision
     }
     events += bookmarks(&open, before: end)
-    let isEnded = open.ends.map { $0 <= time } ?? false
+    let wasCut = open.isCut
+    events = distorted(events, &open)
+    let isEnded = !open.isSilent && (open.ends.map { $0 <= time } ?? false)
     watches[watch] = open
-    return WatchReport(events: events, ended: isEnded ? open.ends : nil)
+    return WatchReport(
+      events: events, ended: isEnded ? open.ends : nil,
+      isCut: open.isCut && !wasCut && !open.cutsCleanly)
   }
 
   /// Closes a watch whose client has gone.
@@ -180,7 +184,8 @@ extension SimulatedAPIServer {
     return regular < ends ? regular : nil
   }
 
-  private func bookmarkObject(_ open: OpenWatch, at time: Timestamp) -> JSONValue {
+  /// A bookmark of a watch.
+  func bookmarkObject(_ open: OpenWatch, at time: Timestamp) -> JSONValue {
     let last = store.history.last {
       $0.key.resource == open.call.type.storage && $0.time <= time
     }

@@ -10,6 +10,8 @@ struct ClusterView: Sendable {
   /// Nil for the present.
   let version: Int64?
   let now: Timestamp
+  /// Why the last pods of ReplicaSets could not be made.
+  var refusals: [ObjectKey: String] = [:]
 
   /// The object of a key.
   func object(_ key: ObjectKey) -> JSONValue? {

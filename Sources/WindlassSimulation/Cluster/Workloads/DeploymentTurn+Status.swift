@@ -80,7 +80,21 @@ extension DeploymentTurn {
         }
       }
     }
+    moveFailures(newest, &status)
     writeStatus(status)
+  }
+
+  /// Says in the Deployment's status why a set has too few pods.
+  private func moveFailures(_ newest: JSONValue?, _ status: inout JSONValue) {
+    let failed = (newest.map { [$0] } ?? []) + old(newest)
+    let own = failed.compactMap { $0.condition("ReplicaFailure") }.first
+    if let own {
+      status.setDeploymentCondition(
+        "ReplicaFailure", "True", own["reason"]?.string ?? "", own["message"]?.string ?? "",
+        at: view.now)
+    } else if let conditions = status["conditions"]?.elements {
+      status[member: "conditions"] = .array(conditions.filter { $0["type"] != "ReplicaFailure" })
+    }
   }
 
   private func hasProgressed(to status: JSONValue) -> Bool {

@@ -56,6 +56,22 @@ struct ReplicaSetTurn {
     return pod
   }
 
+  /// The condition that says why pods are missing.
+  private func failure(_ count: Int) -> JSONValue? {
+    guard let message = view.refusals[key], count < Int(set.count("spec", "replicas")) else {
+      return nil
+    }
+    // The first message stays, though each pod that was refused had another name.
+    if let old = set.condition("ReplicaFailure") { return [old] }
+    return [
+      [
+        "lastTransitionTime": .string(view.now.rfc3339),
+        "message": .string(message), "reason": "FailedCreate", "status": "True",
+        "type": "ReplicaFailure",
+      ]
+    ]
+  }
+
   private func status(_ active: [JSONValue], ending: Int) -> JSONValue {
     let labels = set.at("spec", "template", "metadata", "labels")?.members ?? []
     let seconds = set.count("spec", "minReadySeconds")
@@ -70,6 +86,7 @@ struct ReplicaSetTurn {
     status[member: "availableReplicas"] = Int64(available.count).orNothing
     status[member: "terminatingReplicas"] = .integer(Int64(ending))
     status[member: "observedGeneration"] = set.at("metadata", "generation")
+    status[member: "conditions"] = failure(active.count)
     return status
   }
 }

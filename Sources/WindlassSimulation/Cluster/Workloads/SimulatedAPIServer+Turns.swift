@@ -6,6 +6,9 @@ extension SimulatedAPIServer {
   /// How long a controller takes to notice something.
   private static let noticeDelay = Interval.milliseconds(8)
 
+  /// How long a controller waits after the server refused an object that it wanted to make.
+  private static let retryDelay = Interval.seconds(1)
+
   /// Plans a look at the workloads that a new, changed or deleted object concerns.
   mutating func noticeWorkload(of object: JSONValue, _ type: ResourceType) {
     let key = ObjectKey(
@@ -51,7 +54,12 @@ extension SimulatedAPIServer {
     guard !areControllersLed else { return }
     let turn = controller.turn(key, view(at: nil))
     for write in turn.writes where !carryOut(write) {
-      agenda.plan(.turn(controller, key), at: now + Self.noticeDelay)
+      if case .create = write.deed {
+        agenda.plan(.turn(controller, key), at: now + Self.retryDelay)
+        writeRefusal(controller, key)
+      } else {
+        agenda.plan(.turn(controller, key), at: now + Self.noticeDelay)
+      }
       return
     }
     if let again = turn.again {
@@ -69,7 +77,7 @@ extension SimulatedAPIServer {
 
   /// The cluster as it was at a version; nil for the present.
   func view(at version: Int64?) -> ClusterView {
-    ClusterView(store: store, version: version, now: now)
+    ClusterView(store: store, version: version, now: now, refusals: refusedPods)
   }
 
   /// Writes what a controller wants; returns false if something had changed in between.
@@ -80,9 +88,9 @@ extension SimulatedAPIServer {
     case .create(let body):
       var object = body
       object[member: "kind"] = .string(type.kind)
-      let before = store.revision
-      controllerCreate(object, in: write.key.namespace, by: Self.controllerName)
-      return store.revision > before
+      let refusal = controllerCreate(object, in: write.key.namespace, by: Self.controllerName)
+      noteRefusal(refusal, of: body)
+      return refusal == nil
     case .delete(let uid):
       guard let live, live.uid == uid else { return false }
       _ = remove(live, write.key, type, DeleteOptions())
@@ -93,6 +101,25 @@ extension SimulatedAPIServer {
       guard var object = live else { return false }
       object[member: "status"] = status
       return put(object, over: live, write.key, type, "status")
+    }
+  }
+
+  /// Remembers why a pod of a ReplicaSet could not be made.
+  private mutating func noteRefusal(_ refusal: String?, of body: JSONValue) {
+    guard let owner = body.controller, owner["kind"] == "ReplicaSet" else { return }
+    let namespace =
+      store.objects.first { $0.value.uid == owner["uid"]?.string }?.key.namespace ?? ""
+    let key = ObjectKey(
+      resource: "replicasets.apps", namespace: namespace, name: owner["name"]?.string ?? "")
+    refusedPods[key] = refusal
+  }
+
+  /// Writes the status of a ReplicaSet whose pods could not be made, with the reason.
+  private mutating func writeRefusal(_ controller: WorkloadController, _ key: ObjectKey) {
+    guard controller == .replicaSet, let set = store.objects[key] else { return }
+    let turn = ReplicaSetTurn(set, view(at: nil)).run()
+    for write in turn.writes {
+      if case .latestStatus = write.deed { _ = carryOut(write) }
     }
   }
 
