@@ -63,8 +63,9 @@ struct ScratchServer: Sendable {
     try withMaintenance { connection throws(StepFailure) in try drop(name, on: connection) }
   }
 
-  /// Drops our databases of that purpose that are older than a limit, and nothing else; returns how
-  /// many those were.
+  /// Drops databases of that purpose that are older than a limit, and nothing else: this owner's,
+  /// and those of owners whose directory may be gone once they are older than any rehearsal;
+  /// returns how many those were.
   @discardableResult
   func sweep(_ purpose: Purpose, olderThan limit: Interval, at now: Timestamp) throws(StepFailure)
     -> Int
@@ -78,23 +79,39 @@ struct ScratchServer: Sendable {
         """, [.text(Self.prefix)])
       for row in rows {
         guard let name = row.values[0].text, let comment = row.values[1].text,
-          comment.hasPrefix(mark(purpose) + " "),
-          let made = Int64(comment.dropFirst(mark(purpose).count + 1)),
-          made + limit.milliseconds <= now.milliseconds
+          let maker = maker(in: comment, purpose)
         else { continue }
-        try drop(name, on: connection)
+        let limit = maker.owner == owner ? limit : max(limit, Bounds.scratchAgeMax)
+        guard maker.made + limit.milliseconds <= now.milliseconds else { continue }
+        try drop(name, of: maker.owner, on: connection)
         count += 1
       }
       return count
     }
   }
 
+  private static let promise = "Windlass made this; it may be dropped at any time. "
+
   /// How our databases' comments begin.
-  func mark(_ purpose: Purpose) -> String {
-    "Windlass made this; it may be dropped at any time. \(owner) \(purpose.rawValue)"
+  func mark(_ purpose: Purpose) -> String { "\(Self.promise)\(owner) \(purpose.rawValue)" }
+
+  /// Who made a database of that purpose, and when, by its comment; nil for any other database.
+  private func maker(in comment: String, _ purpose: Purpose) -> (owner: String, made: Int64)? {
+    guard comment.hasPrefix(Self.promise) else { return nil }
+    let words = comment.dropFirst(Self.promise.count).split(separator: " ")
+    guard words.count == 3, words[0].utf8.count == 32, words[1] == purpose.rawValue,
+      let made = Int64(words[2])
+    else { return nil }
+    return (String(words[0]), made)
   }
 
   private func drop(_ name: String, on connection: PostgresConnection) throws(StepFailure) {
+    try drop(name, of: owner, on: connection)
+  }
+
+  private func drop(
+    _ name: String, of owner: String, on connection: PostgresConnection
+  ) throws(StepFailure) {
     let comment = try connection.scalar(
       """
       SELECT coalesce(shobj_description(oid, 'pg_database'), '')

@@ -26,41 +26,55 @@ struct ServiceDrivers {
     _ configuration: ServiceConfiguration, url: Secret, folder: String,
     locate: @escaping MigrationLocator, now: @escaping @Sendable () -> Timestamp
   ) throws {
-    let backups = configuration.backup.directory ?? folder + "/backups"
-    switch try DatabaseTarget(url, ledgerTable: nil) {
+    let target = try DatabaseTarget(url, ledgerTable: nil).within(
+      lockBudget: configuration.database.lockBudget,
+      holdBudget: configuration.database.holdBudget)
+    let scratch = try configuration.proof.scratch?.resolve()
+    if scratch != nil, let reason = target.whyNoScratchServer {
+      throw CommandFailure(
+        .usage, "BadConfiguration",
+        "proof.scratchURLFrom of \(configuration.name) names a scratch server for a database"
+          + " \(reason). Leave it out; it is for PostgreSQL.")
+    }
+    try self.init(
+      target, backups: configuration.backup.directory ?? folder + "/backups", folder: folder,
+      scratch: scratch, locate: locate, now: now)
+  }
+
+  /// Takes the drivers of the target's engine.
+  ///
+  /// - Parameters:
+  ///   - backups: the directory of the backups.
+  ///   - folder: where copies lie that are files.
+  ///   - scratch: the URL of the server for copies; nil for the database's own.
+  ///   - locate: finds the unpacked migrations of an archive.
+  init(
+    _ target: DatabaseTarget, backups: String, folder: String, scratch: Secret? = nil,
+    locate: @escaping MigrationLocator, now: @escaping @Sendable () -> Timestamp
+  ) throws {
+    switch target {
     case .sqlite(var options):
-      try ServiceDrivers.refuseScratchServer(
-        configuration, "whose copies lie in the state directory")
-      options.lockBudget = configuration.database.lockBudget
-      options.holdBudget = configuration.database.holdBudget
       options.backupDirectory = backups
       engine = "sqlite"
       database = SQLiteServiceDatabase(options, locate: locate, now: now)
       self.backups = SQLiteBackupStore(options, directory: backups, now: now)
-      scratch = SQLiteScratch(
+      self.scratch = SQLiteScratch(
         options, backups: backups, directory: folder + "/scratch", locate: locate, now: now)
       productionFiles = [options.path]
-    case .postgres(var options):
-      options.lockBudget = configuration.database.lockBudget
-      options.holdBudget = configuration.database.holdBudget
+    case .postgres(let options):
       let archive = PostgresBackupOptions(
         url: options.url, ledger: options.ledger, directory: backups,
-        scratch: try configuration.proof.scratch.map { source in
-          try PostgresURL(source.resolve().reveal())
-        })
+        scratch: try scratch.map { try PostgresURL($0.reveal()) })
       engine = "postgres"
       database = PostgresServiceDatabase(options, locate: locate, now: now)
       self.backups = PostgresBackupStore(archive, now: now)
-      scratch = PostgresScratch(options, backups: archive, locate: locate, now: now)
+      self.scratch = PostgresScratch(options, backups: archive, locate: locate, now: now)
       watch = ServiceDrivers.watch(archive)
-    case .mysql(var options):
-      try ServiceDrivers.refuseScratchServer(configuration, "whose copies are on its own server")
-      options.lockBudget = configuration.database.lockBudget
-      options.holdBudget = configuration.database.holdBudget
+    case .mysql(let options):
       engine = "mysql"
       database = MySQLServiceDatabase(options, locate: locate, now: now)
       self.backups = MySQLBackupStore(options, directory: backups, now: now)
-      scratch = MySQLScratch(options, backups: backups, locate: locate, now: now)
+      self.scratch = MySQLScratch(options, backups: backups, locate: locate, now: now)
       let sessions = MySQLSessionWatch(options)
       watch = { url throws(StepFailure) in
         let use = try await sessions.use(of: url)
@@ -76,15 +90,5 @@ struct ServiceDrivers {
       let use = try await sessions.use(of: url)
       return DatabaseUse(scratch: use.scratch, production: use.production)
     }
-  }
-
-  private static func refuseScratchServer(
-    _ configuration: ServiceConfiguration, _ reason: String
-  ) throws(CommandFailure) {
-    guard configuration.proof.scratch != nil else { return }
-    throw CommandFailure(
-      .usage, "BadConfiguration",
-      "proof.scratchURLFrom of \(configuration.name) names a scratch server for a database"
-        + " \(reason). Leave it out; it is for PostgreSQL.")
   }
 }

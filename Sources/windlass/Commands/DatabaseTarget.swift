@@ -92,6 +92,31 @@ enum DatabaseTarget {
     }
   }
 
+  /// The same database with these two limits.
+  func within(lockBudget: Interval, holdBudget: Interval) -> DatabaseTarget {
+    switch self {
+    case .sqlite(var options):
+      (options.lockBudget, options.holdBudget) = (lockBudget, holdBudget)
+      return .sqlite(options)
+    case .postgres(var options):
+      (options.lockBudget, options.holdBudget) = (lockBudget, holdBudget)
+      return .postgres(options)
+    case .mysql(var options):
+      (options.lockBudget, options.holdBudget) = (lockBudget, holdBudget)
+      return .mysql(options)
+    }
+  }
+
+  /// Why copies of the database can't be on another server, as the end of a sentence; nil where
+  /// they can.
+  var whyNoScratchServer: String? {
+    switch self {
+    case .sqlite: "whose copies lie in the state directory"
+    case .postgres: nil
+    case .mysql: "whose copies are on its own server"
+    }
+  }
+
   /// The same database with foreign keys enforced or not, where the engine leaves the choice.
   func enforcing(foreignKeys: Bool) -> DatabaseTarget {
     guard case .sqlite(var options) = self else { return self }

@@ -1,6 +1,6 @@
 import CurlTransport
+import Glibc
 import ProcessFleet
-import SQLiteDriver
 import UnixSignals
 import WindlassCore
 import WindlassProof
@@ -15,7 +15,9 @@ struct RehearsalBench: Sendable {
   private let cast: RehearsalCast
   private let terms: RehearsalTerms
 
-  private static let run: RunID = "rehearse"
+  /// Tells this rehearsal from others of the same database, whose copies are on the same server.
+  private let run = RunID("rehearse-\(getpid())")
+
   private static let backup: BackupID = "rehearse"
 
   /// Takes the options; the database is not touched yet.
@@ -34,22 +36,20 @@ struct RehearsalBench: Sendable {
     defer { directory.remove() }
     let clock = SystemClock(floor: nil)
     let now: @Sendable () -> Timestamp = { clock.now() }
-    let path = try SQLiteURL.path(of: url.reveal())
-    let options = SQLiteServiceOptions(path: path, holdBudget: terms.holdBudget)
     let migrations = migrations
     let locate: MigrationLocator = { _ in migrations }
-    let database = SQLiteServiceDatabase(options, locate: locate, now: now)
-    let plan = try await plan(database)
-    let backups = "\(directory.path)/backups"
-    let store = SQLiteBackupStore(options, directory: backups, now: now)
-    _ = try await store.backUp(Self.backup, run: Self.run, purpose: .beforeExpand)
+    let target = try DatabaseTarget(url, ledgerTable: nil).within(
+      lockBudget: Bounds.lockBudgetDefault, holdBudget: terms.holdBudget)
+    let drivers = try ServiceDrivers(
+      target, backups: "\(directory.path)/backups", folder: directory.path, locate: locate,
+      now: now)
+    let plan = try await plan(drivers.database)
+    _ = try await drivers.backups.backUp(Self.backup, run: run, purpose: .beforeExpand)
     let transport = try CurlTransport()
     let artifacts = ArtifactDirectory(path: "\(directory.path)/artifacts", transport: transport)
     let runner = RehearsalRunner(
-      scratch: SQLiteScratch(
-        options, backups: backups, directory: "\(directory.path)/scratch", locate: locate,
-        now: now),
-      servers: try servers(plan, database: path, artifacts), transport: transport,
+      scratch: drivers.scratch, servers: try servers(plan, drivers, artifacts),
+      transport: transport,
       configuration: RehearsalConfiguration(
         probes: ProbeConfiguration(readinessPath: terms.readiness), holdBudget: terms.holdBudget,
         isolation: terms.isolation, scope: cast.scope),
@@ -57,7 +57,7 @@ struct RehearsalBench: Sendable {
     return try await runner.rehearseInFull(plan, on: Self.backup)
   }
 
-  private func plan(_ database: SQLiteServiceDatabase) async throws -> Plan {
+  private func plan(_ database: any ServiceDatabase) async throws -> Plan {
     let reading = try await database.inspect()
     guard !reading.isDirty else {
       throw CommandFailure(
@@ -78,13 +78,13 @@ struct RehearsalBench: Sendable {
     new.migrations = pending
     new.migrationArchive = ArchiveReference(url: migrations, digest: noDigest, size: 0)
     return Plan(
-      service: "database", run: Self.run, kind: .upgrade, source: old, target: new,
+      service: "database", run: run, kind: .upgrade, source: old, target: new,
       migrations: pending, schemaBefore: reading.version, rollout: RolloutPolicy(),
       manifest: noDigest)
   }
 
   private func servers(
-    _ plan: Plan, database: String, _ artifacts: ArtifactDirectory
+    _ plan: Plan, _ drivers: ServiceDrivers, _ artifacts: ArtifactDirectory
   ) throws -> ServersByRelease {
     var servers: [Version: IsolatedServers] = [:]
     for (release, command, option) in [
@@ -95,7 +95,8 @@ struct RehearsalBench: Sendable {
       let settings = RehearsalServerSettings(
         command: try cast.words(command, option: option),
         databaseVariable: cast.databaseVariable, listenerNames: [terms.listener],
-        productionFiles: [database], usesOwnNetwork: terms.isolation == .network,
+        productionFiles: drivers.productionFiles, databaseWatch: drivers.watch,
+        usesOwnNetwork: terms.isolation == .network,
         workDirectory: try directory.directory("servers\(option)").path)
       servers[release.version] = IsolatedServers(settings: settings, artifacts: artifacts)
     }
