@@ -25,7 +25,7 @@ fuzz=$(swift build $flags --show-bin-path)/fuzz
 for parser in ${parsers:-$("$fuzz")}; do
   inputs=.build-fuzz/inputs/$parser
   mkdir -p "$inputs"
-  options="-timeout=5 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0"
+  options="-timeout=60 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0"
   case $parser in
     sql | mysql | postgres)
       # One line of base64 for each input that is kept.
@@ -44,7 +44,7 @@ for parser in ${parsers:-$("$fuzz")}; do
   [ "$inputs_max" = 0 ] || options="$options -runs=$inputs_max"
   log=.build-fuzz/$parser.log
   # shellcheck disable=SC2086
-  if ! WINDLASS_FUZZ=$parser "$fuzz" $options -max_total_time="$seconds" \
+  if ! SWIFT_BACKTRACE=enable=no WINDLASS_FUZZ=$parser "$fuzz" $options -max_total_time="$seconds" \
     -artifact_prefix=.build-fuzz/ "$inputs" >"$log" 2>&1; then
     tail -n 40 "$log"
     echo "fuzz: $parser: a finding; see $log" >&2

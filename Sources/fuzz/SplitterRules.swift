@@ -5,6 +5,17 @@ import WindlassSchema
 package enum SplitterRules {
   private static let file = "1_fuzz.up.sql"
 
+  /// Cuts a text once, as a migration of SQLite is.
+  package static func splitOnSQLite(_ text: String) {
+    _ = (try? SQLiteTokenizer.tokens(of: text)).map { SQLiteStatements.split($0) }
+  }
+
+  /// Cuts a text once, as a migration of MySQL or MariaDB is.
+  package static func splitOnMySQL(_ text: String) { _ = try? MySQLStatements.split(text) }
+
+  /// Cuts and judges a text once, as a migration of PostgreSQL is.
+  package static func splitOnPostgres(_ text: String) { _ = try? PostgresStatement.split(text) }
+
   /// The rule that a text breaks on SQLite; nil when it breaks none.
   package static func brokenOnSQLite(_ text: String) -> String? {
     _ = SQLiteClassifier().findings(in: text, file: file)

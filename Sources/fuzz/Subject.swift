@@ -26,9 +26,10 @@ enum Subject: String, CaseIterable {
     case .signature: signature(bytes)
     case .key: _ = try? PublicKey(text)
     case .trust: _ = (try? JSONValue.parse(bytes)).map { TrustState($0) }
-    case .sql: split(text, SplitterRules.brokenOnSQLite)
-    case .mysql: split(text, SplitterRules.brokenOnMySQL)
-    case .postgres: split(text, SplitterRules.brokenOnPostgres)
+    case .sql: split(text, by: SplitterRules.splitOnSQLite, SplitterRules.brokenOnSQLite)
+    case .mysql: split(text, by: SplitterRules.splitOnMySQL, SplitterRules.brokenOnMySQL)
+    case .postgres:
+      split(text, by: SplitterRules.splitOnPostgres, SplitterRules.brokenOnPostgres)
     case .migration: _ = try? MigrationBody(version: 1, file: "1_fuzz.up.sql", bytes: bytes)
     case .names:
       let names = text.split(separator: "\n").map(String.init)
@@ -47,12 +48,25 @@ enum Subject: String, CaseIterable {
   /// machine is no finding.
   private static let splittingMax = 50_000_000
 
-  private func split(_ text: String, _ broken: (String) -> String?) {
-    let began = Self.processorTime()
-    let rule = broken(text)
-    let taken = Self.processorTime() - began
-    precondition(rule == nil, rule ?? "")
-    precondition(taken <= Self.splittingMax, "a text is split in 50 ms; this took \(taken) ns")
+  private func split(
+    _ text: String, by split: (String) -> Void, _ broken: (String) -> String?
+  ) {
+    if let rule = broken(text) { finding("broken: \(rule)") }
+    // The best of three: another process on the same core is no finding either.
+    var taken = Int.max
+    for _ in 0..<3 where taken > Self.splittingMax {
+      let began = Self.processorTime()
+      split(text)
+      taken = min(taken, Self.processorTime() - began)
+    }
+    if taken > Self.splittingMax { finding("to split the text takes \(taken) ns, 50 ms at most") }
+  }
+
+  /// Ends the process as libFuzzer expects it for a finding, with the reason on standard error.
+  private func finding(_ reason: String) -> Never {
+    let line = "fuzz: \(rawValue): \(reason)\n"
+    _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    abort()
   }
 
   /// The nanoseconds of the processor's time that this thread has had.
