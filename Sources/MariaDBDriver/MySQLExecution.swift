@@ -145,10 +145,11 @@ struct MySQLExecution {
           try runner.run(statement)
           continue
         case .data where try isTransactional(statement):
-          try runWithJournal(statement, at: index, isMarked: isMarked, runner)
+          let entry = try entry(statement, at: index, of: statements.count)
+          try runWithJournal(statement, entry, isMarked: isMarked, runner)
         case .data, .definition, .truncation, .call:
-          try runProbed(
-            statement, at: index, isMarked: isMarked, isLast: index == statements.count - 1, runner)
+          let entry = try entry(statement, at: index, of: statements.count)
+          try runProbed(statement, entry, isMarked: isMarked, runner)
         }
       } catch {
         throw try cutOff(error, at: index, of: statements)
@@ -164,10 +165,13 @@ struct MySQLExecution {
     checkpoint("end")
   }
 
-  private func entry(_ statement: MySQLStatement, at index: Int) throws(StepFailure) -> MySQLStep {
+  private func entry(
+    _ statement: MySQLStatement, at index: Int, of count: Int
+  ) throws(StepFailure) -> MySQLStep {
     let objects = statement.kind == .definition ? MySQLObject.named(in: statement) : []
     return MySQLStep(
-      version: version, position: index + 1, run: step.run, epoch: epoch,
+      version: version, position: index + 1, file: step.body.file, line: statement.line,
+      count: count, run: step.run, epoch: epoch,
       digest: SHA256.digest(of: statement.text), isDone: false,
       session: Int64(clamping: connection.id), after: step.after,
       before: try connection.definitions(of: objects))
@@ -185,34 +189,31 @@ struct MySQLExecution {
 
   /// Runs a change of rows in one transaction with its line in the journal.
   private func runWithJournal(
-    _ statement: MySQLStatement, at index: Int, isMarked: Bool, _ runner: StatementRunner
+    _ statement: MySQLStatement, _ entry: MySQLStep, isMarked: Bool, _ runner: StatementRunner
   ) throws(StepFailure) {
-    let entry = try entry(statement, at: index)
-    checkpoint("before \(index + 1)")
+    checkpoint("before \(entry.position)")
     try connection.transaction { _ throws(StepFailure) in
       try mark(entry, isMarked: isMarked)
       try runner.run(statement)
       try journal.finish(version, entry.position)
     }
-    checkpoint("after \(index + 1)")
+    checkpoint("after \(entry.position)")
   }
 
   /// Runs a statement that commits by itself, between its intent and its end in the journal.
   private func runProbed(
-    _ statement: MySQLStatement, at index: Int, isMarked: Bool, isLast: Bool,
-    _ runner: StatementRunner
+    _ statement: MySQLStatement, _ entry: MySQLStep, isMarked: Bool, _ runner: StatementRunner
   ) throws(StepFailure) {
-    let entry = try entry(statement, at: index)
     try connection.transaction(serializable: true) { _ throws(StepFailure) in
       try mark(entry, isMarked: isMarked)
     }
-    checkpoint("before \(index + 1)")
+    checkpoint("before \(entry.position)")
     try runner.run(statement)
-    checkpoint("after \(index + 1)")
+    checkpoint("after \(entry.position)")
     // With the last one the whole migration is noted.
-    guard !isLast else { return }
+    guard entry.position < entry.count else { return }
     try journal.finish(version, entry.position)
-    checkpoint("noted \(index + 1)")
+    checkpoint("noted \(entry.position)")
   }
 
   // MARK: Failures

@@ -31,10 +31,12 @@ package actor MySQLMigrator: MigrationEngine {
       let own = MySQLOwnSchema(connection: connection, ledger: ledger)
       let tables = try own.tables()
       let (version, isDirty) = try own.ledgerRow(tables)
+      let last = isDirty ? try own.interrupted(tables) : nil
       return SchemaReport(
         version: version, isDirty: isDirty, epoch: try own.epoch(tables),
         systemID: try own.systemID(tables), committedRun: try own.committedRun(tables),
-        history: try own.history(tables), drift: try own.drift(tables))
+        history: try own.history(tables), drift: try own.drift(tables),
+        interrupted: last?.version == version ? last?.interruption : nil)
     }
   }
 

@@ -7,6 +7,11 @@ struct MySQLStep: Hashable, Sendable {
   var version: SchemaVersion
   /// The statement's place in its file, from 1.
   var position: Int
+  var file: String
+  /// The statement's line in the file.
+  var line: Int
+  /// How many statements the file has.
+  var count: Int
   var run: RunID
   /// The fence's number when it was begun; nil on the command line.
   var epoch: Epoch?
@@ -28,7 +33,8 @@ struct MySQLStepJournal {
   let connection: MySQLConnection
 
   static let columns = """
-    version BIGINT NOT NULL, position INT NOT NULL, run VARCHAR(255) NOT NULL, epoch BIGINT,
+    version BIGINT NOT NULL, position INT NOT NULL, file VARCHAR(512) NOT NULL, line INT NOT NULL,
+    statements INT NOT NULL, run VARCHAR(255) NOT NULL, epoch BIGINT,
     digest CHAR(64) NOT NULL, done TINYINT NOT NULL, session BIGINT NOT NULL, after_version BIGINT,
     objects LONGTEXT NOT NULL, PRIMARY KEY (version, position)
     """
@@ -53,11 +59,13 @@ struct MySQLStepJournal {
       SQLStatement(
         """
         REPLACE INTO \(OwnTables.step)
-          (version, position, run, epoch, digest, done, session, after_version, objects)
-        VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)
+          (version, position, file, line, statements, run, epoch, digest, done, session,
+            after_version, objects)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
         """,
         [
           .integer(Int64(bitPattern: step.version.number)), .integer(Int64(step.position)),
+          .text(step.file), .integer(Int64(step.line)), .integer(Int64(step.count)),
           .text(step.run.text), step.epoch.map { .integer($0.number) } ?? .null,
           .text(step.digest.text), .integer(step.session),
           step.after.map { .integer(Int64(bitPattern: $0.number)) } ?? .null,
@@ -85,10 +93,21 @@ struct MySQLStepJournal {
 }
 
 extension MySQLStep {
+  /// Where the migration stands whose last line this is.
+  var interruption: InterruptedMigration {
+    InterruptedMigration(
+      version: version, before: after, run: run, file: file,
+      position: isDone ? position + 1 : position, count: count, line: isDone ? nil : line,
+      // A definition that names its objects is told by how they look.
+      standing: isDone ? .notBegun : before.isEmpty ? .untraceable : .begun)
+  }
+
   fileprivate init(_ row: SQLRow) {
     self.init(
       version: SchemaVersion(UInt64(bitPattern: row["version"].integer ?? 0)),
-      position: Int(row["position"].integer ?? 0), run: RunID(row["run"].text ?? ""),
+      position: Int(row["position"].integer ?? 0), file: row["file"].text ?? "",
+      line: Int(row["line"].integer ?? 0), count: Int(row["statements"].integer ?? 0),
+      run: RunID(row["run"].text ?? ""),
       epoch: row["epoch"].integer.map { Epoch($0) }, digest: Digest(row["digest"].text ?? ""),
       isDone: row["done"] == .integer(1), session: row["session"].integer ?? 0,
       after: row["after_version"].integer.map { SchemaVersion(UInt64(bitPattern: $0)) },

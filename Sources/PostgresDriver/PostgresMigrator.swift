@@ -24,7 +24,8 @@ package actor PostgresMigrator: MigrationEngine {
       return SchemaReport(
         version: version, isDirty: isDirty, epoch: try own.epoch(),
         systemID: try own.systemID(), committedRun: try own.committedRun(),
-        history: try own.history(), drift: try own.drift())
+        history: try own.history(), drift: try own.drift(),
+        interrupted: isDirty ? try own.progress()?.interruption : nil)
     }
   }
 

@@ -120,10 +120,13 @@ package struct SchemaReport: Hashable, Sendable {
   package var committedRun: RunID?
   package var history: [HistoryEntry]
   package var drift: SchemaDrift?
+  /// The migration of Windlass's for which the ledger is dirty; nil for another tool's mark.
+  package var interrupted: InterruptedMigration?
 
   package init(
     version: SchemaVersion?, isDirty: Bool, epoch: Epoch?, systemID: String,
-    committedRun: RunID?, history: [HistoryEntry], drift: SchemaDrift?
+    committedRun: RunID?, history: [HistoryEntry], drift: SchemaDrift?,
+    interrupted: InterruptedMigration? = nil
   ) {
     self.version = version
     self.isDirty = isDirty
@@ -132,6 +135,7 @@ package struct SchemaReport: Hashable, Sendable {
     self.committedRun = committedRun
     self.history = history
     self.drift = drift
+    self.interrupted = interrupted
   }
 }
 

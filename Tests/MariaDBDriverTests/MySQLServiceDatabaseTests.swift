@@ -4,7 +4,7 @@ import WindlassSchema
 
 @testable import MariaDBDriver
 
-/// A service's database as the steps of a run use it, on a real MariaDB.
+/// A service's database as the steps of a run use it, on a real server.
 struct MySQLServiceDatabaseTests {
   private func database(
     _ fixture: Fixture, checkpoint: @escaping @Sendable (String) -> Void = { _ in }
@@ -91,7 +91,7 @@ struct MySQLServiceDatabaseTests {
     let statement = "CREATE TABLE t (a INT)"
     try MySQLStepJournal(connection: orphan).intend(
       MySQLStep(
-        version: 1, position: 1, run: "run-1", epoch: epoch,
+        version: 1, position: 1, file: "1_a.up.sql", line: 1, count: 1, run: "run-1", epoch: epoch,
         digest: SHA256.digest(of: statement), isDone: false, session: Int64(orphan.id),
         after: nil, before: ["table t": ""]))
     try await database.apply(order(1, after: nil, epoch: epoch))

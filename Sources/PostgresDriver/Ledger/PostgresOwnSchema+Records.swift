@@ -13,6 +13,13 @@ struct MigrationProgress: Hashable {
   var done: Int
   /// Steps that were begun.
   var begun: Int
+
+  /// Where the migration stands.
+  var interruption: InterruptedMigration {
+    InterruptedMigration(
+      version: version, before: before, run: run, file: "", position: done + 1, count: nil,
+      line: nil, standing: begun > done ? .begun : .notBegun, unit: .step)
+  }
 }
 
 extension PostgresOwnSchema {

@@ -75,6 +75,7 @@ struct SchemaCommand: ReportingCommand {
     [
       "version": report.version.map { .integer($0.json) } ?? .null,
       "dirty": .bool(report.isDirty),
+      "interrupted": report.interrupted.map { json($0) } ?? .null,
       "drift": .array(report.drift?.sentences.map { .string($0) } ?? []),
       "epoch": report.epoch.map { .integer($0.number) } ?? .null,
       "systemID": .string(report.systemID),
@@ -83,10 +84,32 @@ struct SchemaCommand: ReportingCommand {
     ]
   }
 
+  private func json(_ migration: InterruptedMigration) -> JSONValue {
+    [
+      "version": .integer(migration.version.json), "run": .string(migration.run.text),
+      "file": .string(migration.file), "statement": .integer(Int64(migration.position)),
+      "statements": migration.count.map { .integer(Int64($0)) } ?? .null,
+      "line": migration.line.map { .integer(Int64($0)) } ?? .null,
+      "certain": .bool(migration.standing != .untraceable),
+      "message": .string("\(migration.place) \(migration.nextStep)"),
+    ]
+  }
+
+  /// Why the ledger is dirty, and what to do.
+  private func sentences(_ report: SchemaReport) -> [String] {
+    guard let migration = report.interrupted else {
+      return [MigrationHistory.dirty(report.version, database: "this database").message]
+    }
+    return [migration.place, migration.nextStep]
+  }
+
   private func show(_ report: SchemaReport, _ output: Output) {
     output.line(
       .strong("version  "), "\(report.version?.description ?? "nothing applied"), ",
       report.isDirty ? .bad("dirty") : .good("clean"))
+    if report.isDirty {
+      for sentence in sentences(report) { output.line("         \(sentence)") }
+    }
     let drift = report.drift?.sentences ?? []
     output.line(.strong("drift    "), drift.isEmpty ? .good("none") : .bad("\(drift.count)"))
     for sentence in drift { output.line("         \(sentence)") }
