@@ -112,6 +112,7 @@ private struct CatalogueReader {
       if row.text("COLLATION") == "D" { part += " DESC" }
       let kind = row.text("INDEX_TYPE")
       if kind != "BTREE" { part += " \(kind)" }
+      if row.text("IS_VISIBLE") == "NO" || row.text("IGNORED") == "YES" { part += " INVISIBLE" }
       if indexes[table]?.last?.name == name, let count = indexes[table]?.count {
         indexes[table]?[count - 1].columns.append(part)
       } else {

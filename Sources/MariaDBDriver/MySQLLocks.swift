@@ -102,26 +102,44 @@ enum MySQLBlockers {
     return texts.joined(separator: ", ")
   }
 
-  /// Sessions that hold a lock on one of the tables, where the server tells it; empty elsewhere.
-  static func holders(of tables: [String], on connection: MySQLConnection) -> [Int64] {
+  /// A lock on a table that a session holds or waits for.
+  struct TableLock: Hashable, Sendable {
+    var session: Int64
+    /// Tells it from a later one of the same session.
+    var identity: String
+  }
+
+  /// The locks of other sessions on the tables, where the server tells them; empty elsewhere.
+  static func locks(on tables: [String], _ connection: MySQLConnection) -> Set<TableLock> {
     guard !tables.isEmpty else { return [] }
     let names = tables.map { MySQLText.literal(.text($0)) }.joined(separator: ", ")
     let query =
       connection.server.isMariaDB
       ? """
-      SELECT DISTINCT THREAD_ID FROM information_schema.METADATA_LOCK_INFO
+      SELECT DISTINCT THREAD_ID AS session, THREAD_ID AS identity
+      FROM information_schema.METADATA_LOCK_INFO
       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (\(names))
         AND THREAD_ID <> CONNECTION_ID()
       """
       : """
-      SELECT DISTINCT t.PROCESSLIST_ID FROM performance_schema.metadata_locks l
+      SELECT t.PROCESSLIST_ID AS session,
+        CONCAT_WS('-', l.OWNER_THREAD_ID, l.OWNER_EVENT_ID, l.OBJECT_INSTANCE_BEGIN) AS identity
+      FROM performance_schema.metadata_locks l
       JOIN performance_schema.threads t ON t.THREAD_ID = l.OWNER_THREAD_ID
       WHERE l.OBJECT_SCHEMA = DATABASE() AND l.OBJECT_NAME IN (\(names))
         AND l.OBJECT_TYPE = 'TABLE' AND t.PROCESSLIST_ID <> CONNECTION_ID()
       """
     // The view is a plugin's or needs a right; without it the attempt itself finds out.
-    let rows = try? connection.rows(query)
-    return (rows ?? []).compactMap { $0.values.first?.integer }
+    let rows = (try? connection.rows(query)) ?? []
+    return Set(
+      rows.compactMap { row in
+        row["session"].integer.map { TableLock(session: $0, identity: row.text("identity")) }
+      })
+  }
+
+  /// Sessions that hold a lock on one of the tables, where the server tells it.
+  static func holders(of tables: [String], on connection: MySQLConnection) -> [Int64] {
+    Set(locks(on: tables, connection).map(\.session)).sorted()
   }
 
   /// The failure of an attempt at a lock, with who was in the way.

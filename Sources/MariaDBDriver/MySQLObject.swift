@@ -36,6 +36,13 @@ struct MySQLObject: Hashable, Sendable {
     return names.map { MySQLObject(kind: kind, name: $0) }
   }
 
+  /// The tables that foreign keys of a definition point at, in this database.
+  static func referenced(in statement: MySQLStatement) -> [String] {
+    let tokens = statement.tokens
+    return tokens.indices.dropLast().filter { tokens[$0].isKeyword("REFERENCES") }
+      .map { tokens[$0 + 1].text }
+  }
+
   private static let keywords: [String: Kind] = [
     "TABLE": .table, "TABLES": .table, "VIEW": .table, "SEQUENCE": .table, "INDEX": .table,
     "TRIGGER": .trigger, "PROCEDURE": .procedure, "FUNCTION": .function, "EVENT": .event,

@@ -103,6 +103,10 @@ package actor MySQLSession: DatabaseSession {
         let rest = Interval(milliseconds: batch.holdBudget.milliseconds - held.milliseconds + 1)
         changed += try run(part, on: connection, within: rest, batch)
       }
+      // MySQL lets a statement that was told to end in the middle of a SLEEP succeed.
+      guard (ContinuousClock.now - start).interval <= batch.holdBudget else {
+        throw heldTooLong(batch)
+      }
     }
     return BatchOutcome(
       rowsChanged: changed, waited: (start - began).interval,

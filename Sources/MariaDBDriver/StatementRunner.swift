@@ -34,7 +34,11 @@ struct StatementRunner {
           standsAlone: [.definition, .truncation].contains(statement.kind))
       } catch {
         let isLast = index == variants.count - 1
-        guard !isLast, Self.refusals.contains(connection.errorNumber) else { throw error }
+        guard !isLast, Self.refusals.contains(connection.errorNumber) else {
+          guard error.code == "DatabaseLocked", !connection.isLost else { throw error }
+          let holders = MySQLBlockers.holders(of: tables(of: statement), on: connection)
+          throw MySQLBlockers.blocked(error, by: holders, on: connection)
+        }
       }
     }
   }
@@ -125,13 +129,12 @@ struct StatementRunner {
     _ failure: StepFailure, _ watch: StatementWatch, _ limit: Interval
   ) -> StepFailure {
     switch (failure.code, watch.reason) {
-    case ("DatabaseLocked", _): return MySQLBlockers.blocked(failure, on: connection)
     case ("Interrupted", .waitedForLock):
       var locked = failure
       locked.code = "DatabaseLocked"
       locked.message =
         "A lock in \(connection.address.name) was not had within \(options.lockBudget)."
-      return MySQLBlockers.blocked(locked, on: connection)
+      return locked
     case ("Interrupted", .overdue), ("Interrupted", nil):
       return StepFailure(
         code: "HoldBudgetExceeded", disposition: .stop,
@@ -142,16 +145,31 @@ struct StatementRunner {
     }
   }
 
-  /// Waits without queueing: while somebody holds the table, nothing is sent.
+  /// Waits without queueing: while somebody holds the table for long, nothing is sent. Whoever uses
+  /// it for a moment is no reason, since on a busy table there is always somebody.
+  ///
+  /// MariaDB does not queue at all here.
   private func refuseHolders(of statement: MySQLStatement) throws(StepFailure) {
-    guard [.definition, .truncation].contains(statement.kind) else { return }
-    let tables = MySQLObject.named(in: statement).filter { $0.kind == .table }.map(\.name)
-    let holders = MySQLBlockers.holders(of: tables, on: connection)
-    guard !holders.isEmpty else { return }
+    guard !connection.server.isMariaDB else { return }
+    let tables = tables(of: statement)
+    let before = MySQLBlockers.locks(on: tables, connection)
+    guard !before.isEmpty else { return }
+    usleep(UInt32(clamping: options.lockBudget.milliseconds * 1_000))
+    let lasting = before.intersection(MySQLBlockers.locks(on: tables, connection))
+    guard !lasting.isEmpty else { return }
     throw MySQLBlockers.blocked(
       StepFailure(
         code: "DatabaseLocked", disposition: .retry,
         message: "Another session uses \(tables.joined(separator: ", ")) in"
-          + " \(connection.address.name)."), by: holders, on: connection)
+          + " \(connection.address.name)."),
+      by: Set(lasting.map(\.session)).sorted(), on: connection)
+  }
+
+  /// The tables whose locks a definition or a truncation needs.
+  private func tables(of statement: MySQLStatement) -> [String] {
+    guard [.definition, .truncation].contains(statement.kind) else { return [] }
+    let tables = MySQLObject.named(in: statement).filter { $0.kind == .table }.map(\.name)
+    // A foreign key takes a lock on the table that it points at, too; MariaDB does without.
+    return connection.server.isMariaDB ? tables : tables + MySQLObject.referenced(in: statement)
   }
 }

@@ -9,7 +9,7 @@ import WindlassWire
 extension EndToEnd {
   /// The demo's three stories with the real daemon, on private servers of the other engines.
   @Suite(.serialized) struct EngineUpgradeTests {
-    @Test(arguments: ServerEngine.allCases)
+    @Test(arguments: TestServers.engines)
     func `a release is installed, upgraded with its contract, and the next one rolled back`(
       engine: ServerEngine
     ) async throws {
@@ -41,7 +41,7 @@ extension EndToEnd {
       }
     }
 
-    @Test(arguments: ServerEngine.allCases)
+    @Test(arguments: TestServers.engines)
     func `a reckless release is refused with the query that would have failed`(
       engine: ServerEngine
     ) async throws {

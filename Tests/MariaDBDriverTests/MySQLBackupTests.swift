@@ -5,7 +5,7 @@ import WindlassSchema
 
 @testable import MariaDBDriver
 
-/// Backups of a real MariaDB; one after the other, since each keeps the writers of the server out.
+/// Backups of a real server; one after the other, since each keeps the writers of the server out.
 @Suite(.serialized)
 struct MySQLBackupTests {
   /// A database with a bit of everything, and a store for it.
@@ -15,7 +15,7 @@ struct MySQLBackupTests {
         "1_all.up.sql": """
         CREATE TABLE parents (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL);
         CREATE TABLE children (parent BIGINT NOT NULL, note TEXT, raw BLOB, at TIMESTAMP NULL,
-          price DECIMAL(10,2), doubled INT AS (parent * 2) STORED,
+          price DECIMAL(10,2), doubled DECIMAL(10,2) AS (price * 2) STORED,
           FOREIGN KEY (parent) REFERENCES parents (id) ON DELETE CASCADE);
         CREATE VIEW names AS SELECT name FROM parents;
         CREATE TRIGGER g BEFORE INSERT ON parents FOR EACH ROW BEGIN
@@ -26,7 +26,7 @@ struct MySQLBackupTests {
           VALUES (1, 'a\\nb', x'00ff27', '2026-01-02 03:04:05', 1.50), (1, NULL, NULL, NULL, 2),
             (2, '', '', '2026-07-02 03:04:05', NULL), (1, NULL, NULL, NULL, 2);
         """
-      ], on: MariaDBServer.forBackups
+      ], on: TestServer.forBackups
     ).with(holdBudget: .seconds(20))
     let database = MySQLServiceDatabase(
       fixture.options, locate: { (_) throws(StepFailure) in nil }, now: fixture.now)

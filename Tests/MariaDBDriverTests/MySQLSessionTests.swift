@@ -3,7 +3,7 @@ import WindlassCore
 
 @testable import MariaDBDriver
 
-/// Sessions with a real MariaDB.
+/// Sessions with a real server.
 struct MySQLSessionTests {
   @Test func `values come back as they went`() async throws {
     let fixture = try Fixture()

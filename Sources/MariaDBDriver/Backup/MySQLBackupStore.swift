@@ -130,6 +130,7 @@ package actor MySQLBackupStore: BackupStore {
       let keeper = try work.connection()
       let reader = try options.connect("backup-contents")
       let own = MySQLOwnSchema(connection: reader, ledger: options.ledger)
+      let program = try MySQLDump.program(for: keeper)
       let volatile = try own.tables().intersection(OwnTables.volatile)
       try GlobalReadLock.take(on: keeper, options)
       defer { GlobalReadLock.release(on: keeper) }
@@ -137,7 +138,7 @@ package actor MySQLBackupStore: BackupStore {
       try reader.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
       try reader.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
       let (digest, size) = try dump.write(
-        to: path, isMariaDB: keeper.server.isMariaDB, without: volatile,
+        to: path, by: program, without: volatile,
         look: { hasBegun throws(StepFailure) in
           if !hasBegun { try GlobalReadLock.check(since: held, options) }
         },

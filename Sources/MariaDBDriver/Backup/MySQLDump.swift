@@ -13,6 +13,37 @@ struct MySQLDump {
   /// What it writes last.
   private static let lastWords = Array("-- Dump completed".utf8)
 
+  /// The program that dumps a database: that of the server's maker, or else the other one's.
+  static func program(for connection: MySQLConnection) throws(StepFailure) -> ClientProgram {
+    let program = try ClientProgram.find(
+      connection.server.isMariaDB
+        ? ["mariadb-dump", "mysqldump"] : ["mysqldump", "mariadb-dump"])
+    try refuse(program, for: connection)
+    return program
+  }
+
+  /// Fails for a program whose dump the server would not take back: MariaDB's writes the values of
+  /// generated columns, which MySQL computes and does not accept.
+  static func refuse(
+    _ program: ClientProgram, for connection: MySQLConnection
+  ) throws(StepFailure) {
+    guard program.maker == .mariaDB, !connection.server.isMariaDB,
+      let row = try connection.rows(
+        """
+        SELECT TABLE_NAME AS t, COLUMN_NAME AS c FROM information_schema.COLUMNS
+        WHERE TABLE_SCHEMA = DATABASE() AND GENERATION_EXPRESSION <> '' LIMIT 1
+        """
+      ).first
+    else { return }
+    throw StepFailure(
+      code: "ClientProgramUnfit", disposition: .stop,
+      message:
+        "\(program.path) is MariaDB's, and its dump of \(connection.address.name) could not be"
+        + " restored: MySQL does not take back values of generated columns such as"
+        + " \(row.text("t")).\(row.text("c")). Install MySQL's own client programs, and name their"
+        + " directory in WINDLASS_CLIENT_PROGRAMS.")
+  }
+
   /// Dumps the database into a new file, and says when the dump's snapshot has begun.
   ///
   /// - Parameters:
@@ -21,13 +52,16 @@ struct MySQLDump {
   ///   - began: called once, when the dump's snapshot has begun.
   /// - Returns: the file's SHA-256 and size.
   func write(
-    to path: String, isMariaDB: Bool, without tables: Set<String>,
+    to path: String, by program: ClientProgram, without tables: Set<String>,
     look: (_ hasBegun: Bool) throws(StepFailure) -> Void,
     began: () throws(StepFailure) -> Void
   ) throws(StepFailure) -> (digest: Digest, size: Int64) {
     let database = options.address.database
+    // The state of replication belongs to the server and not to this database, and can't be put
+    // back on a server that has one; older servers have no statistics to ask for.
+    let own = program.maker == .mySQL ? ["--set-gtid-purged=OFF", "--column-statistics=0"] : []
     let arguments =
-      [
+      own + [
         "--single-transaction", "--skip-lock-tables", "--routines", "--triggers", "--events",
         "--hex-blob", "--no-tablespaces", "--skip-dump-date", "--default-character-set=utf8mb4",
         "--max-allowed-packet=1G",
@@ -37,11 +71,11 @@ struct MySQLDump {
     var hash = SHA256()
     var (size, end): (Int64, [UInt8]) = (0, [])
     var hasBegun = false
-    let program = ClientProgram(
-      address: options.address, directory: directory, limit: Bounds.backupDeadline)
-    let names = isMariaDB ? ["mariadb-dump", "mysqldump"] : ["mysqldump", "mariadb-dump"]
-    try program.run(
-      names, arguments, look: { () throws(StepFailure) in try look(hasBegun) },
+    let run = ClientRun(
+      program: program, address: options.address, directory: directory,
+      limit: Bounds.backupDeadline)
+    try run.run(
+      arguments, look: { () throws(StepFailure) in try look(hasBegun) },
       consume: { bytes throws(StepFailure) in
         hash.update(bytes)
         size += Int64(bytes.count)
@@ -64,10 +98,10 @@ struct MySQLDump {
 
   /// Reads a dump into a database of the same server.
   func read(_ path: String, into database: String) throws(StepFailure) {
-    let program = ClientProgram(
-      address: options.address, directory: directory, limit: Bounds.backupDeadline)
-    try program.run(
-      ["mariadb", "mysql"],
+    let run = ClientRun(
+      program: try ClientProgram.find(["mariadb", "mysql"]), address: options.address,
+      directory: directory, limit: Bounds.backupDeadline)
+    try run.run(
       ["--binary-mode", "--default-character-set=utf8mb4", "--max-allowed-packet=1G", database],
       input: path
     ) { _ in }

@@ -47,11 +47,14 @@ struct ClientPrograms: Hashable, Sendable {
         + " postgresql-client-\(needed).")
   }
 
-  /// Where the programs may be: Debian's directory of each version, then the usual ones.
+  /// Where the programs may be: the directory that `WINDLASS_CLIENT_PROGRAMS` names, Debian's
+  /// directory of each version, then the usual ones.
   static func directories() -> [String] {
     let root = "/usr/lib/postgresql"
-    return (FilePath.names(in: root) ?? []).filter { Int($0) != nil }.map { "\(root)/\($0)/bin" }
-      + ["/usr/local/bin", "/usr/bin"]
+    let named = getenv("WINDLASS_CLIENT_PROGRAMS").map { String(cString: $0) } ?? ""
+    let chosen = named.isEmpty ? [] : [named]
+    let versions = (FilePath.names(in: root) ?? []).filter { Int($0) != nil }
+    return chosen + versions.map { "\(root)/\($0)/bin" } + ["/usr/local/bin", "/usr/bin"]
   }
 
   /// Reads `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`; nil for anything else.

@@ -9,6 +9,11 @@ import Testing
 /// The private database servers of this test process: one of each engine, with many databases.
 actor TestServers {
   static let shared = TestServers()
+  /// The engines to test: all, or the one that `WINDLASS_TEST_ENGINE` names.
+  static let engines = ServerEngine.allCases.filter { engine in
+    let chosen = getenv("WINDLASS_TEST_ENGINE").map { String(cString: $0) } ?? ""
+    return chosen.isEmpty || chosen == engine.rawValue
+  }
   private var starting: [ServerEngine: Task<ServerURL, any Error>] = [:]
   private var count = 0
   /// The running servers, which must not outlive this process.

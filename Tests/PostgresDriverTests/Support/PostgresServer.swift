@@ -3,7 +3,8 @@ import PostgresDriver
 import Synchronization
 import WindlassCore
 
-/// A private PostgreSQL server in a temporary directory, which ends with this process.
+/// A private PostgreSQL server in a temporary directory, which ends with this process: the newest
+/// of this system, or the one in the folder that `WINDLASS_POSTGRES_SERVER` names.
 ///
 /// It listens on a UNIX socket alone. A shell holds it by a pipe: when this process ends, in
 /// whatever way, the pipe closes, and the shell stops the server and removes its directory.
@@ -48,7 +49,7 @@ final class PostgresServer: Sendable {
 
   private static let script = """
     set -eu
-    bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+    bin=$(ls -d "$3"/usr/lib/postgresql/*/bin | sort -V | tail -n 1)
     "$bin/initdb" -D "$1/data" -U windlass -A trust --no-sync -E UTF8 --locale=C.UTF-8 \
       >"$1/initdb.log" 2>&1
     if [ "$2" = standby ]; then touch "$1/data/standby.signal"; fi
@@ -71,6 +72,7 @@ final class PostgresServer: Sendable {
     posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
     var words = [
       "/bin/sh", "-c", Self.script, "postgres-server", directory, standby ? "standby" : "primary",
+      getenv("WINDLASS_POSTGRES_SERVER").map { String(cString: $0) } ?? "",
     ]
     if getuid() == 0 {
       words = ["/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] + words

@@ -26,7 +26,8 @@ final class PrivateServer {
     let recipe: any ServerRecipe =
       switch engine {
       case .postgres: try PostgresRecipe()
-      case .mysql: try MariaDBRecipe()
+      case .mysql:
+        if let mysqld = ServerPrograms.mySQL() { MySQLRecipe(mysqld) } else { try MariaDBRecipe() }
       }
     let directory = try PrivateDirectory.temporary("windlass-\(engine.rawValue)")
     do {

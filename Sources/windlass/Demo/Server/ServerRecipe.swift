@@ -97,7 +97,11 @@ struct MariaDBRecipe: ServerRecipe {
       install, "--no-defaults", "--datadir=\(place.data)", "--skip-test-db",
       "--skip-name-resolve", "--auth-root-authentication-method=normal",
     ]
-    return [(words, nil)]
+    // A script that looks for the server where it was told, or else in the usual places.
+    let folder =
+      install.hasPrefix("/usr/")
+      ? [] : ["--basedir=\(install.dropLast("/bin/mariadb-install-db".count))"]
+    return [(words + folder, nil)]
   }
 
   func server(_ place: ServerPlace) -> [String] {

@@ -4,51 +4,78 @@ import WindlassCore
 
 @testable import MariaDBDriver
 
-/// A private MariaDB server for this test process, with a database for each test.
+/// A private server for this test process, with a database for each test: the MariaDB of this
+/// system, or the MySQL or MariaDB in the folder that `WINDLASS_MYSQL_SERVER` names.
 ///
 /// It runs below a shell that ends it, and removes its files, when this process has ended, however
 /// that happened.
-final class MariaDBServer: Sendable {
+final class TestServer: Sendable {
   private let directory: String
   private let numbers = Mutex(0)
+  /// Where MySQL listens on loopback; MariaDB listens on a socket alone.
+  let port: UInt32
+
+  /// The folder in which the server is laid out as Debian does it; empty for the system's own.
+  private static let root =
+    ProcessInfo.processInfo.environment["WINDLASS_MYSQL_SERVER"] ?? ""
+
+  /// Whether it is MySQL and not MariaDB.
+  static let isMySQL = !root.isEmpty && access("\(root)/usr/sbin/mysqld.real", X_OK) == 0
 
   /// The server, started on first use.
-  static let shared = Result { try MariaDBServer() }
+  static let shared = Result { try TestServer() }
 
   /// A second one for backups, which keep every writer of a server out for a moment.
-  static let forBackups = Result { try MariaDBServer() }
+  static let forBackups = Result { try TestServer() }
+
+  private static let script = """
+    set -e
+    umask 022
+    mkdir -p "$D"
+    trap 'kill -9 $pid 2>/dev/null; rm -rf "$D" "$D.log"' EXIT
+    as=
+    if [ "$(id -u)" = 0 ]; then chown nobody "$D"; as=--user=nobody; fi
+    export PATH="$S/usr/bin:$S/usr/sbin:$PATH:/usr/libexec"
+    # Nothing has to outlive the server, and MySQL makes its files slowly otherwise.
+    common="--innodb-buffer-pool-size=64M --innodb-flush-log-at-trx-commit=0"
+    if [ "$K" = mysql ]; then
+      common="$common --innodb-redo-log-capacity=8M --innodb-flush-method=nosync"
+      "$S/usr/sbin/mysqld" --initialize-insecure $as --datadir="$D/data" $common \
+        >"$D.log" 2>&1 || { cat "$D.log"; exit 1; }
+      "$S/usr/sbin/mysqld" $as --datadir="$D/data" --socket="$D/s" --pid-file="$D/pid" $common \
+        --port="$P" --bind-address=127.0.0.1 --mysqlx=OFF --skip-log-bin --max-connections=200 \
+        --innodb-doublewrite=OFF --log-error="$D/errors" --tmpdir="$D" &
+    else
+      mariadb-install-db --no-defaults $as --datadir="$D/data" --skip-test-db \
+        ${S:+--basedir="$S/usr"} --auth-root-authentication-method=normal >"$D.log" 2>&1 ||
+        { cat "$D.log"; exit 1; }
+      mariadbd --no-defaults $as --datadir="$D/data" --socket="$D/s" --pid-file="$D/pid" $common \
+        --skip-networking --skip-innodb-doublewrite --innodb-fast-shutdown=2 \
+        --max-connections=200 --lower-case-table-names=0 --log-error="$D/errors" --tmpdir="$D" &
+    fi
+    pid=$!
+    rm -f "$D.log"
+    echo started
+    read _ || true
+    """
 
   private init() throws {
-    directory = "/tmp/windlass-mariadb-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-    let script = """
-      set -e
-      umask 022
-      mkdir -p "$D"
-      trap 'kill -9 $pid 2>/dev/null; rm -rf "$D"' EXIT
-      as=
-      if [ "$(id -u)" = 0 ]; then chown nobody "$D"; as=--user=nobody; fi
-      export PATH="$PATH:/usr/sbin:/usr/libexec"
-      mariadb-install-db --no-defaults $as --datadir="$D/data" --skip-test-db \
-        --auth-root-authentication-method=normal >"$D.log" 2>&1 || { cat "$D.log"; exit 1; }
-      mariadbd --no-defaults $as --datadir="$D/data" --socket="$D/s" --pid-file="$D/pid" \
-        --skip-networking --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=64M \
-        --skip-innodb-doublewrite --innodb-fast-shutdown=2 --max-connections=200 \
-        --lower-case-table-names=0 --log-error="$D/errors" --tmpdir="$D" &
-      pid=$!
-      rm -f "$D.log"
-      echo started
-      read _ || true
-      """
+    directory = "/tmp/windlass-mysql-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+    port = try Self.freePort()
     let shell = Process()
     shell.executableURL = URL(filePath: "/bin/sh")
-    shell.arguments = ["-c", script]
-    shell.environment = ["D": directory, "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"]
+    shell.arguments = ["-c", Self.script]
+    shell.environment = [
+      "D": directory, "S": Self.root, "K": Self.isMySQL ? "mysql" : "mariadb",
+      "P": "\(port)",
+      "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+    ]
     let (input, output) = (Pipe(), Pipe())
     shell.standardInput = input
     shell.standardOutput = output
     try shell.run()
     // Held open for as long as this process lives.
-    MariaDBServer.lifeline.withLock { $0.append(input) }
+    TestServer.lifeline.withLock { $0.append(input) }
     let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
     guard said.hasPrefix("started") else { throw StartFailure(description: said) }
     let deadline = ContinuousClock.now + .seconds(60)
@@ -61,6 +88,23 @@ final class MariaDBServer: Sendable {
         usleep(20_000)
       }
     }
+  }
+
+  /// A port that nobody has now.
+  private static func freePort() throws -> UInt32 {
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(listener) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let code = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+        bind(listener, generic, length) == 0 ? getsockname(listener, generic, &length) : -1
+      }
+    }
+    guard code == 0 else { throw StartFailure(description: "no port is free") }
+    return UInt32(UInt16(bigEndian: address.sin_port))
   }
 
   private static let lifeline = Mutex<[Pipe]>([])
@@ -99,11 +143,11 @@ struct Fixture {
   let options: MySQLServiceOptions
   let directory: String
 
-  private let server: MariaDBServer
+  private let server: TestServer
 
   init(
     _ files: [String: String] = [:],
-    on server: Result<MariaDBServer, any Error> = MariaDBServer.shared
+    on server: Result<TestServer, any Error> = TestServer.shared
   ) throws {
     self.server = try server.get()
     options = try self.server.database()
@@ -138,11 +182,19 @@ struct Fixture {
     }
   }
 
+  /// A table of the numbers from 1, with the column `seq`.
+  static func numbers(to last: Int) -> String {
+    """
+    (WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+      SELECT a.i * 1000 + b.i + 1 AS seq FROM n a, n b WHERE a.i * 1000 + b.i < \(last)) numbers
+    """
+  }
+
   func remove() { try? FileManager.default.removeItem(atPath: directory) }
 }
 
 extension Fixture {
-  private init(options: MySQLServiceOptions, directory: String, server: MariaDBServer) {
+  private init(options: MySQLServiceOptions, directory: String, server: TestServer) {
     self.options = options
     self.server = server
     self.directory = directory
