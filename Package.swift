@@ -176,7 +176,7 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: [
         "windlass", "Beacon", "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver",
-        "PostgresDriver",
+        "PostgresDriver", "MariaDBDriver",
         "CurlTransport",
         "ReleaseFeeds", "ProcessFleet", "WindlassProof", "CLinux", "CMariaDB", "CPostgres",
         "CSQLite",

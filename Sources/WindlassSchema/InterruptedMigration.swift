@@ -77,7 +77,8 @@ package struct InterruptedMigration: Hashable, Sendable {
         + " the data, and do or undo the rest of the file by hand. With all of it in effect, run"
         + " `migrate force \(version)` of golang-migrate, or set dirty to 0 in the ledger; with"
         + " nothing of it, `migrate force \(before?.description ?? "-1")`, or put that version"
-        + " there (no row for -1). Then run `windlass schema --accept-drift`, and `windlass migrate`."
+        + " there (no row for -1). Then run `windlass schema --accept-drift`, and"
+        + " `windlass migrate`."
     }
   }
 }
