@@ -28,6 +28,7 @@ struct LedgerProgram {
     while process.isRunning {
       guard ContinuousClock.now < deadline else {
         process.kill()
+        // A cancelled task does not sleep, and a killed process does not last.
         while process.isRunning { try? await Task.sleep(for: .milliseconds(5)) }
         throw failure("did not end within \(Self.secondsMax) s")
       }
