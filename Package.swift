@@ -119,6 +119,9 @@ let package = Package(
     .target(
       name: "WindlassSimulation", dependencies: ["WindlassCore", "WindlassWire"],
       swiftSettings: strict),
+    .target(
+      name: "WindlassContracts", dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire"],
+      swiftSettings: strict),
     .executableTarget(
       name: "fuzz",
       dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire", "ReleaseFeeds"],
@@ -137,28 +140,38 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "SQLiteDriverTests",
-      dependencies: ["WindlassCore", "WindlassSchema", "SQLiteDriver", "CSQLite"],
+      dependencies: [
+        "WindlassCore", "WindlassSchema", "WindlassContracts", "SQLiteDriver", "CSQLite",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "PostgresDriverTests",
-      dependencies: ["WindlassCore", "WindlassSchema", "PostgresDriver"], swiftSettings: strict),
+      dependencies: ["WindlassCore", "WindlassSchema", "WindlassContracts", "PostgresDriver"],
+      swiftSettings: strict),
     .testTarget(
       name: "MariaDBDriverTests",
-      dependencies: ["WindlassCore", "WindlassSchema", "MariaDBDriver"], swiftSettings: strict),
+      dependencies: ["WindlassCore", "WindlassSchema", "WindlassContracts", "MariaDBDriver"],
+      swiftSettings: strict),
     .testTarget(
       name: "CurlTransportTests",
-      dependencies: ["WindlassCore", "WindlassWire", "CurlTransport"], swiftSettings: strict),
+      dependencies: ["WindlassCore", "WindlassWire", "WindlassContracts", "CurlTransport"],
+      swiftSettings: strict),
     .testTarget(
       name: "ReleaseFeedsTests",
-      dependencies: ["WindlassCore", "WindlassWire", "ReleaseFeeds"], swiftSettings: strict),
+      dependencies: ["WindlassCore", "WindlassWire", "WindlassSimulation", "ReleaseFeeds"],
+      swiftSettings: strict),
     .testTarget(
       name: "ProcessFleetTests",
-      dependencies: ["WindlassCore", "WindlassWire", "ProcessFleet", "CLinux"],
+      dependencies: [
+        "WindlassCore", "WindlassWire", "WindlassContracts", "ProcessFleet", "CLinux",
+      ],
       // Compiled by the tests themselves, because it must not be a Swift program.
       exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "WindlassJournalTests",
-      dependencies: ["WindlassCore", "WindlassSchema", "WindlassJournal", "SQLiteDriver"],
+      dependencies: [
+        "WindlassCore", "WindlassSchema", "WindlassContracts", "WindlassJournal", "SQLiteDriver",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "WindlassProofTests",
@@ -166,11 +179,11 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "WindlassEngineTests",
-      dependencies: ["WindlassCore", "WindlassEngine", logging] + lifecycle,
+      dependencies: ["WindlassCore", "WindlassEngine", "WindlassSimulation", logging] + lifecycle,
       swiftSettings: strict),
     .testTarget(
       name: "WindlassSimulationTests",
-      dependencies: ["WindlassCore", "WindlassSimulation", "WindlassWire"],
+      dependencies: ["WindlassContracts", "WindlassCore", "WindlassSimulation", "WindlassWire"],
       exclude: ["Transcripts"], swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests",
@@ -184,9 +197,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "windlass", "WindlassCore", "WindlassWire", "WindlassJournal", "ReleaseFeeds",
-        "MariaDBDriver", "PostgresDriver", "SQLiteDriver",
-        argumentParser,
+        "windlass", "WindlassContracts", "WindlassCore", "WindlassWire", "WindlassJournal",
+        "ReleaseFeeds", "MariaDBDriver", "PostgresDriver", "SQLiteDriver", argumentParser,
       ],
       exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),

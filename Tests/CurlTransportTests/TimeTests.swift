@@ -77,15 +77,6 @@ struct TimeTests {
     #expect(failure?.code == .timedOut)
   }
 
-  @Test(arguments: [Interval.zero, .milliseconds(-5)])
-  func `a deadline in the past sends nothing`(deadline: Interval) async throws {
-    let server = try silentServer()
-    defer { server.stop() }
-    let failure = await transport.failure(of: server.url(), limits: .test(deadline: deadline))
-    #expect(failure?.code == .timedOut)
-    #expect(server.requests.isEmpty)
-  }
-
   @Test func `a cancelled task has its answer and the server its connection back`() async throws {
     let server = try silentServer()
     defer { server.stop() }
@@ -97,19 +88,6 @@ struct TimeTests {
     #expect(await task.value?.code == .cancelled)
     let closed = await eventually { server.openConnections == 0 }
     #expect(closed)
-  }
-
-  @Test func `a task cancelled beforehand sends nothing`() async throws {
-    let server = try silentServer()
-    defer { server.stop() }
-    let url = server.url()
-    let failure = await withTaskGroup(of: HTTPError?.self) { group in
-      group.cancelAll()
-      group.addTask { await transport.failure(of: url, limits: .test(deadline: .hours(1))) }
-      return await group.next() ?? nil
-    }
-    #expect(failure?.code == .cancelled)
-    #expect(server.requests.isEmpty)
   }
 
   @Test func `silent servers delay nobody else`() async throws {

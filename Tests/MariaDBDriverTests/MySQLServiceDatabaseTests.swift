@@ -23,37 +23,6 @@ struct MySQLServiceDatabaseTests {
       archive: ArchiveReference(url: "", digest: "", size: 0), after: after, epoch: epoch)
   }
 
-  @Test func `a migration under the fence is applied once, and a deposed run applies none`()
-    async throws
-  {
-    let fixture = try Fixture([
-      "1_a.up.sql": "CREATE TABLE t (a INT); INSERT INTO t VALUES (1);",
-      "2_b.up.sql": "CREATE TABLE u (a INT)",
-    ])
-    defer { fixture.remove() }
-    let database = database(fixture)
-    let epoch = try await database.takeFence(after: nil, run: "run-1")
-    try await database.apply(order(1, after: nil, epoch: epoch))
-    try await database.apply(order(1, after: nil, epoch: epoch))
-    let reading = try await database.inspect()
-    #expect(reading.version == 1 && !reading.isDirty && reading.epoch == epoch)
-    #expect(reading.applied.map(\.version) == [1])
-    #expect(!reading.systemID.isEmpty && reading.hasTables)
-    let next = try await database.takeFence(after: epoch, run: "run-2")
-    let failure = await #expect(throws: StepFailure.self) {
-      try await database.apply(order(2, after: 1, epoch: epoch))
-    }
-    #expect(failure?.code == "FenceLost")
-    let second = await #expect(throws: StepFailure.self) {
-      try await database.takeFence(after: epoch, run: "run-3")
-    }
-    #expect(second?.code == "FenceLost")
-    try await database.recordCommitPoint("run-2", epoch: next)
-    try await database.recordCommitPoint("run-2", epoch: next)
-    #expect(try await database.inspect().committedRun == "run-2")
-    #expect(try fixture.ledger() == ["1,0"])
-  }
-
   @Test func `a migration that was cut off is named with its run, and goes on`() async throws {
     let fixture = try Fixture([
       "1_a.up.sql": "CREATE TABLE t (a INT);\nCREATE TABLE missing_table_of_nobody LIKE nothing;"
@@ -97,21 +66,6 @@ struct MySQLServiceDatabaseTests {
     try await database.apply(order(1, after: nil, epoch: epoch))
     #expect(try fixture.ledger() == ["1,0"])
     #expect(throws: StepFailure.self) { try orphan.scalar("SELECT 1") }
-  }
-
-  @Test func `an order whose ledger moved changes nothing`() async throws {
-    let fixture = try Fixture(["2_b.up.sql": "CREATE TABLE u (a INT)"])
-    defer { fixture.remove() }
-    let other = try fixture.other()
-    try other.run(MySQLLedger.standard.creation)
-    try other.run("INSERT INTO schema_migrations VALUES (1, 0)")
-    let database = database(fixture)
-    let epoch = try await database.takeFence(after: nil, run: "run-1")
-    let failure = await #expect(throws: StepFailure.self) {
-      try await database.apply(order(2, after: nil, epoch: epoch))
-    }
-    #expect(failure?.code == "LedgerMoved")
-    #expect(try fixture.ledger() == ["1,0"])
   }
 
   @Test func `drift by hand is told with what changed`() async throws {

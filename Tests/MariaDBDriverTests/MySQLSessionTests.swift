@@ -56,22 +56,6 @@ struct MySQLSessionTests {
     #expect(refused?.code == "NotTransactional")
   }
 
-  @Test func `a batch that holds its locks too long is taken back`() async throws {
-    let fixture = try Fixture()
-    defer { fixture.remove() }
-    try fixture.other().run("CREATE TABLE t (a INT PRIMARY KEY)")
-    let session = MySQLSession(fixture.options)
-    let failure = await #expect(throws: StepFailure.self) {
-      try await session.apply(
-        StatementBatch(
-          parts: [
-            .script("INSERT INTO t VALUES (1)"), .script("INSERT INTO t SELECT 2 + SLEEP(30)"),
-          ], holdBudget: .milliseconds(200)))
-    }
-    #expect(failure?.code == "HoldBudgetExceeded")
-    #expect(try fixture.other().scalar("SELECT COUNT(*) FROM t") == .integer(0))
-  }
-
   @Test func `errors tell what to do and keep values of rows to themselves`() async throws {
     let fixture = try Fixture()
     defer { fixture.remove() }

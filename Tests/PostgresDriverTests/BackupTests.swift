@@ -99,29 +99,6 @@ struct BackupTests {
     #expect(try world.leftovers() == [])
   }
 
-  @Test func `damaged files are refused, or restore identically`() async throws {
-    try await take()
-    let sound = try await store.directory.known("b1")
-    let bytes = try #require(try FileStream.read(file, sizeMax: 10_000_000))
-    for place in stride(from: 0, to: bytes.count, by: max(1, bytes.count / 12)) {
-      var damaged = bytes
-      if place % 2 == 0 { damaged[place] ^= 0x10 } else { damaged.removeLast(bytes.count - place) }
-      try FileStream.replace(file, with: damaged)
-      #expect(await failure { _ = try await store.verify("b1") }?.code == "BackupDamaged")
-      var manifest = sound
-      (manifest.digest, manifest.size) = try FileStream.digest(of: file)
-      try FileStream.replace(
-        world.directory + "/backups/b1.manifest", with: try manifest.encoded())
-      // Damaged before its digest was taken: only a comparison of everything may accept it.
-      if let failed = await failure({ _ = try await store.verify("b1") }) {
-        #expect(failed.code == "BackupDamaged", "byte \(place): \(failed)")
-      }
-      try FileStream.replace(
-        world.directory + "/backups/b1.manifest", with: try sound.encoded())
-    }
-    #expect(try world.leftovers() == [])
-  }
-
   @Test func `an older pg_dump than the server is refused`() throws {
     let failed = #expect(throws: StepFailure.self) {
       try ClientPrograms.find(serverVersion: 990_001, place: "db/app")

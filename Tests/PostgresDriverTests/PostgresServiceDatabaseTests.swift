@@ -35,61 +35,6 @@ struct PostgresServiceDatabaseTests {
     #expect(try await !database.inspect().hasTables)
   }
 
-  @Test func `applying again for the same run does nothing, and for another fails`() async throws {
-    let world = try PostgresWorld(Self.files)
-    let database = try world.database()
-    let epoch = try await database.takeFence(after: nil, run: "run")
-    try await database.apply(world.order(1, after: nil, epoch: epoch))
-    try await database.apply(world.order(2, after: 1, epoch: epoch))
-    try await database.apply(world.order(2, after: 1, epoch: epoch))
-    #expect(try world.value("SELECT count(*) FROM a") == .integer(1))
-    let failure = try await #require(throws: StepFailure.self) {
-      try await database.apply(world.order(2, after: 1, epoch: epoch, run: "other"))
-    }
-    #expect(failure.code == "LedgerMoved")
-  }
-
-  @Test func `a deposed daemon changes nothing`() async throws {
-    let world = try PostgresWorld(Self.files)
-    let old = try world.database()
-    let first = try await old.takeFence(after: nil, run: "run")
-    let second = try await world.database().takeFence(after: first, run: "run")
-    #expect(second == first.next)
-    let fence = try await #require(throws: StepFailure.self) {
-      try await old.takeFence(after: first, run: "run")
-    }
-    #expect(fence.code == "FenceLost")
-    let applied = try await #require(throws: StepFailure.self) {
-      try await old.apply(world.order(1, after: nil, epoch: first))
-    }
-    #expect(applied.code == "FenceLost")
-    let committed = try await #require(throws: StepFailure.self) {
-      try await old.recordCommitPoint("run", epoch: first)
-    }
-    #expect(committed.code == "FenceLost")
-    #expect(try world.value("SELECT to_regclass('a')") == .null)
-  }
-
-  @Test func `many daemons that want the fence at once get it one after the other`() async throws {
-    let world = try PostgresWorld()
-    let winners = await withTaskGroup(of: Bool.self) { group in
-      for number in 1...4 {
-        group.addTask {
-          do {
-            _ = try await world.database().takeFence(after: nil, run: RunID("run-\(number)"))
-            return true
-          } catch {
-            #expect((error as? StepFailure)?.code == "FenceLost")
-            return false
-          }
-        }
-      }
-      return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
-    }
-    #expect(winners == 1)
-    #expect(try await world.database().inspect().epoch == Epoch(1))
-  }
-
   @Test func `the hold budget ends a migration that would hold its locks for long`() async throws {
     let world = try PostgresWorld(Self.files)
     try await world.migrate()

@@ -38,25 +38,6 @@ struct PostgresSessionTests {
     #expect(try connection.scalar("SELECT 7") == .integer(7))
   }
 
-  @Test func `a batch is all or nothing`() async throws {
-    let session = PostgresSession(PostgresOptions(url: url))
-    let wrong = StepFailure(code: "Wrong", disposition: .stop, message: "")
-    _ = try await session.apply(StatementBatch(parts: [.script("CREATE TABLE a (b int)")]))
-    let outcome = try await session.apply(
-      StatementBatch(parts: [.execute(SQLStatement("INSERT INTO a VALUES ($1)", [.integer(1)]))]))
-    #expect(outcome.rowsChanged == 1)
-    let failure = await #expect(throws: StepFailure.self) {
-      try await session.apply(
-        StatementBatch(parts: [
-          .execute(SQLStatement("DELETE FROM a")),
-          .require(SQLStatement("SELECT count(*) FROM a"), equals: .integer(5), orFail: wrong),
-        ]))
-    }
-    #expect(failure?.code == "Wrong")
-    let rows = try await session.rows(SQLStatement("SELECT b FROM a"), limit: 2)
-    #expect(rows.count == 1)
-  }
-
   @Test func `limits and names of the session are set on the server`() throws {
     let connection = try connection {
       $0.applicationName = "windlass/run-1/expand"

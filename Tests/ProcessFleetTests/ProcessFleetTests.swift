@@ -4,28 +4,6 @@ import Testing
 import WindlassCore
 
 @Suite(.serialized) struct ProcessFleetTests {
-  @Test func `a started instance becomes ready and tells its version`() async throws {
-    try await inWorld(FleetWorld(["--version", "1.0.0"])) { world in
-      try await world.start("a", try await world.release())
-      #expect(try await world.isReady("a"))
-      let reading = try await world.reading("a")
-      #expect(reading.life == .alive)
-      #expect(reading.reportedVersion == "1.0.0")
-      #expect(reading.release == Version("1.0.0"))
-    }
-  }
-
-  @Test func `starting the same instance twice starts it once`() async throws {
-    try await inWorld(FleetWorld()) { world in
-      let release = try await world.release()
-      try await world.start("a", release)
-      let pid = try await world.details("a").pid
-      try await world.start("a", release)
-      let reading = try await world.fleet.details()
-      #expect(reading.instances.map(\.pid) == [pid])
-    }
-  }
-
   @Test func `an instance sees its own variables, its sockets and nothing of ours`() async throws {
     setenv("WINDLASS_TEST_SECRET", "leaked", 1)
     let database = InjectedDatabase(variable: "THE_DB", url: "sqlite:///tmp/x.db")
@@ -47,16 +25,6 @@ import WindlassCore
         ]))
       #expect(try await world.ask("a", "/descriptors") == "0\n1\n2\n3\n4\n")
       #expect("\(database)" == "THE_DB=***")
-    }
-  }
-
-  @Test func `SIGTERM ends an instance, and its exit status is seen`() async throws {
-    try await inWorld(FleetWorld()) { world in
-      try await world.start("a", try await world.release())
-      #expect(try await world.isReady("a"))
-      try await world.fleet.stop("a")
-      #expect(try await world.isDead("a"))
-      #expect(try await world.reading("a").exit == ExitReport(code: 0))
     }
   }
 
@@ -158,30 +126,6 @@ import WindlassCore
       #expect(try await world.isDead("a"))
       // Dead is said only once they are gone as well.
       #expect(children.allSatisfy(Processes.isGone))
-    }
-  }
-
-  @Test func `a dead instance can be forgotten, a living one can't`() async throws {
-    try await inWorld(FleetWorld()) { world in
-      try await world.start("a", try await world.release())
-      let failure = await #expect(throws: StepFailure.self) {
-        try await world.fleet.forget("a")
-      }
-      #expect(failure?.code == "InstanceAlive")
-      try await world.fleet.stop("a")
-      #expect(try await world.isDead("a"))
-      try await world.fleet.forget("a")
-      #expect(try await world.fleet.observe().instances == [])
-    }
-  }
-
-  @Test func `stopping what was never started or is dead does nothing`() async throws {
-    try await inWorld(FleetWorld(["--exit", "7"])) { world in
-      try await world.fleet.stop("never")
-      try await world.start("a", try await world.release())
-      #expect(try await world.isDead("a"))
-      try await world.fleet.stop("a")
-      #expect(try await world.reading("a").exit == ExitReport(code: 7))
     }
   }
 

@@ -2,13 +2,14 @@ import ReleaseFeeds
 import Synchronization
 import Testing
 import WindlassCore
+import WindlassSimulation
 import WindlassWire
 
 /// Sets a poller up against a scripted server.
 private final class Stage: Sendable {
   static let url = "https://releases.example/beacon.json"
   let key = SecretKey.generate()
-  let transport = ScriptedTransport()
+  let transport = SimulatedTransport()
   let store = MemoryTrustStore()
   private let clock = Mutex(Sample.now)
 
@@ -171,7 +172,7 @@ extension PollResult {
     let poller = try stage.poller()
     try stage.publish(Sample.manifest())
     _ = await poller.poll()
-    stage.transport.fail(Stage.url, .unreachable)
+    stage.transport.serve(Stage.url, .fails(.unreachable))
     let result = await poller.poll()
     #expect(result.failure?.code == "TransferFailed")
     #expect(result.manifest?.serial == 42)
@@ -259,7 +260,7 @@ extension PollResult {
     poller = ManifestPoller(
       source: source, service: Sample.service, keys: try Sample.trusted(key),
       interval: .minutes(1), store: FileTrustStore(path: scratch("trust")),
-      transport: ScriptedTransport(), now: { Sample.now })
+      transport: SimulatedTransport(), now: { Sample.now })
   }
 
   private func publish(serial: Int64) throws {

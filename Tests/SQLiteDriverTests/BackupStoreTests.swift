@@ -65,13 +65,6 @@ struct BackupStoreTests {
     #expect(try copy.lines("PRAGMA journal_mode") == ["delete"])
   }
 
-  @Test func `a backup that is complete is returned as it is`() async throws {
-    let first = try await take()
-    try world.run("DELETE FROM log")
-    #expect(try await take() == first)
-    #expect(try await take("b2").digest != first.digest)
-  }
-
   @Test func `only this user can read what a backup holds`() async throws {
     _ = try await take()
     for path in [world.directory.file("backups"), file, manifestFile] {
@@ -115,17 +108,6 @@ struct BackupStoreTests {
         == [".lock", "b0.db", "b0.manifest", "b1.db", "b1.manifest", "notes.txt"])
   }
 
-  @Test func `the oldest backups go, and never a protected run's`() async throws {
-    for number in 1...4 {
-      _ = try await store.backUp(
-        BackupID("b\(number)"), run: RunID("r\(number)"), purpose: .beforeExpand)
-    }
-    try await store.prune(keep: 2, protecting: ["r1"])
-    #expect(try await store.list().map(\.id) == ["b1", "b3", "b4"])
-    try await store.prune(keep: 0, protecting: [])
-    #expect(world.directory.names(in: "backups") == [".lock"])
-  }
-
   @Test(arguments: ["", ".hidden", "a/b", "..", "ä", "a b", String(repeating: "x", count: 129)])
   func `an id that is no plain file name is refused`(id: String) async throws {
     let failed = await failure { _ = try await take(BackupID(id)) }
@@ -139,23 +121,6 @@ struct BackupStoreTests {
   }
 
   // MARK: Damage
-
-  @Test func `every damaged byte and every cut of a backup is noticed`() async throws {
-    _ = try await take()
-    let bytes = try TemporaryDirectory.read(file)
-    var generator = SeededGenerator(seed: 20_261_122)
-    for variant in 0..<300 {
-      let damaged = Mutator.damage(bytes, variant: variant, &generator)
-      guard damaged != bytes else { continue }
-      try TemporaryDirectory.write(damaged, to: file)
-      let verified = await failure { _ = try await store.verify("b1") }
-      #expect(verified?.code == "BackupDamaged", "variant \(variant)")
-      let read = await failure { _ = try await store.receipt(of: "b1") }
-      #expect(read?.code == "BackupDamaged", "variant \(variant)")
-    }
-    try TemporaryDirectory.write(bytes, to: file)
-    #expect(try await store.verify("b1").isVerified)
-  }
 
   /// What a digest alone would not tell: a copy that was wrong when it was taken.
   @Test(arguments: [

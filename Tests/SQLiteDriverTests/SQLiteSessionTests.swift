@@ -23,42 +23,6 @@ struct SQLiteSessionTests {
     try SQLiteConnection.opened(path).lines("SELECT b FROM t ORDER BY a")
   }
 
-  @Test func `a batch is applied in full and counts its rows`() async throws {
-    let outcome = try await session().apply(
-      StatementBatch(parts: [
-        .execute(SQLStatement("INSERT INTO t (b) VALUES (?), (?)", [.text("x"), .null])),
-        .require(SQLStatement("SELECT count(*) FROM t"), equals: .integer(2), orFail: .test),
-        .script("INSERT INTO t (b) VALUES ('y'); -- done\nUPDATE t SET b = 'z' WHERE b = 'x';"),
-      ]))
-    #expect(outcome.rowsChanged == 4)
-    #expect(try rows() == ["z", "NULL", "y"])
-  }
-
-  @Test func `a batch that fails changes nothing`() async throws {
-    let session = session()
-    let constraint = await failure {
-      _ = try await session.apply(
-        StatementBatch(parts: [.script("INSERT INTO t (b) VALUES ('x'), ('y'), ('x')")]))
-    }
-    #expect(constraint?.code == "ConstraintViolated")
-    let required = await failure {
-      _ = try await session.apply(
-        StatementBatch(parts: [
-          .script("INSERT INTO t (b) VALUES ('x')"),
-          .require(SQLStatement("SELECT 1 WHERE 0"), equals: .integer(1), orFail: .test),
-        ]))
-    }
-    #expect(required == .test)
-    #expect(try rows() == [])
-  }
-
-  @Test func `a query without a row counts as null`() async throws {
-    _ = try await session().apply(
-      StatementBatch(parts: [
-        .require(SQLStatement("SELECT a FROM t"), equals: .null, orFail: .test)
-      ]))
-  }
-
   @Test func `a script's failure names its line`() async throws {
     let session = session()
     for script in [
@@ -70,17 +34,6 @@ struct SQLiteSessionTests {
       }
       #expect(failed?.message.hasPrefix("Line 3: ") == true, "\(failed?.message ?? "none")")
     }
-  }
-
-  @Test func `one row too many is an error`() async throws {
-    let session = session()
-    _ = try await session.apply(
-      StatementBatch(parts: [.script("INSERT INTO t (b) VALUES ('x'), ('y')")]))
-    #expect(try await session.rows(SQLStatement("SELECT b FROM t"), limit: 2).count == 2)
-    let failed = await failure {
-      _ = try await session.rows(SQLStatement("SELECT b FROM t"), limit: 1)
-    }
-    #expect(failed?.code == "TooManyRows")
   }
 
   @Test func `a lock that is not had before the deadline is told with its holder`() async throws {
@@ -191,9 +144,4 @@ struct SQLiteSessionTests {
     await session.close()
     #expect(try await session.rows(SQLStatement("SELECT a FROM t"), limit: 1) == [])
   }
-}
-
-extension StepFailure {
-  fileprivate static let test = StepFailure(
-    code: "Test", disposition: .stop, message: "The requirement was not met.")
 }

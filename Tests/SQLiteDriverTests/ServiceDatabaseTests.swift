@@ -21,39 +21,11 @@ struct ServiceDatabaseTests {
     #expect(world.directory.names(in: "") == ["migrations"])
   }
 
-  @Test func `the fence is taken once by each comparison`() async throws {
-    #expect(try await world.database.takeFence(after: nil, run: "one") == Epoch(1))
-    #expect(try await world.database.takeFence(after: Epoch(1), run: "two") == Epoch(2))
-    for stale in [nil, Epoch(1), Epoch(3)] {
-      let failed = await failure {
-        _ = try await world.database.takeFence(after: stale, run: "three")
-      }
-      #expect(failed?.code == "FenceLost")
-      #expect(failed?.disposition == .stop)
-    }
-    let reading = try await world.database.inspect()
-    #expect(reading.epoch == Epoch(2))
-    #expect(reading.systemID.count == 32)
-    #expect(!reading.hasTables)
-  }
-
   @Test func `a fence that was there before does not make a new database`() async throws {
     let failed = await failure {
       _ = try await world.database.takeFence(after: Epoch(4), run: "one")
     }
     #expect(failed?.code == "DatabaseMissing")
-  }
-
-  @Test func `the commit point is recorded once, under the fence`() async throws {
-    let epoch = try await world.adopt()
-    try await world.database.recordCommitPoint("one", epoch: epoch)
-    try await world.database.recordCommitPoint("one", epoch: epoch)
-    #expect(try await world.database.inspect().committedRun == "one")
-    let failed = await failure {
-      try await world.database.recordCommitPoint("two", epoch: Epoch(0))
-    }
-    #expect(failed?.code == "FenceLost")
-    #expect(try await world.database.inspect().committedRun == "one")
   }
 
   // MARK: The ledger
@@ -145,31 +117,6 @@ struct ServiceDatabaseTests {
     #expect(try world.lines("SELECT * FROM schema_migrations") == ["1|0"])
     #expect(try world.lines("SELECT count(*) FROM a") == ["0"])
     #expect(try world.lines("SELECT name FROM sqlite_schema WHERE name = 'c'") == [])
-  }
-
-  @Test func `nothing is applied under a lost fence or on a ledger that moved`() async throws {
-    try world.write(["1_a.up.sql": "CREATE TABLE a (b)", "2_b.up.sql": "CREATE TABLE c (d)"])
-    let epoch = try await world.adopt()
-    let lost = await failure { try await world.apply(1, after: nil, epoch: epoch.next) }
-    #expect(lost?.code == "FenceLost")
-    let moved = await failure { try await world.apply(2, after: 1, epoch: epoch) }
-    #expect(moved?.code == "LedgerMoved")
-    #expect(try await world.database.inspect().hasTables == false)
-  }
-
-  @Test func `a dirty ledger is refused and left as it is`() async throws {
-    try world.write(["1_a.up.sql": "CREATE TABLE a (b)", "2_b.up.sql": "CREATE TABLE c (d)"])
-    let epoch = try await world.adopt()
-    try await world.apply(1, after: nil, epoch: epoch)
-    try world.run("UPDATE schema_migrations SET dirty = 1")
-    let failed = await failure { try await world.apply(2, after: 1, epoch: epoch) }
-    #expect(failed?.code == "DirtyLedger")
-    #expect(try world.lines("SELECT * FROM schema_migrations") == ["1|1"])
-    #expect(try await world.database.inspect().isDirty)
-    let preflight = await failure {
-      try await world.database.preflight(world.plan([2], before: 1))
-    }
-    #expect(preflight?.code == "DirtyLedger")
   }
 
   @Test func `triggers on the ledger run with it`() async throws {

@@ -8,7 +8,7 @@ enum ImportTable {
   /// What each target below `Sources` may import besides the standard library.
   ///
   /// The core, the values of the wire and the simulation use nothing of the platform, so that they
-  /// can't read a clock, a file or a socket.
+  /// can't read a clock, a file or a socket; a lock is all that the simulation's ports need of it.
   static let sources: [String: Set<String>] = [
     // Layer 0
     "WindlassCore": [],
@@ -45,7 +45,10 @@ enum ImportTable {
       "CMariaDB", "CPostgres", "CSQLite", "NIOCore", "NIOHTTP1", "NIOPosix",
     ]),
     // Test worlds
-    "WindlassSimulation": ["WindlassCore", "WindlassSchema", "WindlassWire"],
+    "WindlassContracts": [
+      "Synchronization", "Testing", "WindlassCore", "WindlassSchema", "WindlassWire",
+    ],
+    "WindlassSimulation": ["Synchronization", "WindlassCore", "WindlassSchema", "WindlassWire"],
     "fuzz": platform.union(["ReleaseFeeds", "WindlassCore", "WindlassSchema", "WindlassWire"]),
     "simulate": platform.union(["ArgumentParser", "WindlassCore", "WindlassSimulation"]),
   ]

@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 import WindlassCore
 import WindlassEngine
+import WindlassSimulation
 
 /// The loop over ports in memory: what is durable before what, and what a crash leaves behind.
 @Suite struct ServiceOperatorTests {
@@ -38,15 +39,22 @@ import WindlassEngine
       replicas: 2, observe: .milliseconds(10), stability: .milliseconds(10),
       soak: .milliseconds(10)))
 
+  /// A world in which everything that the releases need can be fetched.
+  private static func outside() async -> RecordedOutside {
+    let outside = RecordedOutside()
+    await outside.service.publish(archive.url, archive.digest)
+    return outside
+  }
+
   private static func make(
-    _ outside: MemoryOutside, _ journal: MemoryJournal,
+    _ outside: RecordedOutside, _ journal: SimulatedJournal,
     failpoint: @escaping Failpoint = { _, _ in .pass }, rules: Rules = .whole
   ) -> ServiceOperator {
     let ports = ServicePorts(
       database: outside, backups: outside, rehearsal: outside, fleet: outside, artifacts: outside,
       backupsKept: 3)
     return ServiceOperator(
-      policy: policy, ports: ports, journal: journal, clock: JumpingClock(),
+      policy: policy, ports: ports, journal: journal, clock: outside.clock,
       logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
       failpoint: failpoint, rules: rules)
   }
@@ -68,7 +76,7 @@ import WindlassEngine
     }
   }
 
-  private static func upgraded(_ outside: MemoryOutside, _ journal: MemoryJournal) async throws
+  private static func upgraded(_ outside: RecordedOutside, _ journal: SimulatedJournal) async throws
     -> ServiceOperator
   {
     let service = make(outside, journal)
@@ -81,7 +89,7 @@ import WindlassEngine
   }
 
   @Test func `a service is installed, then upgraded with its contract last`() async throws {
-    let (outside, journal) = (MemoryOutside(), MemoryJournal())
+    let (outside, journal) = await (Self.outside(), SimulatedJournal())
     let service = try await Self.upgraded(outside, journal)
     #expect(service.snapshot.record.deployed == Self.second)
     let migrations = outside.calls.filter { $0.hasPrefix("apply") || $0 == "commit" }
@@ -93,7 +101,7 @@ import WindlassEngine
 
   @Test func `no effect happens after the journal refused an intent`() async throws {
     for limit in 0..<12 {
-      let (outside, journal) = (MemoryOutside(), MemoryJournal(refusesAfter: limit))
+      let (outside, journal) = await (Self.outside(), SimulatedJournal(recordsMax: limit))
       let service = Self.make(outside, journal)
       service.offer(Self.offer([Self.first]))
       await #expect(throws: StepFailure.self) {
@@ -108,9 +116,9 @@ import WindlassEngine
 
   @Test(arguments: ["back-up", "expand", "start", "stop", "commit", "contract"])
   func `a lost reply is read back and never repeated`(name: String) async throws {
-    let (outside, journal) = (MemoryOutside(), MemoryJournal())
-    let plain = MemoryOutside()
-    _ = try await Self.upgraded(plain, MemoryJournal())
+    let (outside, journal) = await (Self.outside(), SimulatedJournal())
+    let plain = await Self.outside()
+    _ = try await Self.upgraded(plain, SimulatedJournal())
 
     let service = Self.make(outside, journal)
     service.offer(Self.offer([Self.first]))
@@ -130,7 +138,7 @@ import WindlassEngine
   }
 
   @Test func `a wish to retry is granted, within its bound`() async throws {
-    let (outside, journal) = (MemoryOutside(), MemoryJournal())
+    let (outside, journal) = await (Self.outside(), SimulatedJournal())
     let busy = StepFailure(code: "Busy", disposition: .retry, message: "the database is busy")
     for _ in 0..<3 { outside.fail("apply 1", busy) }
     let service = Self.make(outside, journal)
@@ -140,14 +148,13 @@ import WindlassEngine
   }
 
   @Test func `a verdict of unsafe changes nothing and quarantines the release`() async throws {
-    let (outside, journal) = (MemoryOutside(), MemoryJournal())
+    let (outside, journal) = await (Self.outside(), SimulatedJournal())
     let service = Self.make(outside, journal)
     service.offer(Self.offer([Self.first]))
     try await Self.run(service) { $0.deployed == Self.first && $0.run == nil }
-    outside.state.withLock {
-      $0.verdict = Verdict(
-        judgement: .unsafe, checks: 3, coversRollback: false, evidence: ["no such column: note"])
-    }
+    await outside.service.judge(
+      Verdict(
+        judgement: .unsafe, checks: 3, coversRollback: false, evidence: ["no such column: note"]))
     let next = Self.make(outside, journal)
     next.offer(Self.offer([Self.first, Self.second]))
     try await Self.run(next) { !$0.quarantine.isEmpty && $0.run == nil }
@@ -176,7 +183,7 @@ import WindlassEngine
     func `a daemon whose core lost a rule does nothing rather than break it`(
       missing: Missing
     ) async throws {
-      let (outside, journal) = (MemoryOutside(), MemoryJournal())
+      let (outside, journal) = await (Self.outside(), SimulatedJournal())
       let service = Self.make(outside, journal)
       service.offer(Self.offer([Self.first]))
       try await Self.run(service) { $0.deployed == Self.first && $0.run == nil }

@@ -5,7 +5,7 @@ import WindlassCore
 @testable import WindlassJournal
 
 /// A folder with a journal in it, removed with the value that owns it.
-final class JournalFolder {
+final class JournalFolder: Sendable {
   let path: String
 
   init() throws {

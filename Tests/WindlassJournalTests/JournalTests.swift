@@ -10,41 +10,6 @@ import WindlassCore
 
   init() throws { folder = try JournalFolder() }
 
-  @Test func `records come back as they were appended, numbered from one`() async throws {
-    let written = try await folder.withJournal { journal async throws in
-      var written: [JournalRecord] = []
-      for number in 1...7 {
-        var record = JournalRecord.sample(number, kind: number == 4 ? .state : .event)
-        record.sequence = try await journal.append(record)
-        #expect(record.sequence == UInt64(number))
-        written.append(record)
-      }
-      return written
-    }
-    try await folder.withJournal { journal async throws in
-      #expect(try await journal.everything() == written)
-      #expect(try await journal.records(service: "beacon", after: 5, limit: 1) == [written[5]])
-      #expect(try await journal.latest(.state, service: "beacon") == written[3])
-      #expect(try await journal.latest(.state, service: "lantern") == nil)
-      #expect(try await journal.latest(.intent, service: "beacon") == nil)
-      #expect(await journal.newestTime() == written[6].at)
-    }
-  }
-
-  @Test func `history is newest first and of the kinds asked for`() async throws {
-    try await folder.withJournal { journal async throws in
-      let kinds: [JournalKind] = [.runOpened, .state, .runEnded, .decision, .runOpened]
-      for (index, kind) in kinds.enumerated() {
-        _ = try await journal.append(.sample(index + 1, kind: kind))
-        _ = try await journal.append(.sample(index + 1, service: "lantern", kind: kind))
-      }
-      let history = try await journal.history(
-        service: "beacon", kinds: [.runOpened, .runEnded], limit: 2)
-      #expect(history.map(\.payload) == ["{\"number\":5}", "{\"number\":3}"])
-      #expect(try await journal.history(service: "beacon", kinds: [], limit: 2).isEmpty)
-    }
-  }
-
   @Test func `appends from many tasks are one chain`() async throws {
     let sequences = try await folder.withJournal { journal async throws in
       try await withThrowingTaskGroup(of: UInt64.self) { group in

@@ -3,7 +3,7 @@ import WindlassCore
 extension Simulation {
   func backUp(_ id: BackupID, _ purpose: BackupPurpose) throws(StepFailure) -> BackupReceipt {
     if let obstacle = database.obstacle(at: now), obstacle.code == "Unreachable" { throw obstacle }
-    let receipt = backups.take(
+    let receipt = try backups.take(
       id, run: state.record.run?.plan.run ?? RunID("none"), purpose: purpose, of: database,
       isDamaged: dice.strikes(scenario.hazards.backupDamaged, "backup is damaged"),
       isForeign: dice.strikes(scenario.hazards.backupForeign, "backup is of another database"))
@@ -13,11 +13,11 @@ extension Simulation {
 
   /// What the real driver looks at again at the moment of use (D1).
   private func check(_ id: BackupID, _ order: MigrationOrder) throws(StepFailure) {
-    if dice.strikes(scenario.hazards.backupRots, "backup rots"), var backup = backups[id] {
-      backup.isDamaged = true
-      backups[id] = backup
+    if dice.strikes(scenario.hazards.backupRots, "backup rots") {
+      backups.change(id) { $0.isRotten = true }
     }
-    guard let backup = backups[id], !backup.isDamaged || !rules.verifiesBackups,
+    guard let backup = backups[id],
+      !(backup.isDamaged || backup.isRotten) || !rules.verifiesBackups,
       backup.receipt.isVerified || !rules.verifiesBackups,
       backup.receipt.run == order.run, backup.receipt.systemID == database.systemID,
       backup.receipt.schema == database.version
@@ -29,8 +29,7 @@ extension Simulation {
 
   func apply(_ order: MigrationOrder, checking backup: BackupID?) throws(StepFailure) {
     if let backup { try check(backup, order) }
-    if let obstacle = database.obstacle(at: now) { throw obstacle }
-    guard try database.admits(order) else { return }
+    guard try database.begins(order, at: now) else { return }
     if dice.strikes(scenario.hazards.migrationCutOff, "migration is cut off") {
       tell("FAULT migration \(order.migration.version) is cut off")
       database.isDirty = true

@@ -45,7 +45,13 @@ extension Simulation {
     }
     let outcome: Outcome?
     switch action {
-    case .backUp(let backup, _): outcome = backups[backup].map { .backedUp($0.receipt) }
+    case .backUp(let backup, _):
+      do throws(StepFailure) {
+        outcome = try backups.receipt(of: backup).map { .backedUp($0) }
+      } catch {
+        inbox.report = .unreadable(error)
+        return
+      }
     case .apply(let order, _):
       let isApplied = database.applied.contains {
         $0.version == order.migration.version && $0.run == order.run
@@ -138,7 +144,10 @@ extension Simulation {
       let epoch = try database.takeFence(after: current)
       note(.fenceTaken(epoch, byUs: true))
       return .fenced(epoch)
-    case .preflight, .prepare, .prune: return .done
+    case .preflight:
+      if let plan = state.record.run?.plan { try database.preflight(plan, at: now) }
+      return .done
+    case .prepare, .prune: return .done
     case .backUp(let id, let purpose): return .backedUp(try backUp(id, purpose))
     case .verify(let id):
       let receipt = try backups.verify(id)
@@ -162,7 +171,7 @@ extension Simulation {
       note(.commitPointRecorded(run, epoch))
       return .done
     case .forget(let id):
-      fleet.instances.removeAll { $0.id == id }
+      try fleet.forget(id, at: now)
       return .done
     }
   }

@@ -48,32 +48,20 @@ extension Simulation {
 
   func stop(_ id: InstanceID) {
     let drain = dice.interval(5...150)
-    let grace = Interval.milliseconds(400)
-    fleet.change(id) { instance in
-      guard instance.isAlive(at: now), !instance.isDraining else { return }
-      instance.isDraining = true
-      let end = now + (instance.isTermIgnored ? grace : drain)
-      guard end < instance.diesAt ?? end + .milliseconds(1) else { return }
-      instance.diesAt = end
-      instance.exit = instance.isTermIgnored ? ExitReport(signal: 9) : ExitReport(code: 0)
-    }
+    fleet.stop(id, at: now, drain: drain, grace: .milliseconds(400))
     tally.stops += 1
   }
 
   func probe(_ id: InstanceID) throws(StepFailure) -> String? {
-    guard let instance = fleet.instance(id), instance.isAlive(at: now), !instance.isInDoubt(at: now)
-    else {
-      throw StepFailure(code: "NoAnswer", disposition: .retry, message: "nobody answered")
-    }
-    guard instance.isReady(at: now) else { return "no answer" }
+    let said = try fleet.probe(id, at: now)
+    guard let instance = fleet.instance(id), instance.isReady(at: now) else { return said }
     if dice.strikes(scenario.hazards.probeFails, "probes of \(id) fail") {
       tell("FAULT probes of \(id) fail")
       blame(instance.release)
       return "wrong answer"
     }
-    guard instance.behaviour != .failsProbes else { return "wrong answer" }
-    note(.probed(id))
-    return nil
+    if said == nil { note(.probed(id)) }
+    return said
   }
 
   /// The release may rightly be quarantined from now on.

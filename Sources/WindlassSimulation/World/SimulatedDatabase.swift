@@ -22,6 +22,10 @@ struct SimulatedDatabase {
   var isAwayUntil = Timestamp(milliseconds: 0)
   /// Whether orders are checked against the fence; false only for a broken variant.
   var checksFence = true
+  /// Migrations with a statement that fails.
+  var failing: Set<SchemaVersion> = []
+  /// How often each migration took effect.
+  private(set) var effects: [SchemaVersion: Int] = [:]
 
   func reading(asOf: Timestamp) -> LedgerReading {
     LedgerReading(
@@ -61,16 +65,37 @@ struct SimulatedDatabase {
     if isDirty {
       throw StepFailure(code: "DirtyLedger", disposition: .stop, message: "the ledger is dirty")
     }
-    guard version == order.after else {
+    guard version == order.after else { throw SimulatedDatabase.ledgerMoved }
+    return true
+  }
+
+  /// Begins an order; true when there is something to commit.
+  func begins(_ order: MigrationOrder, at now: Timestamp) throws(StepFailure) -> Bool {
+    if let obstacle = obstacle(at: now) { throw obstacle }
+    guard try admits(order) else { return false }
+    guard !failing.contains(order.migration.version) else {
       throw StepFailure(
-        code: "LedgerMoved", disposition: .stop, message: "the ledger is not where it should be")
+        code: "StatementFailed", disposition: .stop, message: "a statement failed")
     }
     return true
   }
 
+  /// What would stop the plan's migrations, before anything is changed.
+  func preflight(_ plan: Plan, at now: Timestamp) throws(StepFailure) {
+    if now < isAwayUntil, let obstacle = obstacle(at: now) { throw obstacle }
+    if isDirty {
+      throw StepFailure(code: "DirtyLedger", disposition: .stop, message: "the ledger is dirty")
+    }
+    guard version == plan.schemaBefore else { throw SimulatedDatabase.ledgerMoved }
+  }
+
+  static let ledgerMoved = StepFailure(
+    code: "LedgerMoved", disposition: .stop, message: "the ledger is not where it should be")
+
   /// Commits ledger, history and change in one.
   mutating func commit(_ order: MigrationOrder) {
     version = order.migration.version
+    effects[order.migration.version, default: 0] += 1
     applied.append(
       AppliedMigration(
         version: order.migration.version, checksum: order.archive.digest, run: order.run))

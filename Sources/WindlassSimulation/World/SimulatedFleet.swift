@@ -6,6 +6,8 @@ struct SimulatedInstance {
   let release: Version
   let behaviour: Behaviour
   let window: SchemaWindow
+  /// Tells it from every other process of its fleet, where anybody counts.
+  var number = 0
   /// When it is ready for the first time; nil when it never is.
   var readyAt: Timestamp?
   /// When it ends, and how its reaper sees it; nil while it is to live on.
@@ -83,4 +85,36 @@ struct SimulatedFleet {
   }
 
   func instance(_ id: InstanceID) -> SimulatedInstance? { instances.first { $0.id == id } }
+
+  /// Sends SIGTERM, and SIGKILL after the grace to one that ignores it; what drains or is dead is
+  /// left alone.
+  mutating func stop(_ id: InstanceID, at now: Timestamp, drain: Interval, grace: Interval) {
+    change(id) { instance in
+      guard instance.isAlive(at: now), !instance.isDraining else { return }
+      instance.isDraining = true
+      let end = now + (instance.isTermIgnored ? grace : drain)
+      guard end < instance.diesAt ?? end + .milliseconds(1) else { return }
+      instance.diesAt = end
+      instance.exit = instance.isTermIgnored ? ExitReport(signal: 9) : ExitReport(code: 0)
+    }
+  }
+
+  /// What an instance says to its probes; nil when it passes them.
+  func probe(_ id: InstanceID, at now: Timestamp) throws(StepFailure) -> String? {
+    guard let instance = instance(id), instance.isAlive(at: now), !instance.isInDoubt(at: now)
+    else {
+      throw StepFailure(code: "NoAnswer", disposition: .retry, message: "nobody answered")
+    }
+    guard instance.isReady(at: now) else { return "no answer" }
+    return instance.behaviour == .failsProbes ? "wrong answer" : nil
+  }
+
+  /// Drops the record of an instance that is not seen alive.
+  mutating func forget(_ id: InstanceID, at now: Timestamp) throws(StepFailure) {
+    guard instance(id)?.reading(at: now).life != .alive else {
+      throw StepFailure(
+        code: "InstanceAlive", disposition: .stop, message: "\(id) still runs; stop it first")
+    }
+    instances.removeAll { $0.id == id }
+  }
 }

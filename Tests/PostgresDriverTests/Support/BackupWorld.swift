@@ -20,7 +20,8 @@ final class BackupWorld: Sendable {
     try connect().run(script: Self.schema)
     let connection = try connect()
     let place = try service.ledger.located(on: connection)
-    _ = try connection.transaction(PostgresLimits()) { connection throws(StepFailure) in
+    _ = try connection.transaction(PostgresLimits(holdBudget: nil)) {
+      connection throws(StepFailure) in
       var own = try PostgresOwnSchema(connection, place)
       try own.create()
       try own.setEpoch(Epoch(7), holder: "test")

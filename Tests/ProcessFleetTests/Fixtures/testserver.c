@@ -6,6 +6,7 @@
 //   --fork           leaves a child in another session  --deaf           accepts nothing public
 //   --backlog N      calls listen(N) on what it got     --drain MS       exits so long after TERM
 //   --open PATH      keeps the file open                --shutdown       shuts its first socket down
+//   --bad-probes     /probe answers 500
 //
 // /environ shows its environment, /descriptors its open descriptors, /reach?PORT whether it can
 // connect to that port of 127.0.0.1, anything else says "pid N".
@@ -26,7 +27,7 @@ extern char **environ;
 
 static volatile sig_atomic_t stopping;
 static const char *version = "1.0.0";
-static int never_ready;
+static int never_ready, bad_probes;
 
 static void on_term(int number) {
   (void)number;
@@ -54,6 +55,8 @@ static void answer(int client) {
   int status = 200;
   if (strncmp(request, "GET /healthz", 12) == 0) {
     status = never_ready ? 503 : 200;
+  } else if (strncmp(request, "GET /probe", 10) == 0) {
+    status = bad_probes ? 500 : 200;
   } else if (strncmp(request, "GET /version", 12) == 0) {
     snprintf(body, sizeof body, "{\"version\":\"%s\"}", version);
   } else if (strncmp(request, "GET /environ", 12) == 0) {
@@ -94,6 +97,7 @@ int main(int count, char **arguments) {
     const char *value = index + 1 < count ? arguments[index + 1] : "";
     if (strcmp(word, "--version") == 0) version = value;
     if (strcmp(word, "--never-ready") == 0) never_ready = 1;
+    if (strcmp(word, "--bad-probes") == 0) bad_probes = 1;
     if (strcmp(word, "--ignore-term") == 0) ignore_term = 1;
     if (strcmp(word, "--deaf") == 0) deaf = 1;
     if (strcmp(word, "--shutdown") == 0) shutdown(3, SHUT_RD);

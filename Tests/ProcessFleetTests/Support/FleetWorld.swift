@@ -37,17 +37,34 @@ struct FleetWorld {
   ) -> ProcessFleet {
     ProcessFleet(
       settings: settings, artifacts: artifacts, transport: PlainTransport(),
-      prober: { _, _ in nil }, now: { Timestamp(milliseconds: 0) },
+      prober: prober, now: { Timestamp(milliseconds: 0) },
       shim: shim)
+  }
+
+  /// Asks each probe's path, and looks at the status alone.
+  private static let prober: ProcessFleet.Prober = { probes, baseURL in
+    for probe in probes {
+      let limits = HTTPLimits(bodySizeMax: 65_536, deadline: .seconds(30))
+      do throws(HTTPError) {
+        let reply = try await PlainTransport().send(
+          HTTPRequest(url: baseURL + probe.path), limits: limits)
+        if reply.status != probe.expectedStatus { return "\(probe.name) got \(reply.status)" }
+      } catch {
+        return "\(probe.name) got no reply"
+      }
+    }
+    return nil
   }
 
   /// A second daemon's view of the same fleet, perhaps with another command for what it starts, or
   /// another way to start a shim.
   func anotherDaemon(
     _ arguments: [String]? = nil, program: String = "{artifact}/bin/testserver",
+    drain: Interval? = nil,
     shim: ShimInvocation = ShimInvocation(executable: Programs.windlass)
   ) -> ProcessFleet {
     var settings = settings
+    if let drain { settings.drain = drain }
     if let arguments { settings.command = [program] + arguments }
     return FleetWorld.fleet(settings, artifacts, shim)
   }
