@@ -15,7 +15,8 @@ help:
 	@echo 'make lint      check the format of every source file'
 	@echo 'make release   dist/windlass and dist/beacon, stripped, with the Swift runtime linked in'
 	@echo 'make simulate  SEEDS=$(SEEDS) simulated runs with faults; prints the first seed that fails'
-	@echo 'make torture   kill the daemon, or everything, at every failpoint of a full upgrade'
+	@echo 'make torture   kill the daemon, or everything, at every failpoint of a full upgrade; damage'
+	@echo '               1,000 backups per engine'
 	@echo 'make soak      ROUNDS=$(ROUNDS) demos in a row; not one request may be lost'
 	@echo 'make bench     measure what docs/performance.md states'
 	@echo 'make engines   run the drivers'"'"' tests and write docs/engines.md from what passed'
@@ -52,7 +53,7 @@ simulate:
 
 .PHONY: torture
 torture: packages
-	WINDLASS_TORTURE=all .ci/test.sh 5
+	WINDLASS_TORTURE=all .ci/test.sh 2 5
 
 .PHONY: soak
 soak: release

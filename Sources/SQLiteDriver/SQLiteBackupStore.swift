@@ -146,14 +146,13 @@ package actor SQLiteBackupStore: BackupArchive {
 
   /// Fails unless a restored copy holds exactly what the database held.
   func compare(_ copy: String, with manifest: BackupManifest) throws(StepFailure) {
-    let connection = try SQLiteConnection(SQLiteOptions(path: copy))
-    let contents = try connection.snapshot(within: Bounds.backupDeadline) {
-      connection throws(StepFailure) in
-      let report = try connection.scalar("PRAGMA integrity_check(1)")
-      guard report == .text("ok") else {
-        throw directory.damaged(manifest.id, "SQLite finds it damaged")
-      }
-      return try connection.contents()
+    let contents: DatabaseContents
+    do throws(StepFailure) {
+      contents = try read(copy, of: manifest)
+    } catch {
+      // What SQLite says of the copy, which is gone in a moment, is true of the backup.
+      guard Self.damageOfCopy.contains(error.code) else { throw error }
+      throw directory.damaged(manifest.id, "SQLite can't read it (\(error.code))")
     }
     let differences = manifest.contents.differences(
       to: contents, here: "the database", there: "the backup")
@@ -161,6 +160,25 @@ package actor SQLiteBackupStore: BackupArchive {
       throw directory.damaged(
         manifest.id,
         "restored, it differs from the database as it was: \(differences.joined(separator: "; "))")
+    }
+  }
+
+  /// How a copy that SQLite can't make sense of fails to be read.
+  private static let damageOfCopy: Set<String> = [
+    "DatabaseCorrupt", "DatabaseUnreachable", "NotADatabase", "StatementFailed",
+  ]
+
+  private func read(
+    _ copy: String, of manifest: BackupManifest
+  ) throws(StepFailure) -> DatabaseContents {
+    let connection = try SQLiteConnection(SQLiteOptions(path: copy))
+    return try connection.snapshot(within: Bounds.backupDeadline) {
+      connection throws(StepFailure) in
+      let report = try connection.scalar("PRAGMA integrity_check(1)")
+      guard report == .text("ok") else {
+        throw directory.damaged(manifest.id, "SQLite finds it damaged")
+      }
+      return try connection.contents()
     }
   }
 }

@@ -21,6 +21,7 @@ package protocol ArtifactStoreSubject: Sendable {
 
 /// What a start may rely on when a release was prepared.
 package enum ArtifactStoreContract {
+  /// One sentence of this contract.
   package typealias Clause = WindlassContracts.Clause<any ArtifactStoreSubject>
 
   /// Every clause; each wants a new subject.

@@ -21,6 +21,7 @@ package protocol BackupStoreSubject: Sendable {
 
 /// What a run may rely on when it rests on a backup.
 package enum BackupStoreContract {
+  /// One sentence of this contract.
   package typealias Clause = WindlassContracts.Clause<any BackupStoreSubject>
 
   /// Every clause; each wants a new subject.

@@ -18,6 +18,7 @@ package protocol DatabaseSessionSubject: Sendable {
 
 /// What may be relied on when a transaction is a value.
 package enum DatabaseSessionContract {
+  /// One sentence of this contract.
   package typealias Clause = WindlassContracts.Clause<any DatabaseSessionSubject>
 
   /// Every clause; each wants a new subject.

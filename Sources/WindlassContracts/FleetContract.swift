@@ -39,6 +39,7 @@ package protocol FleetSubject: Sendable {
 
 /// What a roll may rely on, whoever keeps the instances.
 package enum FleetContract {
+  /// One sentence of this contract.
   package typealias Clause = WindlassContracts.Clause<any FleetSubject>
 
   /// Every clause; each wants a new subject.

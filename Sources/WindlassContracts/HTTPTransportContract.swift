@@ -5,6 +5,7 @@ import WindlassWire
 
 /// What feeds, artifacts and probes may rely on when they ask somebody.
 package enum HTTPTransportContract {
+  /// One sentence of this contract.
   package typealias Clause = WindlassContracts.Clause<any HTTPTransportSubject>
 
   /// Every clause; each wants a new subject.

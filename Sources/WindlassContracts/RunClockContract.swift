@@ -9,6 +9,7 @@ package protocol RunClockSubject: Sendable {
 
 /// What waits and deadlines may rely on.
 package enum RunClockContract {
+  /// One sentence of this contract.
   package typealias Clause = WindlassContracts.Clause<any RunClockSubject>
 
   /// Every clause; each wants a new subject.

@@ -12,6 +12,7 @@ package protocol RunJournalSubject: Sendable {
 
 /// What a daemon may rely on when it remembers.
 package enum RunJournalContract {
+  /// One sentence of this contract.
   package typealias Clause = WindlassContracts.Clause<any RunJournalSubject>
 
   /// Every clause; each wants a new subject.

@@ -3,6 +3,7 @@ import WindlassCore
 
 /// What the steps of a run may rely on, whichever database stands behind them.
 package enum ServiceDatabaseContract {
+  /// One sentence of this contract.
   package typealias Clause = WindlassContracts.Clause<any ServiceDatabaseSubject>
 
   /// Every clause; each wants a new subject.

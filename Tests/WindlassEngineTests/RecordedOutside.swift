@@ -2,7 +2,8 @@ import Synchronization
 import WindlassCore
 import WindlassSimulation
 
-/// The simulation's service, with a record of what was asked of it in order, and failures on demand.
+/// The simulation's service, with a record of what was asked of it in order, and failures on
+/// demand.
 final class RecordedOutside: Sendable {
   private struct State {
     var calls: [String] = []

@@ -18,12 +18,19 @@ extension MySQLConnection {
       tables.append(try contents(of: table, columns, within: rest))
     }
     let catalogue = try catalogue(ledger: ledger, countsRows: false)
+    // The catalogue leaves out Windlass's own tables and the ledger; a backup must hold them too.
+    let own = columns.filter { OwnTables.isOwn($0.key) || $0.key == ledger.table }
+      .sorted { $0.key < $1.key }.flatMap { table, columns in
+        columns.map { "\n\(table).\($0.name) \($0.type)" }
+      }
     return DatabaseContents(
-      tables: tables, fingerprint: SHA256.digest(of: catalogue.canonicalText))
+      tables: tables, fingerprint: SHA256.digest(of: catalogue.canonicalText + own.joined()))
   }
 
   private struct Column {
     var name: String
+    /// As the server writes it, such as `varchar(16)`.
+    var type: String
     var keyPosition: Int64
   }
 
@@ -32,6 +39,7 @@ extension MySQLConnection {
     let rows = try rows(
       """
       SELECT c.TABLE_NAME AS table_name, c.COLUMN_NAME AS column_name, c.EXTRA AS extra,
+        c.COLUMN_TYPE AS column_type,
         COALESCE(s.SEQ_IN_INDEX, 0) AS key_position
       FROM information_schema.COLUMNS c
       JOIN information_schema.TABLES t
@@ -53,7 +61,9 @@ extension MySQLConnection {
         || extra.contains("persistent")
       guard !isGenerated else { continue }
       tables[table, default: []].append(
-        Column(name: row.text("column_name"), keyPosition: row["key_position"].integer ?? 0))
+        Column(
+          name: row.text("column_name"), type: row.text("column_type"),
+          keyPosition: row["key_position"].integer ?? 0))
     }
     return tables
   }
