@@ -4,7 +4,8 @@
 set -eu
 
 packages="libarchive-dev libcurl4-openssl-dev libmariadb-dev libmariadb3 libpg-query-dev libpq-dev \
-  libsodium-dev libsqlite3-dev mariadb-client mariadb-server-core minisign pkg-config postgresql strace"
+  libsodium-dev libsqlite3-dev mariadb-client mariadb-server-core minisign nghttp2-server openssl \
+  pkg-config postgresql strace"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   echo "packages: this is no Debian system; install what these packages hold yourself: $packages" >&2

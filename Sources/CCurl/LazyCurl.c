@@ -105,6 +105,12 @@ CURLcode ccurl_set_body(CURL *easy, const void *bytes, curl_off_t count) {
   return code ? code : set_option(easy, CURLOPT_COPYPOSTFIELDS, bytes ? bytes : "");
 }
 
+CURLcode ccurl_set_blob(CURL *easy, CURLoption option, const void *bytes, size_t count) {
+  REAL(easy_setopt, set_option, "curl_easy_setopt");
+  struct curl_blob blob = {(void *)bytes, count, CURL_BLOB_COPY};
+  return set_option(easy, option, &blob);
+}
+
 CURLcode ccurl_set_list(CURL *easy, CURLoption option, struct curl_slist *list) {
   REAL(easy_setopt, set_option, "curl_easy_setopt");
   return set_option(easy, option, list);

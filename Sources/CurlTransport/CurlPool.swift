@@ -4,8 +4,12 @@ import WindlassWire
 
 /// All transfers and connections of one transport; lives on its thread alone.
 final class CurlPool {
+  /// Transfers to one host where a connection carries many: servers allow about a hundred on each,
+  /// and long watches must not keep short requests waiting.
+  private static let streamsPerHostMax = 200
+
   private let multi: UnsafeMutableRawPointer
-  private let certificateAuthorities: String?
+  private let security: HTTPSecurity
   private var admission: Admission<Transfer>
   /// Transfers without an answer, waiting or under way.
   private var transfers: [ObjectIdentifier: Transfer] = [:]
@@ -15,11 +19,12 @@ final class CurlPool {
   private var nextDeadline: ContinuousClock.Instant?
 
   /// Makes a pool over a multi handle, which stays the caller's.
-  init(multi: UnsafeMutableRawPointer, certificateAuthorities: String?) {
+  init(multi: UnsafeMutableRawPointer, security: HTTPSecurity) {
     self.multi = multi
-    self.certificateAuthorities = certificateAuthorities
+    self.security = security
     admission = Admission(
-      totalMax: Bounds.transfersMax, perHostMax: Bounds.transfersPerHostMax)
+      totalMax: Bounds.transfersMax,
+      perHostMax: security.multiplexes ? CurlPool.streamsPerHostMax : Bounds.transfersPerHostMax)
   }
 
   /// Takes over an order; it is answered sooner or later, whatever happens.
@@ -84,7 +89,7 @@ final class CurlPool {
     try easy.prepare(
       for: transfer,
       remaining: Interval(ContinuousClock.now.duration(to: transfer.order.deadline)),
-      certificateAuthorities: certificateAuthorities)
+      security: security)
     let code = curl_multi_add_handle(multi, easy.pointer)
     guard code == CURLM_OK else {
       throw HTTPError(.other, "libcurl refused a request (\(reason(code))).")

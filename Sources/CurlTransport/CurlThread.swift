@@ -24,10 +24,10 @@ final class CurlThread: Sendable {
   private let inbox = Mutex(Inbox())
 
   /// Starts the thread.
-  init(certificateAuthorities: String?) throws(HTTPError) {
+  init(security: HTTPSecurity) throws(HTTPError) {
     multi = try MultiHandle()
     let context = Unmanaged.passRetained(
-      ThreadStart(thread: self, certificateAuthorities: certificateAuthorities))
+      ThreadStart(thread: self, security: security))
     var handle = pthread_t()
     let code = pthread_create(&handle, nil, runThread, context.toOpaque())
     guard code == 0 else {
@@ -67,8 +67,8 @@ final class CurlThread: Sendable {
   }
 
   /// The thread's work, from its start to its end.
-  fileprivate func run(certificateAuthorities: String?) {
-    let pool = CurlPool(multi: multi.pointer, certificateAuthorities: certificateAuthorities)
+  fileprivate func run(security: HTTPSecurity) {
+    let pool = CurlPool(multi: multi.pointer, security: security)
     while true {
       let commands = inbox.withLock { inbox in
         defer { inbox.commands = [] }
@@ -102,11 +102,11 @@ final class CurlThread: Sendable {
 /// What a new thread is given.
 private final class ThreadStart {
   let thread: CurlThread
-  let certificateAuthorities: String?
+  let security: HTTPSecurity
 
-  init(thread: CurlThread, certificateAuthorities: String?) {
+  init(thread: CurlThread, security: HTTPSecurity) {
     self.thread = thread
-    self.certificateAuthorities = certificateAuthorities
+    self.security = security
   }
 }
 
@@ -120,7 +120,7 @@ private func runThread(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawP
   sigfillset(&all)
   pthread_sigmask(SIG_BLOCK, &all, nil)
   nameThread()
-  start.thread.run(certificateAuthorities: start.certificateAuthorities)
+  start.thread.run(security: start.security)
   return nil
 }
 

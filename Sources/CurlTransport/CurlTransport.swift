@@ -4,9 +4,10 @@ package import WindlassWire
 ///
 /// Make one per process. Requests to one host share at most `Bounds.transfersPerHostMax`
 /// connections, all requests together `Bounds.transfersMax`; the others wait within their deadline.
-/// Bodies are counted as they arrive and are never unpacked; proxies, `.netrc` and cookies are
-/// ignored. Redirects are followed only as far as the limits say, never from https to http, never
-/// into another inner network, and with harmless headers alone when the origin changes.
+/// Bodies are counted as they arrive and are never unpacked; `.netrc`, cookies and the
+/// environment's proxies are ignored. Redirects are followed only as far as the limits say, never
+/// from https to http, never into another inner network, and with harmless headers alone when the
+/// origin changes.
 package final class CurlTransport: HTTPTransport {
   private let thread: CurlThread
 
@@ -14,8 +15,15 @@ package final class CurlTransport: HTTPTransport {
   ///
   /// - Parameter certificateAuthorities: a PEM file of the authorities to trust instead of the
   ///   system's.
-  package init(certificateAuthorities: String? = nil) throws(HTTPError) {
-    thread = try CurlThread(certificateAuthorities: certificateAuthorities)
+  package convenience init(certificateAuthorities: String? = nil) throws(HTTPError) {
+    try self.init(
+      security: HTTPSecurity(
+        authorities: certificateAuthorities.map { .file($0) } ?? .system))
+  }
+
+  /// Starts a transport that trusts, and shows, what it is given.
+  package init(security: HTTPSecurity) throws(HTTPError) {
+    thread = try CurlThread(security: security)
   }
 
   deinit { thread.stop() }

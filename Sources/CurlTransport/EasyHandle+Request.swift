@@ -8,18 +8,14 @@ extension EasyHandle {
   ///
   /// The transfer must outlive the handle's use: the callbacks point to it without owning it.
   func prepare(
-    for transfer: Transfer, remaining: Interval, certificateAuthorities: String?
+    for transfer: Transfer, remaining: Interval, security: HTTPSecurity
   ) throws(HTTPError) {
     try restrict()
+    try apply(security)
     try limit(transfer.order.limits, remaining: remaining)
     try connectCallbacks(to: transfer)
     try set(CURLOPT_URL, transfer.url.text)
     try describe(transfer.request, keepsConnection: transfer.order.limits.keepsConnection)
-    if let certificateAuthorities {
-      try set(CURLOPT_CAINFO, certificateAuthorities)
-      // The system's directory of authorities would be asked as well.
-      try check(ccurl_set_string(pointer, CURLOPT_CAPATH, nil))
-    }
   }
 
   /// Switches off what libcurl would do by itself, on the caller's behalf or the environment's.
@@ -32,14 +28,15 @@ extension EasyHandle {
     // Empty means none, whatever the environment says.
     try set(CURLOPT_PROXY, "")
     try set(CURLOPT_NOSIGNAL, 1)
-    try set(CURLOPT_SSL_VERIFYPEER, 1)
-    try set(CURLOPT_SSL_VERIFYHOST, 2)
     try set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
-    // One request at a time per connection: what a peer sends belongs to one transfer.
-    try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
     try set(CURLOPT_HTTP09_ALLOWED, 0)
     // Otherwise a transfer that ends while its name is looked up would block all the others.
     try set(CURLOPT_QUICK_EXIT, 1)
+    // A peer that vanished without a word is noticed within two minutes, however long a reply
+    // lasts.
+    try set(CURLOPT_TCP_KEEPALIVE, 1)
+    try set(CURLOPT_TCP_KEEPIDLE, 30)
+    try set(CURLOPT_TCP_KEEPINTVL, 10)
   }
 
   private func limit(_ limits: HTTPLimits, remaining: Interval) throws(HTTPError) {

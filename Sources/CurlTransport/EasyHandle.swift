@@ -45,6 +45,12 @@ final class EasyHandle {
     try check(bytes.withUnsafeBytes { ccurl_set_body(pointer, $0.baseAddress, Int($0.count)) })
   }
 
+  /// Sets bytes for an option that would else name a file; libcurl copies them.
+  func set(_ option: CURLoption, blob bytes: [UInt8]) throws(HTTPError) {
+    try check(
+      bytes.withUnsafeBytes { ccurl_set_blob(pointer, option, $0.baseAddress, $0.count) })
+  }
+
   /// Sets the header lines.
   func setHeaders(_ lines: [String]) throws(HTTPError) {
     for line in lines {

@@ -59,8 +59,11 @@ final class Workbench {
   }
 
   /// Starts a program in the directory; it is killed with the workbench.
-  func start(_ arguments: [String], output: String) throws {
-    running.append(try spawn(arguments, output: output))
+  @discardableResult
+  func start(_ arguments: [String], output: String) throws -> pid_t {
+    let pid = try spawn(arguments, output: output)
+    running.append(pid)
+    return pid
   }
 
   private func spawn(_ arguments: [String], output: String) throws -> pid_t {

@@ -39,6 +39,9 @@ CURLcode ccurl_set_string(CURL *easy, CURLoption option, const char *value);
  */
 CURLcode ccurl_set_body(CURL *easy, const void *bytes, curl_off_t count);
 
+/* CURLOPTTYPE_BLOB; libcurl copies the bytes. */
+CURLcode ccurl_set_blob(CURL *easy, CURLoption option, const void *bytes, size_t count);
+
 /* CURLOPTTYPE_SLISTPOINT; the list is not copied and must outlive the transfer. */
 CURLcode ccurl_set_list(CURL *easy, CURLoption option, struct curl_slist *list);
 
