@@ -85,6 +85,9 @@ let package = Package(
       dependencies: ["WindlassCore", "WindlassWire", "CArchive", "CLinux", "CSodium"],
       swiftSettings: strict),
     .target(
+      name: "KubernetesFleet",
+      dependencies: ["WindlassCore", "WindlassWire", "CLinux", yams], swiftSettings: strict),
+    .target(
       name: "WindlassJournal", dependencies: ["WindlassCore", "CSodium"],
       swiftSettings: strict),
 
@@ -122,6 +125,12 @@ let package = Package(
     .target(
       name: "WindlassContracts", dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire"],
       swiftSettings: strict),
+    .executableTarget(
+      name: "SimulatedCluster",
+      dependencies: [
+        "WindlassCore", "WindlassWire", "WindlassSimulation", "KubernetesFleet", argumentParser,
+      ] + nio, swiftSettings: strict),
+    .executableTarget(name: "crds", dependencies: ["KubernetesFleet"], swiftSettings: strict),
     .executableTarget(
       name: "fuzz",
       dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire", "ReleaseFeeds"],
@@ -168,6 +177,12 @@ let package = Package(
       // Compiled by the tests themselves, because it must not be a Swift program.
       exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
+      name: "KubernetesFleetTests",
+      dependencies: [
+        "WindlassCore", "WindlassWire", "CurlTransport", "KubernetesFleet", "SimulatedCluster",
+        "WindlassSimulation", yams,
+      ], swiftSettings: strict),
+    .testTarget(
       name: "WindlassJournalTests",
       dependencies: [
         "WindlassCore", "WindlassSchema", "WindlassContracts", "WindlassJournal", "SQLiteDriver",
@@ -198,7 +213,8 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         "windlass", "WindlassContracts", "WindlassCore", "WindlassWire", "WindlassJournal",
-        "ReleaseFeeds", "MariaDBDriver", "PostgresDriver", "SQLiteDriver", argumentParser,
+        "KubernetesFleet", "ReleaseFeeds", "MariaDBDriver", "PostgresDriver", "SQLiteDriver",
+        argumentParser,
       ],
       exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),

@@ -10,8 +10,8 @@ level_names() {
   case $1 in
     0) echo TidyTests ;;
     1) echo WindlassCoreTests WindlassSchemaTests WindlassWireTests ;;
-    2) echo CurlTransportTests MariaDBDriverTests PostgresDriverTests ProcessFleetTests \
-      ReleaseFeedsTests SQLiteDriverTests WindlassJournalTests ;;
+    2) echo CurlTransportTests KubernetesFleetTests MariaDBDriverTests PostgresDriverTests \
+      ProcessFleetTests ReleaseFeedsTests SQLiteDriverTests WindlassJournalTests ;;
     3) echo CommandTests WindlassEngineTests WindlassProofTests ;;
     4) echo WindlassSimulationTests ;;
     5) echo EndToEndTests ;;

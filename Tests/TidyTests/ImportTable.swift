@@ -25,6 +25,7 @@ enum ImportTable {
     "ReleaseFeeds": platform.union(["CSodium", "WindlassCore", "WindlassWire"]),
     "ProcessFleet": platform.union(
       ["CArchive", "CLinux", "CSodium", "WindlassCore", "WindlassWire"]),
+    "KubernetesFleet": platform.union(["CLinux", "WindlassCore", "WindlassWire", "Yams"]),
     "WindlassJournal": platform.union(["CSodium", "WindlassCore"]),
     // Layer 3
     "WindlassProof": platform.union(["WindlassCore", "WindlassSchema", "WindlassWire"]),
@@ -49,6 +50,11 @@ enum ImportTable {
       "Synchronization", "Testing", "WindlassCore", "WindlassSchema", "WindlassWire",
     ],
     "WindlassSimulation": ["Synchronization", "WindlassCore", "WindlassSchema", "WindlassWire"],
+    "SimulatedCluster": platform.union([
+      "ArgumentParser", "KubernetesFleet", "NIOCore", "NIOHTTP1", "NIOPosix", "WindlassCore",
+      "WindlassSimulation", "WindlassWire",
+    ]),
+    "crds": ["Glibc", "KubernetesFleet"],
     "fuzz": platform.union(["ReleaseFeeds", "WindlassCore", "WindlassSchema", "WindlassWire"]),
     "simulate": platform.union(["ArgumentParser", "WindlassCore", "WindlassSimulation"]),
   ]

@@ -3,7 +3,11 @@ import WindlassCore
 extension BackupConfiguration {
   /// Reads the section `backup`.
   init(_ field: FieldReader?) throws(ConfigurationError) {
-    let section = try field?.section("directory", "keep")
+    let section = try field?.section("directory", "keep", "volumeClaim")
+    if let claim = section?.optional("volumeClaim") {
+      throw claim.notBuilt(
+        "names a volume claim of a cluster", instead: "Write directory: a folder of this machine.")
+    }
     directory = try section?.optional("directory")?.text(
       "an absolute path of a folder", where: TextRules.isAbsolutePath)
     keep = try section?.optional("keep")?.integer(in: 1...1_000) ?? 5
