@@ -29,8 +29,10 @@ package struct PostgresScript: Hashable, Sendable {
   package var steps: [Step]
 
   /// Reads a text.
-  package init(_ text: String) throws(SQLTokenError) {
-    statements = try PostgresStatement.split(text)
+  package init(
+    _ text: String, _ dialect: PostgresDialect = .postgres
+  ) throws(SQLTokenError) {
+    statements = try PostgresStatement.split(text, dialect)
     var blank = statements[...]
     // The usual frame of a file says only what happens anyway.
     if let first = blank.first, let last = blank.last, first.facts.opensPlainTransaction,

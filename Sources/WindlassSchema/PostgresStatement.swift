@@ -19,6 +19,16 @@ package struct PostgresStatement: Hashable, Sendable {
     return statements(parserCuts(pieces, text) ?? cut(pieces), in: text)
   }
 
+  /// Splits a script of that dialect: CockroachDB's at its semicolons, because its language is not
+  /// the parser's, and is judged by its words.
+  package static func split(
+    _ text: String, _ dialect: PostgresDialect
+  ) throws(SQLTokenError) -> [PostgresStatement] {
+    guard dialect == .cockroachdb else { return try split(text) }
+    return statements(
+      cut(try PostgresTokenizer.pieces(of: text, dialect)), in: text, parses: false)
+  }
+
   /// Splits a script where the parser does; nil when the parser does not know it.
   package static func splitByParser(
     _ text: String
@@ -39,14 +49,16 @@ package struct PostgresStatement: Hashable, Sendable {
     pieces.isEmpty ? [] : PostgresParser.statements(in: text).flatMap { cut(pieces, at: $0) }
   }
 
-  private static func statements(_ cuts: [Cut], in text: String) -> [PostgresStatement] {
+  private static func statements(
+    _ cuts: [Cut], in text: String, parses: Bool = true
+  ) -> [PostgresStatement] {
     let bytes = Array(text.utf8)
     return cuts.compactMap { cut in
       guard let first = cut.pieces.first, let last = cut.pieces.last else { return nil }
       let body = bytes[first.range.lowerBound..<last.range.upperBound]
       let tokens = cut.pieces.map(\.token)
       let text = String(decoding: body, as: UTF8.self)
-      let tree = PostgresParser.tree(of: text, tokens: tokens.count)
+      let tree = parses ? PostgresParser.tree(of: text, tokens: tokens.count) : nil
       return PostgresStatement(
         tokens: tokens, text: text, range: first.range.lowerBound..<cut.end,
         facts: tree.flatMap(PostgresFacts.init) ?? PostgresFacts(tokens))

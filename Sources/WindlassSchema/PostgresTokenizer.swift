@@ -1,4 +1,5 @@
-/// Cuts SQL text into tokens as PostgreSQL does with `standard_conforming_strings` on.
+/// Cuts SQL text into tokens as PostgreSQL does with `standard_conforming_strings` on, and
+/// CockroachDB, in whose `b'…'` a backslash escapes.
 struct PostgresTokenizer {
   /// A token with its place in the text's UTF-8.
   struct Piece: Hashable {
@@ -7,10 +8,14 @@ struct PostgresTokenizer {
   }
 
   private let bytes: [UInt8]
+  private let dialect: PostgresDialect
   private var position = 0
   private var line = 1
 
-  private init(_ text: String) { bytes = Array(text.utf8) }
+  private init(_ text: String, _ dialect: PostgresDialect) {
+    bytes = Array(text.utf8)
+    self.dialect = dialect
+  }
 
   /// A zero byte would end the text for the server's client and for the parser, wherever it stands.
   private func refuseZero() throws(SQLTokenError) {
@@ -20,8 +25,10 @@ struct PostgresTokenizer {
   }
 
   /// All tokens of the text with their places.
-  static func pieces(of text: String) throws(SQLTokenError) -> [Piece] {
-    var tokenizer = PostgresTokenizer(text)
+  static func pieces(
+    of text: String, _ dialect: PostgresDialect = .postgres
+  ) throws(SQLTokenError) -> [Piece] {
+    var tokenizer = PostgresTokenizer(text, dialect)
     try tokenizer.refuseZero()
     var pieces: [Piece] = []
     while let piece = try tokenizer.next() { pieces.append(piece) }
@@ -111,8 +118,9 @@ struct PostgresTokenizer {
     switch bytes[position] {
     case single, double: return (0, false)
     case UInt8(ascii: "e"), UInt8(ascii: "E"): return peek(1) == single ? (1, true) : nil
-    case UInt8(ascii: "b"), UInt8(ascii: "B"), UInt8(ascii: "x"), UInt8(ascii: "X"),
-      UInt8(ascii: "n"), UInt8(ascii: "N"):
+    case UInt8(ascii: "b"), UInt8(ascii: "B"):
+      return peek(1) == single ? (1, dialect == .cockroachdb) : nil
+    case UInt8(ascii: "x"), UInt8(ascii: "X"), UInt8(ascii: "n"), UInt8(ascii: "N"):
       return peek(1) == single ? (1, false) : nil
     case UInt8(ascii: "u"), UInt8(ascii: "U"):
       guard peek(1) == UInt8(ascii: "&") else { return nil }
