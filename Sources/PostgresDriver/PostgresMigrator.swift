@@ -46,7 +46,9 @@ package actor PostgresMigrator: MigrationEngine {
     let forecast = try forecast(request, directory, on: session.connection())
     guard !forecast.pending.isEmpty else { return MigrateOutcome(forecast: forecast, applied: []) }
     var batches = try batches(forecast, directory, run: request.run)
-    if forecast.from == nil, try isWithoutTables(on: session.connection()) {
+    if options.url.dialect == .postgres, forecast.from == nil,
+      try isWithoutTables(on: session.connection())
+    {
       batches = PostgresBatch.joining(batches)
     }
     var applied: [HistoryEntry] = []
@@ -137,7 +139,7 @@ package actor PostgresMigrator: MigrationEngine {
       try MigrationHistory.check(directory, against: own.history(), ledger: version)
       if let drift = try own.drift() { throw drift.failure(options.url) }
       return try MigrateForecast(request, directory, from: version) { body in
-        PostgresMigration.refusal(of: body, ledger: options.ledger)
+        PostgresMigration.refusal(of: body, options)
       }
     }
   }
@@ -203,6 +205,22 @@ extension PostgresOwnSchema {
   }
 }
 
+extension PostgresOwnSchema {
+  /// Keeps other Windlass processes out until the transaction ends, or fails while one migrates.
+  fileprivate func excludeOthers() throws(StepFailure) {
+    guard connection.dialect == .postgres else { return try CockroachHolder.requireNone(self) }
+    let key = place.ownKey
+    guard
+      try connection.scalar("SELECT pg_try_advisory_xact_lock(\(key.first), \(key.second))")
+        == .integer(1)
+    else {
+      throw StepFailure(
+        code: "DatabaseLocked", disposition: .retry,
+        message: "Another Windlass process migrates \(connection.place).")
+    }
+  }
+}
+
 extension SchemaDrift {
   /// The failure for a schema that is not as it was left.
   func failure(_ url: PostgresURL) -> StepFailure {
@@ -236,17 +254,10 @@ extension PostgresServiceOptions {
   ) throws(StepFailure) {
     let connection = try connect(for: step, expecting: system)
     let place = try ledger.located(on: connection)
+    if connection.dialect == .cockroachdb { try CockroachTables.make(place, on: connection) }
     _ = try connection.transaction(ownLimits) { connection throws(StepFailure) in
-      let key = place.ownKey
-      guard
-        try connection.scalar("SELECT pg_try_advisory_xact_lock(\(key.first), \(key.second))")
-          == .integer(1)
-      else {
-        throw StepFailure(
-          code: "DatabaseLocked", disposition: .retry,
-          message: "Another Windlass process migrates \(connection.place).")
-      }
       var own = try PostgresOwnSchema(connection, place)
+      try own.excludeOthers()
       try body(&own)
     }
   }

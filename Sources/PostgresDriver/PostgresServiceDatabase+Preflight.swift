@@ -4,7 +4,8 @@ import WindlassSchema
 extension PostgresServiceDatabase {
   package func preflight(_ plan: Plan) async throws(StepFailure) {
     let options = options
-    let directory = try PlanCheck.directory(of: plan, engine: "postgres", locate: locate)
+    let engine = options.url.dialect.engine
+    let directory = try PlanCheck.directory(of: plan, engine: engine, locate: locate)
     let connection = try options.connect(for: "preflight", expecting: system)
     let place = try options.ledger.located(on: connection)
     try connection.snapshot { connection throws(StepFailure) in
@@ -14,8 +15,12 @@ extension PostgresServiceDatabase {
       if let directory { try check.files(in: directory) }
       try check.drift()
       try check.privileges(in: directory)
-      try check.keys()
-      try check.longTransactions()
+      switch connection.dialect {
+      case .postgres:
+        try check.keys()
+        try check.longTransactions()
+      case .cockroachdb: try check.cockroach()
+      }
     }
   }
 }
@@ -35,7 +40,7 @@ private struct PostgresPreflight {
 
   func files(in directory: MigrationDirectory) throws(StepFailure) {
     try PlanCheck.files(in: directory, plan: plan, history: own.history()) { body in
-      PostgresMigration.refusal(of: body, ledger: options.ledger)
+      PostgresMigration.refusal(of: body, options)
     }
   }
 
@@ -50,13 +55,15 @@ private struct PostgresPreflight {
     if !own.has(OwnTables.fence) || !own.has(place.table) {
       guard
         try connection.scalar(
-          "SELECT has_schema_privilege($1, 'CREATE')", [.text(place.schema)]) == .integer(1)
+          "SELECT has_schema_privilege($1::text, 'CREATE')", [.text(place.schema)]) == .integer(1)
       else { throw missing("make tables in schema \(place.schema)") }
     }
     if own.has(place.table) {
       guard
         try connection.scalar(
-          "SELECT has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'DELETE')",
+          """
+          SELECT has_table_privilege($1::text, 'INSERT') AND has_table_privilege($1::text, 'DELETE')
+          """,
           [.text(place.name)]) == .integer(1)
       else { throw missing("write the ledger \(place.name)") }
     }
@@ -65,7 +72,7 @@ private struct PostgresPreflight {
     for migration in plan.migrations {
       let body = try directory.body(of: migration.version)
       // A text that can't be cut was refused before.
-      for statement in (try? PostgresStatement.split(body.text)) ?? []
+      for statement in (try? PostgresStatement.split(body.text, connection.dialect)) ?? []
       where statement.begins(with: "ALTER", "TABLE") || statement.begins(with: "DROP", "TABLE") {
         names.formUnion(statement.relationNames)
       }
@@ -101,6 +108,24 @@ private struct PostgresPreflight {
       code: "MigrationRunning", disposition: .wait,
       message: "Process \(row.values[0].integer ?? 0) (\(row.values[1].text ?? "")) on"
         + " \(connection.place) holds golang-migrate's lock: another migration runs.")
+  }
+
+  /// Whether somebody migrates a CockroachDB database now, or a change of its schema goes on.
+  func cockroach() throws(StepFailure) {
+    guard !plan.migrations.isEmpty else { return }
+    if let job = try connection.schemaJobs().first {
+      throw StepFailure(
+        code: "SchemaChangeRunning", disposition: .wait,
+        message: "On \(connection.place) job \(job.id) changes a schema (\(job.status):"
+          + " \(job.description.prefix(120))). It is waited for; SHOW JOBS shows it.")
+    }
+    do throws(StepFailure) {
+      try CockroachHolder.requireNone(own)
+    } catch {
+      var failure = error
+      failure.disposition = .wait
+      throw failure
+    }
   }
 
   /// Transactions so long that a migration would not get its locks beside them, and dumps.

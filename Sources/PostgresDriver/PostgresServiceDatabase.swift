@@ -88,7 +88,7 @@ package actor PostgresServiceDatabase: ServiceDatabase {
     let directory = try PlanCheck.directory(of: order.archive, locate: locate)
     let body = try directory.body(of: order.migration.version)
     let phase = try body.phase(manifest: order.migration.phase)
-    if let failure = PostgresMigration.refusal(of: body, ledger: options.ledger) { throw failure }
+    if let failure = PostgresMigration.refusal(of: body, options) { throw failure }
     let step = MigrationStep(
       body: body, phase: phase, run: order.run, fence: .epoch(order.epoch), after: order.after,
       startedAt: now())

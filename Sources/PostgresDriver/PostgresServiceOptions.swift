@@ -39,9 +39,12 @@ package struct PostgresServiceOptions: Hashable, Sendable {
     PostgresLimits(lockBudget: lockBudget, holdBudget: holdBudget)
   }
 
-  /// The limits of a transaction on Windlass's own tables, for which no server waits.
+  /// The limits of a transaction on Windlass's own tables, for which no server waits. On
+  /// CockroachDB reading the catalogue takes longer.
   var ownLimits: PostgresLimits {
-    PostgresLimits(lockBudget: lockBudget, holdBudget: Bounds.readLockWait)
+    let isPostgres = url.dialect == .postgres
+    return PostgresLimits(
+      lockBudget: lockBudget, holdBudget: isPostgres ? Bounds.readLockWait : Bounds.queryDeadline)
   }
 
   /// Opens a new session for one step.

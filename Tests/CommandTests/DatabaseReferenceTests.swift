@@ -6,7 +6,7 @@ import WindlassCore
 
 @Suite struct DatabaseReferenceTests {
   private let environment: @Sendable (String) -> String? = {
-    ["DB": "sqlite:///data.db", "CR": "cockroachdb://me:hunter2@host/db", "EMPTY": ""][$0]
+    ["DB": "sqlite:///data.db", "OR": "oracle://me:hunter2@host/db", "EMPTY": ""][$0]
   }
 
   @Test func `a URL, a variable and a file's first line are read`() throws {
@@ -15,13 +15,14 @@ import WindlassCore
     try "sqlite:///from-file.db\r\nignored\n".write(toFile: file, atomically: true, encoding: .utf8)
     #expect(try resolve("sqlite:///a.db") == "sqlite:///a.db")
     #expect(try resolve("env:DB") == "sqlite:///data.db")
+    #expect(try resolve("cockroachdb://me@host/db") == "cockroachdb://me@host/db")
     #expect(try resolve("file:\(file)") == "sqlite:///from-file.db")
   }
 
   @Test(arguments: [
     "sqlite://me:hunter2@host/a.db", "sqlite:///a.db?_auth_pass=hunter2",
     "sqlite:///a.db?x=1&PassWord=hunter2", "sqlite://me:hunt/er2@host/a.db",
-    "postgres://me:hunter2@host/db", "env:CR", "hunter2", "env:EMPTY", "env:NONE", "file:/no/such",
+    "postgres://me:hunter2@host/db", "env:OR", "hunter2", "env:EMPTY", "env:NONE", "file:/no/such",
     "mysql://host/db?password=hunter2",
   ])
   func `what can't be used is refused without showing it`(text: String) throws {

@@ -44,7 +44,7 @@ package actor PostgresScratch: ScratchDatabases {
   }
 
   /// The ways to fail that are the migration's own: its text, or what it does to these rows.
-  private static let migrationFaults: Set<String> = [
+  static let migrationFaults: Set<String> = [
     "ConstraintViolated", "MigrationPhaseConflict", "MigrationPhaseUnknown", "MigrationRefused",
     "StatementFailed", "StatementRefused", "TransactionEnded",
   ]
@@ -67,7 +67,7 @@ package actor PostgresScratch: ScratchDatabases {
   ) async throws(StepFailure) -> MigrationObservation {
     let directory = try PlanCheck.directory(of: archive, locate: locate)
     let body = try directory.body(of: migration.version)
-    if let failure = PostgresMigration.refusal(of: body, ledger: options.ledger) { throw failure }
+    if let failure = PostgresMigration.refusal(of: body, service) { throw failure }
     try WaysOut.refuse(in: body)
     let phase = try body.phase(manifest: migration.phase)
     var options = service

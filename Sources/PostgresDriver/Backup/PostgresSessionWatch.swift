@@ -28,6 +28,7 @@ package actor PostgresSessionWatch {
     of copy: String
   ) throws(StepFailure) -> (scratch: Bool, production: Bool) {
     let copy = try PostgresURL(copy)
+    if copy.dialect == .cockroachdb { return (try usesCockroach(copy), false) }
     let name = SQLValue.text(copy.database)
     let inside = try PostgresConnection(
       ScratchServer.patient(scratch ?? url, "windlass/rehearsal")
@@ -40,5 +41,14 @@ package actor PostgresSessionWatch {
       "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname <> $1 AND application_name = $2",
       [name, .text(SessionMark.name(of: copy))])
     return (inside == .integer(1), outside == .integer(1))
+  }
+
+  /// Whether a session bears the name that only the copy's URL gives. In which database a session
+  /// is, CockroachDB does not tell, so that one elsewhere is not seen.
+  private func usesCockroach(_ copy: PostgresURL) throws(StepFailure) -> Bool {
+    let options = ScratchServer.patient(scratch ?? url, "windlass/rehearsal")
+    return try PostgresConnection(options).scalar(
+      "SELECT count(*) > 0 FROM [SHOW CLUSTER SESSIONS] WHERE application_name = $1",
+      [.text(SessionMark.name(of: copy))]) == .integer(1)
   }
 }

@@ -72,14 +72,8 @@ struct ScratchServer: Sendable {
   {
     try withMaintenance { connection throws(StepFailure) in
       var count = 0
-      let rows = try connection.rows(
-        """
-        SELECT datname, shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database
-        WHERE starts_with(datname, $1) ORDER BY 1
-        """, [.text(Self.prefix)])
-      for row in rows {
-        guard let name = row.values[0].text, let comment = row.values[1].text,
-          let maker = maker(in: comment, purpose)
+      for (name, comment) in try comments(on: connection) where name.hasPrefix(Self.prefix) {
+        guard let maker = maker(in: comment, purpose)
         else { continue }
         let limit = maker.owner == owner ? limit : max(limit, Bounds.scratchAgeMax)
         guard maker.made + limit.milliseconds <= now.milliseconds else { continue }
@@ -105,6 +99,20 @@ struct ScratchServer: Sendable {
     return (String(words[0]), made)
   }
 
+  /// Every database with what is said of it; empty where nothing is.
+  private func comments(
+    on connection: PostgresConnection
+  ) throws(StepFailure) -> [(name: String, comment: String)] {
+    let query =
+      connection.dialect == .postgres
+      ? "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database"
+        + " ORDER BY 1"
+      : "SELECT database_name, comment FROM [SHOW DATABASES WITH COMMENT] ORDER BY 1"
+    return try connection.rows(query).map {
+      ($0.values[0].text ?? "", $0.values[1].text ?? "")
+    }
+  }
+
   private func drop(_ name: String, on connection: PostgresConnection) throws(StepFailure) {
     try drop(name, of: owner, on: connection)
   }
@@ -112,12 +120,8 @@ struct ScratchServer: Sendable {
   private func drop(
     _ name: String, of owner: String, on connection: PostgresConnection
   ) throws(StepFailure) {
-    let comment = try connection.scalar(
-      """
-      SELECT coalesce(shobj_description(oid, 'pg_database'), '')
-      FROM pg_catalog.pg_database WHERE datname = $1
-      """, [.text(name)])
-    guard let comment = comment.text else { return }
+    guard let comment = try comments(on: connection).first(where: { $0.name == name })?.comment
+    else { return }
     // A database that was made a moment before its maker died has no comment yet; the random part
     // of its name is known to nobody else.
     guard name.hasPrefix(Self.prefix), comment.isEmpty || comment.contains(owner) else {
@@ -125,6 +129,10 @@ struct ScratchServer: Sendable {
         code: "ScratchRefused", disposition: .stop,
         message: "The database \(name) of \(url.place) is not one that this Windlass made, and is"
           + " left alone. Look at its comment, and drop it by hand.")
+    }
+    guard connection.dialect == .postgres else {
+      try connection.run(script: "DROP DATABASE IF EXISTS \(name) CASCADE")
+      return
     }
     guard connection.serverVersion < 130_000 else {
       try connection.run(script: "DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
@@ -146,7 +154,9 @@ struct ScratchServer: Sendable {
       // The service's own database may be the one that is to be restored.
       guard error.code == "DatabaseMissing" else { throw error }
       connection = try PostgresConnection(
-        Self.patient(url.replacing(database: "postgres"), "windlass/scratch"))
+        Self.patient(
+          url.replacing(database: url.dialect == .postgres ? "postgres" : "system"),
+          "windlass/scratch"))
     }
     return try body(connection)
   }

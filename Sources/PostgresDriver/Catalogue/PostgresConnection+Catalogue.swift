@@ -15,7 +15,8 @@ extension PostgresConnection {
   /// The same for a ledger whose place is known.
   func catalogue(_ place: LedgerPlace, countsRows: Bool) throws(StepFailure) -> Catalogue {
     let reader = CatalogueReader(connection: self, place: place)
-    var tables = try reader.tables()
+    let cockroach = CockroachCatalogue(connection: self, place: place)
+    var tables = try dialect == .postgres ? reader.tables() : cockroach.tables()
     if countsRows {
       for index in tables.indices {
         tables[index].rows =
@@ -23,7 +24,8 @@ extension PostgresConnection {
           ?? 0
       }
     }
-    return Catalogue(tables: tables, objects: try reader.objects())
+    return Catalogue(
+      tables: tables, objects: try dialect == .postgres ? reader.objects() : cockroach.objects())
   }
 }
 

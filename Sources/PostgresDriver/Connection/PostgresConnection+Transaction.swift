@@ -18,8 +18,13 @@ package struct PostgresLimits: Hashable, Sendable {
   }
 
   /// What a transaction begins with.
-  fileprivate func settings(serverVersion: Int) -> String {
-    var text = "BEGIN; SET LOCAL lock_timeout = \(max(1, lockBudget.milliseconds))"
+  fileprivate func beginning(serverVersion: Int) -> String {
+    "BEGIN; " + settings(knowsTransactionTimeout: serverVersion >= 170_000)
+  }
+
+  /// The limits as settings of the transaction that is open.
+  func settings(knowsTransactionTimeout: Bool) -> String {
+    var text = "SET LOCAL lock_timeout = \(max(1, lockBudget.milliseconds))"
     if holdBudget == nil {
       text += "; SET LOCAL statement_timeout = \(Bounds.concurrentIndexDeadline.milliseconds)"
     }
@@ -27,7 +32,7 @@ package struct PostgresLimits: Hashable, Sendable {
       let limit = max(1, holdBudget.milliseconds)
       text += "; SET LOCAL statement_timeout = \(limit)"
       text += "; SET LOCAL idle_in_transaction_session_timeout = \(limit)"
-      if serverVersion >= 170_000 { text += "; SET LOCAL transaction_timeout = \(2 * limit)" }
+      if knowsTransactionTimeout { text += "; SET LOCAL transaction_timeout = \(2 * limit)" }
     }
     return text
   }
@@ -44,7 +49,10 @@ extension PostgresConnection {
     _ limits: PostgresLimits,
     _ body: (PostgresConnection) throws(StepFailure) -> Result
   ) throws(StepFailure) -> (result: Result, held: Interval) {
+    // What ended the session may have been an answer that nobody needed.
+    guard isAlive else { throw lost() }
     precondition(!isInTransaction, "a transaction never begins inside another")
+    if dialect == .cockroachdb { return try restartableTransaction(limits, body) }
     let began = ContinuousClock.now
     deadline = limits.holdBudget.map { began + .milliseconds($0.milliseconds) }
     let usual = patience
@@ -55,7 +63,7 @@ extension PostgresConnection {
     }
     let result: Result
     do throws(StepFailure) {
-      try run(script: limits.settings(serverVersion: serverVersion))
+      try run(script: limits.beginning(serverVersion: serverVersion))
       result = try body(self)
       try checkStillInTransaction()
       if let deadline, ContinuousClock.now > deadline { throw holdBudgetExceeded(limits) }
@@ -72,10 +80,14 @@ extension PostgresConnection {
 
   /// Runs the body in a read transaction: everything that it reads is of one moment.
   ///
-  /// - Parameter limit: how long one statement in it may take; nil for the session's own.
+  /// - Parameters:
+  ///   - limit: how long one statement in it may take; nil for the session's own.
+  ///   - moment: a moment in the past, as CockroachDB writes it; nil for now.
   package func snapshot<Result>(
-    within limit: Interval? = nil, _ body: (PostgresConnection) throws(StepFailure) -> Result
+    within limit: Interval? = nil, asOf moment: String? = nil,
+    _ body: (PostgresConnection) throws(StepFailure) -> Result
   ) throws(StepFailure) -> Result {
+    guard isAlive else { throw lost() }
     precondition(!isInTransaction, "a snapshot never begins inside a transaction")
     let usual = patience
     if let limit { patience = limit }
@@ -83,7 +95,9 @@ extension PostgresConnection {
       patience = usual
       rollBack()
     }
-    var text = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+    let level = dialect == .postgres ? "REPEATABLE READ" : "SERIALIZABLE"
+    var text = "BEGIN ISOLATION LEVEL \(level), READ ONLY"
+    if let moment { text += ", AS OF SYSTEM TIME '\(moment)'" }
     text += "; SET LOCAL lock_timeout = \(Bounds.readLockWait.milliseconds)"
     if let limit { text += "; SET LOCAL statement_timeout = \(limit.milliseconds)" }
     try run(script: text)
@@ -112,7 +126,7 @@ extension PostgresConnection {
     _ = try? run(script: "ROLLBACK")
   }
 
-  private func checkStillInTransaction() throws(StepFailure) {
+  func checkStillInTransaction() throws(StepFailure) {
     guard isInTransaction else {
       throw StepFailure(
         code: "TransactionEnded", disposition: .stop,
@@ -121,7 +135,7 @@ extension PostgresConnection {
     }
   }
 
-  private func holdBudgetExceeded(_ limits: PostgresLimits) -> StepFailure {
+  func holdBudgetExceeded(_ limits: PostgresLimits) -> StepFailure {
     StepFailure(
       code: "HoldBudgetExceeded", disposition: .stop,
       message: "The transaction on \(place) took more than the hold budget of"

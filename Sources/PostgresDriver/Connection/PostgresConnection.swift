@@ -1,7 +1,7 @@
 import CPostgres
 import Glibc
 package import WindlassCore
-import WindlassSchema
+package import WindlassSchema
 
 /// One session with a PostgreSQL server, used by one thread at a time, and the only owner of its
 /// handle.
@@ -15,8 +15,10 @@ package final class PostgresConnection {
   package let place: String
   /// The server process of this session.
   package let process: Int32
-  /// Such as 150004.
+  /// Such as 150004; CockroachDB tells that of the PostgreSQL that it is like.
   package let serverVersion: Int
+  /// Which server this is; the URL says it, and the server agreed.
+  package let dialect: PostgresDialect
   /// What the server said about itself when the session began.
   package private(set) var server = ServerIdentity()
   /// When the transaction under way is to be given up; nil without one.
@@ -31,13 +33,24 @@ package final class PostgresConnection {
   ///   than the one that is expected.
   package convenience init(_ options: PostgresOptions) throws(StepFailure) {
     try self.init(opening: options)
-    try configure(options)
-    server = try identify(options)
+    do throws(StepFailure) {
+      switch dialect {
+      case .postgres:
+        try configure(options)
+        server = try identify(options)
+      case .cockroachdb:
+        try configureCockroach(options)
+        server = try identifyCockroach(options)
+      }
+    } catch {
+      throw try otherEngine() ?? error
+    }
   }
 
   private init(opening options: PostgresOptions) throws(StepFailure) {
     let library = try PostgresLibrary.shared()
     place = options.url.place
+    dialect = options.url.dialect
     self.library = library
     patience = options.statementTimeout
     handle = try Self.connect(options, library)
@@ -50,7 +63,7 @@ package final class PostgresConnection {
         guard let context else { return }
         Unmanaged<NoticeLog>.fromOpaque(context).takeUnretainedValue().add(result)
       }, Unmanaged.passUnretained(notices).toOpaque())
-    guard serverVersion >= Self.oldestServer else {
+    guard dialect == .cockroachdb || serverVersion >= Self.oldestServer else {
       throw StepFailure(
         code: "ServerTooOld", disposition: .stop,
         message: "\(place) runs PostgreSQL \(serverVersion / 10_000), and Windlass needs 12 or"

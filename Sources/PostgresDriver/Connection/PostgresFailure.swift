@@ -40,6 +40,20 @@ extension PostgresError {
       StepFailure(
         code: "Interrupted", disposition: .retry,
         message: "A statement on \(place) was cut off and undone (\(message), SQLSTATE 57014).")
+    case "40003":
+      StepFailure(
+        code: "OutcomeUnknown", disposition: .stop,
+        message: "The server of \(place) does not know what became of a statement (\(message),"
+          + " SQLSTATE 40003). Look at `windlass schema` before anything else.")
+    case "XXA00":
+      StepFailure(
+        code: "SchemaChangeFailed", disposition: .stop,
+        message: "A statement on \(place)\(at) was committed, and its change of the schema failed"
+          + " (\(message), SQLSTATE XXA00).")
+    case "XXUUU", "XXC01":
+      StepFailure(
+        code: "StatementFailed", disposition: .stop,
+        message: "A statement on \(place)\(at) failed: \(message) (SQLSTATE \(state)).")
     case "57P01", "57P02", "57P05", "25P03", "25P04":
       StepFailure(
         code: "ConnectionLost", disposition: .retry,

@@ -1,6 +1,8 @@
 package import WindlassCore
+package import WindlassSchema
 
-/// A database URL such as `postgres://user:password@host:5432/name?sslmode=require`.
+/// A database URL such as `postgres://user:password@host:5432/name?sslmode=require`, or the same
+/// with `cockroachdb://`.
 ///
 /// What follows `?` are libpq's parameters, settings of the session as other clients take them
 /// (`search_path=app`), and golang-migrate's options, which begin with `x-` and go to no server.
@@ -14,14 +16,18 @@ package struct PostgresURL: Hashable, Sendable {
 
   /// The database's name.
   package private(set) var database: String
+  /// Which server the scheme names.
+  package let dialect: PostgresDialect
 
   /// Reads a URL.
   ///
   /// - Throws: `BadURL`, which repeats nothing of it.
   package init(_ text: String) throws(StepFailure) {
-    guard let scheme = ["postgres://", "postgresql://"].first(where: { text.hasPrefix($0) }) else {
-      throw Self.wrong("it does not begin with postgres://")
+    let schemes = ["postgres://", "postgresql://", "cockroachdb://"]
+    guard let scheme = schemes.first(where: { text.hasPrefix($0) }) else {
+      throw Self.wrong("it begins with neither postgres:// nor cockroachdb://")
     }
+    dialect = scheme == "cockroachdb://" ? .cockroachdb : .postgres
     let rest = text.dropFirst(scheme.count)
     guard !rest.contains("#") else {
       throw Self.wrong("there is a #, which means nothing here; in a password it is written as %23")
@@ -41,6 +47,8 @@ package struct PostgresURL: Hashable, Sendable {
     if let name = parameters.removeValue(forKey: "dbname")?.reveal() { database = name }
     if database.isEmpty { database = parameters["user"]?.reveal() ?? "" }
     guard !database.isEmpty else { throw Self.wrong("it names no database") }
+    // Its own port, which libpq does not know.
+    if dialect == .cockroachdb, parameters["port"] == nil { parameters["port"] = Secret("26257") }
   }
 
   /// The same server with another database.
@@ -224,7 +232,7 @@ package struct PostgresURL: Hashable, Sendable {
     let user = parameters["user"].map { Self.encoded($0.reveal()) } ?? ""
     let password = withPassword ? parameters["password"].map { Self.encoded($0.reveal()) } : nil
     let login = user.isEmpty ? "" : user + (password.map { ":\($0)" } ?? "") + "@"
-    return "postgres://\(login)\(servers)/\(Self.encoded(database))"
+    return "\(dialect.engine)://\(login)\(servers)/\(Self.encoded(database))"
       + (pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&"))
   }
 

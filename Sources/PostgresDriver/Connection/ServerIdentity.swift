@@ -10,6 +10,8 @@ package struct ServerIdentity: Hashable, Sendable {
   package var database = ""
   /// The schema in which a name without one is made; nil when the search path names none.
   package var schema: String?
+  /// CockroachDB's version, such as 25 and 2; empty on PostgreSQL.
+  package var release: [Int] = []
 }
 
 extension PostgresConnection {
@@ -49,9 +51,10 @@ extension PostgresConnection {
       """
       SELECT pg_is_in_recovery(), current_database(), current_schema(),
         CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
-          THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE '' END
+          THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE '' END, version()
       """, limit: 1)
     guard let row = rows.first else { throw pooled() }
+    if let failure = otherEngine(row.values[4].text ?? "") { throw failure }
     guard row.values[0] == .integer(0) else {
       throw StepFailure(
         code: "StandbyServer", disposition: .wait,
@@ -61,13 +64,35 @@ extension PostgresConnection {
     let identity = ServerIdentity(
       system: row.values[3].text ?? "", database: row.values[1].text ?? "",
       schema: row.values[2].text)
-    if let expected = options.expectedSystem, expected != identity.system {
-      throw StepFailure(
-        code: "OtherServer", disposition: .stop,
-        message: "\(place) is another server than the one that the run began with: its system"
-          + " identifier is \(identity.system) and was \(expected). Look where the name points.")
-    }
+    try require(identity, options)
     return identity
+  }
+
+  /// Fails for another server than the one that is expected.
+  func require(_ identity: ServerIdentity, _ options: PostgresOptions) throws(StepFailure) {
+    guard let expected = options.expectedSystem, expected != identity.system else { return }
+    throw StepFailure(
+      code: "OtherServer", disposition: .stop,
+      message: "\(place) is another server than the one that the run began with: its system"
+        + " identifier is \(identity.system) and was \(expected). Look where the name points.")
+  }
+
+  /// The failure of a session that was set up in vain because the server is not the URL's engine;
+  /// nil where it is that one, or says nothing any more.
+  func otherEngine() throws(StepFailure) -> StepFailure? {
+    guard isAlive, !isInTransaction else { return nil }
+    return otherEngine(try scalar("SELECT version()").text ?? "")
+  }
+
+  /// The failure for a server that calls itself something else than the URL does.
+  func otherEngine(_ version: String) -> StepFailure? {
+    let found: PostgresDialect = version.hasPrefix("CockroachDB") ? .cockroachdb : .postgres
+    guard found != dialect, !version.isEmpty else { return nil }
+    return StepFailure(
+      code: "OtherEngine", disposition: .stop,
+      message: "The database URL says \(dialect.name), and at \(place) answers"
+        + " \(found.name): \(version.prefix(60)). Write \(found.engine):// in the URL if that is"
+        + " the database that is meant.")
   }
 
   /// The failure of a session that is not one server process's own.

@@ -47,9 +47,15 @@ struct PostgresOwnSchema {
       CREATE TABLE IF NOT EXISTS \(place.own(OwnTables.progress)) (
         id int PRIMARY KEY CHECK (id = 1), version bigint NOT NULL, before bigint,
         checksum text NOT NULL, run text NOT NULL, done int NOT NULL, begun int NOT NULL);
-      INSERT INTO \(place.own(OwnTables.identity)) (id, system)
-        VALUES (1, replace(gen_random_uuid()::text, '-', '')) ON CONFLICT DO NOTHING
+      \(identification)
       """
+  }
+
+  private var identification: String {
+    """
+    INSERT INTO \(place.own(OwnTables.identity)) (id, system)
+      VALUES (1, replace(gen_random_uuid()::text, '-', '')) ON CONFLICT DO NOTHING
+    """
   }
 
   private static let tables: Set<String> = [
@@ -65,9 +71,16 @@ struct PostgresOwnSchema {
     let isComplete = existing.isSuperset(of: Self.tables)
     if isComplete, !(try identity()).isEmpty { return }
     let isFirst = !has(OwnTables.catalogue)
-    try connection.run(script: creation)
+    switch connection.dialect {
+    case .postgres: try connection.run(script: creation)
+    case .cockroachdb:
+      precondition(isComplete, "the tables are made outside the transaction")
+      try connection.run(script: identification)
+    }
     existing.formUnion(Self.tables)
-    if isFirst, recordsCatalogue { try recordCatalogue() }
+    if isFirst || connection.dialect == .cockroachdb, recordsCatalogue {
+      try recordCatalogueIfMissing()
+    }
   }
 
   // MARK: Fence
@@ -201,7 +214,8 @@ struct PostgresOwnSchema {
       """
       SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-          AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+          AND n.nspname NOT IN ('information_schema', 'crdb_internal')
+          AND n.nspname NOT LIKE 'pg\\_%'
           AND c.relname NOT LIKE 'windlass\\_%' AND c.relname <> $3
           AND NOT (n.nspname = $1 AND c.relname = $2)
           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass

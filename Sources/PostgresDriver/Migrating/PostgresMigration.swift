@@ -16,7 +16,7 @@ struct PostgresMigration {
     self.place = place
     self.options = options
     do throws(SQLTokenError) {
-      script = try PostgresScript(step.body.text)
+      script = try PostgresScript(step.body.text, options.url.dialect)
     } catch {
       throw StepFailure(
         code: "MigrationRefused", disposition: .stop,
@@ -25,8 +25,15 @@ struct PostgresMigration {
   }
 
   /// The failure for a body that is not run; nil for one that is.
-  static func refusal(of body: MigrationBody, ledger: PostgresLedger) -> StepFailure? {
-    PostgresClassifier(ledgerTable: ledger.table).findings(in: body.text, file: body.file).failure
+  static func refusal(
+    of body: MigrationBody, _ options: PostgresServiceOptions
+  ) -> StepFailure? {
+    let ledger = options.ledger
+    if options.url.dialect == .cockroachdb {
+      return CockroachMigration.refusal(of: body, ledger: ledger)
+    }
+    return PostgresClassifier(ledgerTable: ledger.table)
+      .findings(in: body.text, file: body.file).failure
   }
 
   /// Makes one attempt: takes the keys, checks, migrates, records the schema, and gives the keys
@@ -38,6 +45,12 @@ struct PostgresMigration {
   func attempt(
     on connection: PostgresConnection
   ) throws(StepFailure) -> (outcome: MigrationStep.Outcome, held: Interval) {
+    if connection.dialect == .cockroachdb {
+      let result = try CockroachMigration(step, place: place, options: options)
+        .attempt(on: connection)
+      try Self.recordCatalogue(place, options, on: connection)
+      return result
+    }
     try refuseToQueue(behind: script.statements, on: connection)
     let keys = try MigrationKeys(connection, place)
     defer { keys.releaseAll() }
@@ -50,6 +63,10 @@ struct PostgresMigration {
   ///
   /// - Returns: the migration's line in the history.
   func attemptInSeries(on connection: PostgresConnection) throws(StepFailure) -> HistoryEntry? {
+    if connection.dialect == .cockroachdb {
+      _ = try CockroachMigration(step, place: place, options: options).attempt(on: connection)
+      return try PostgresOwnSchema(connection, place).history(of: step.body.version).first
+    }
     try refuseToQueue(behind: script.statements, on: connection)
     let keys = try MigrationKeys(connection, place)
     defer { keys.releaseAll() }

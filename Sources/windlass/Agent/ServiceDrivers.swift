@@ -65,10 +65,16 @@ struct ServiceDrivers {
       let archive = PostgresBackupOptions(
         url: options.url, ledger: options.ledger, directory: backups,
         scratch: try scratch.map { try PostgresURL($0.reveal()) })
-      engine = "postgres"
+      engine = options.url.dialect.engine
       database = PostgresServiceDatabase(options, locate: locate, now: now)
-      self.backups = PostgresBackupStore(archive, now: now)
-      self.scratch = PostgresScratch(options, backups: archive, locate: locate, now: now)
+      switch options.url.dialect {
+      case .postgres:
+        self.backups = PostgresBackupStore(archive, now: now)
+        self.scratch = PostgresScratch(options, backups: archive, locate: locate, now: now)
+      case .cockroachdb:
+        self.backups = CockroachBackupStore(archive, now: now)
+        self.scratch = CockroachScratch(options, backups: archive, locate: locate, now: now)
+      }
       watch = ServiceDrivers.watch(archive)
     case .mysql(let options):
       engine = "mysql"

@@ -56,14 +56,6 @@ enum DatabaseSource: Hashable, Sendable {
           + "file:PATH, or a URL such as sqlite:///var/lib/service/data.db, with one of the "
           + "schemes \(DatabaseReference.schemes.joined(separator: ", ")).")
     }
-    guard ["sqlite", "postgres", "postgresql", "mysql", "mariadb"].contains(scheme) else {
-      throw CommandFailure(
-        .usage, "EngineNotBuilt",
-        "What \(origin) gives is a URL of the scheme \(scheme), and this build of Windlass works "
-          + "on SQLite, PostgreSQL, MySQL and MariaDB. Give a URL such as "
-          + "sqlite:///var/lib/service/data.db."
-      )
-    }
     return Secret(text)
   }
 

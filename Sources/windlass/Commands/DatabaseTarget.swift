@@ -16,7 +16,7 @@ enum DatabaseTarget {
   init(_ url: Secret, ledgerTable: String?) throws {
     let text = url.reveal()
     switch String(text.prefix { $0 != ":" }) {
-    case "postgres", "postgresql":
+    case "postgres", "postgresql", "cockroachdb":
       let url = try PostgresURL(text)
       var ledger = try PostgresLedger(url)
       if let ledgerTable { ledger.table = ledgerTable }
@@ -65,9 +65,10 @@ enum DatabaseTarget {
     case .sqlite(let options):
       return SQLiteBackupStore(options, directory: directory, now: now)
     case .postgres(let options):
-      return PostgresBackupStore(
-        PostgresBackupOptions(url: options.url, ledger: options.ledger, directory: directory),
-        now: now)
+      let archive = PostgresBackupOptions(
+        url: options.url, ledger: options.ledger, directory: directory)
+      return options.url.dialect == .cockroachdb
+        ? CockroachBackupStore(archive, now: now) : PostgresBackupStore(archive, now: now)
     case .mysql(let options):
       return MySQLBackupStore(options, directory: directory, now: now)
     }

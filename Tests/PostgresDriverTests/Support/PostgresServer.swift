@@ -54,7 +54,7 @@ final class PostgresServer: Sendable {
       >"$1/initdb.log" 2>&1
     if [ "$2" = standby ]; then touch "$1/data/standby.signal"; fi
     "$bin/postgres" -D "$1/data" -k "$1" -c listen_addresses= -c fsync=off \
-      -c full_page_writes=off -c shared_buffers=16MB -c max_connections=100 \
+      -c full_page_writes=off -c shared_buffers=16MB -c max_connections=300 \
       -c autovacuum=off >"$1/server.log" 2>&1 &
     server=$!
     read _ || true
