@@ -19,7 +19,8 @@ struct Arguments {
     Serves feature flags over HTTP on the sockets that LISTEN_FDS names, or on --listen.
     Without --release the file `release` beside the executable names the release.
     The environment variable BEACON_DB names the database: sqlite:///path/file.db,
-    postgres://user@host/database or mysql://user@host/database
+    postgres://user@host/database, cockroachdb://user@host/database or
+    mysql://user@host/database
     """
 
   /// Reads the arguments after the program's name.

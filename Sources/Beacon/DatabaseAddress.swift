@@ -2,7 +2,7 @@
 enum DatabaseAddress: Sendable {
   /// A file of SQLite.
   case sqlite(path: String)
-  /// A PostgreSQL server; libpq reads the URL by itself.
+  /// A PostgreSQL server, or one of CockroachDB; libpq reads the URL by itself.
   case postgres(url: String)
   /// A MariaDB or MySQL server.
   case mysql(MySQLAddress)
@@ -13,11 +13,13 @@ enum DatabaseAddress: Sendable {
     switch scheme {
     case "sqlite": self = .sqlite(path: try DatabaseAddress.sqlitePath(url))
     case "postgres", "postgresql": self = .postgres(url: url)
+    case "cockroachdb": self = .postgres(url: DatabaseAddress.cockroachURL(url))
     case "mysql": self = .mysql(try MySQLAddress(url: url))
     default:
       throw StartupError(
         "beacon: BEACON_DB begins with no scheme that is known; "
-          + "write sqlite:///path/file.db, postgres://host/database or mysql://host/database.")
+          + "write sqlite:///path/file.db, postgres://host/database, "
+          + "cockroachdb://host/database or mysql://host/database.")
     }
   }
 
@@ -35,7 +37,7 @@ enum DatabaseAddress: Sendable {
     switch self {
     case .sqlite(let path): path
     case .postgres(let url):
-      "the PostgreSQL database "
+      "the database "
         + (url.split(separator: "?", maxSplits: 1)[0].split(separator: "@").last ?? "")
         .drop { $0 != "/" }.drop { $0 == "/" }
     case .mysql(let address): "the MySQL database \(address.database)"
@@ -57,6 +59,20 @@ enum DatabaseAddress: Sendable {
     } catch {
       throw StartupError("beacon: \(shown) cannot be opened: \(error.message).")
     }
+  }
+
+  /// The URL as libpq takes it, with CockroachDB's own port where it names none.
+  private static func cockroachURL(_ url: String) -> String {
+    let rest = url.dropFirst("cockroachdb://".count)
+    let authority = rest.prefix { !"/?".contains($0) }
+    let at = authority.lastIndex(of: "@").map { authority.index(after: $0) }
+    let servers = authority[(at ?? authority.startIndex)...]
+    let named = servers.split(separator: ",", omittingEmptySubsequences: false).map { server in
+      let hasPort = server.reversed().prefix { $0 != "]" }.contains(":")
+      return hasPort || rest.contains("port=") ? String(server) : server + ":26257"
+    }
+    return "postgres://\(authority[..<servers.startIndex])\(named.joined(separator: ","))"
+      + rest.dropFirst(authority.count)
   }
 
   private static func sqlitePath(_ url: String) throws(StartupError) -> String {

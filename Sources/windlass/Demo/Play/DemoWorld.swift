@@ -50,6 +50,11 @@ final class DemoWorld {
     case .sqlite: nil
     case .postgres: try await PrivateServer.start(.postgres, databases: databases)
     case .mysql: try await PrivateServer.start(.mysql, databases: databases)
+    case .cockroachdb:
+      throw CommandFailure(
+        .usage, "EngineNotInDemo",
+        "The demo starts a private server, and Debian has no package of CockroachDB. Choose"
+          + " --database sqlite, postgres or mysql.")
     }
   }
 

@@ -10,7 +10,7 @@ struct EmbeddedMigration: Hashable, Sendable {
 
 /// An engine that Beacon runs on, by the name that manifests and directories have for it.
 enum DemoEngine: String, CaseIterable, Sendable {
-  case sqlite, postgres, mysql
+  case sqlite, postgres, mysql, cockroachdb
 }
 
 /// The migrations of Beacon, equal to the files under `Migrations/`, which a test compares.
@@ -21,6 +21,7 @@ enum EmbeddedMigrations {
     case .sqlite: honestOnSQLite
     case .postgres: honestOnPostgres
     case .mysql: honestOnMySQL
+    case .cockroachdb: honestOnCockroachDB
     }
   }
 
@@ -32,6 +33,7 @@ enum EmbeddedMigrations {
         case .sqlite: recklessOnSQLite
         case .postgres: recklessOnPostgres
         case .mysql: recklessOnMySQL
+        case .cockroachdb: recklessOnCockroachDB
         }
       }()
   }
