@@ -164,7 +164,7 @@ package struct CockroachClassifier: Sendable {
         (opening, block) = (nil, [])
       case nil:
         block.append(statement)
-        if ["SAVEPOINT", "RELEASE"].contains(where: { statement.begins(with: $0) }) {
+        if ["SAVEPOINT", "RELEASE", "ROLLBACK"].contains(where: { statement.begins(with: $0) }) {
           control(statement, "Savepoints belong to Windlass's own retries. Remove the line.")
         }
       }
