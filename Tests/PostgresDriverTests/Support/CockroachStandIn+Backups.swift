@@ -125,7 +125,9 @@ final class StandInBackups {
     let process = Process()
     let versions = try FileManager.default.contentsOfDirectory(atPath: "/usr/lib/postgresql")
     let version = versions.max { (Int($0) ?? 0) < (Int($1) ?? 0) } ?? ""
-    process.executableURL = URL(filePath: "/usr/lib/postgresql/\(version)/bin/\(program)")
+    let named = ProcessInfo.processInfo.environment["WINDLASS_CLIENT_PROGRAMS"] ?? ""
+    let folder = named.isEmpty ? "/usr/lib/postgresql/\(version)/bin" : named
+    process.executableURL = URL(filePath: "\(folder)/\(program)")
     process.arguments = words
     let errors = Pipe()
     process.standardError = errors
