@@ -62,6 +62,7 @@ soak: release
 
 .PHONY: bench
 bench: release
+	.ci/release.sh bench
 	.ci/bench.sh
 
 .PHONY: engines

@@ -136,6 +136,10 @@ let package = Package(
       dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire", "ReleaseFeeds"],
       exclude: ["Corpus"], swiftSettings: strict),
     .executableTarget(
+      name: "bench", dependencies: ["CMariaDB", "CPostgres", argumentParser],
+      swiftSettings: strict,
+      linkerSettings: [.linkedLibrary("mariadb"), .linkedLibrary("pq")]),
+    .executableTarget(
       name: "simulate", dependencies: ["WindlassCore", "WindlassSimulation", argumentParser],
       swiftSettings: strict),
 
@@ -217,6 +221,7 @@ let package = Package(
         argumentParser,
       ],
       exclude: ["Goldens"], swiftSettings: strict),
+    .testTarget(name: "BenchTests", dependencies: ["bench"], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ]
 )

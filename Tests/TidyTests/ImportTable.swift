@@ -56,6 +56,7 @@ enum ImportTable {
     ]),
     "crds": ["Glibc", "KubernetesFleet"],
     "fuzz": platform.union(["ReleaseFeeds", "WindlassCore", "WindlassSchema", "WindlassWire"]),
+    "bench": platform.union(["ArgumentParser", "CMariaDB", "CPostgres"]),
     "simulate": platform.union(["ArgumentParser", "WindlassCore", "WindlassSimulation"]),
   ]
 
