@@ -11,6 +11,18 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// How the program is linked for release, so that it starts in half the time: nobody looks for
+/// symbols in it, it brings the compiler's support library along instead of loading it, and the
+/// places that the loader has to mend are packed, which glibc reads since 2.36.
+let quickStart: [LinkerSetting] = [
+  .unsafeFlags(
+    [
+      "-use-ld=lld", "-Xlinker", "--no-export-dynamic", "-Xlinker", "-z", "-Xlinker",
+      "pack-relative-relocs", "-Xclang-linker", "-static-libgcc",
+    ],
+    .when(platforms: [.linux], configuration: .release))
+]
+
 let argumentParser: Target.Dependency = .product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -112,7 +124,7 @@ let package = Package(
         "ReleaseFeeds", "ProcessFleet", "WindlassJournal", "WindlassProof", "WindlassEngine",
         "CLinux", "CSodium", argumentParser, logging, yams,
       ] + lifecycle,
-      swiftSettings: strict),
+      swiftSettings: strict, linkerSettings: quickStart),
     .executableTarget(
       name: "Beacon", dependencies: ["CMariaDB", "CPostgres", "CSQLite"] + nio,
       swiftSettings: strict,

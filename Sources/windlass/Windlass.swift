@@ -58,6 +58,9 @@ struct Windlass: AsyncParsableCommand {
     let output = Output(isJSON: arguments.contains("--json"))
     do {
       try ProcessSetUp.perform()
+      if let order = PlainArguments.migrateOrder(arguments) {
+        return await order.run(output)
+      }
       var command = try parseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()

@@ -7,7 +7,7 @@ import WindlassCore
 ///
 /// Parsing accepts every text, because a refusal by the argument parser would repeat the text, and
 /// with it the password; `resolve()` refuses.
-struct DatabaseReference: ExpressibleByArgument, Sendable {
+struct DatabaseReference: ExpressibleByArgument, Hashable, Sendable {
   private let text: Secret
 
   init(argument: String) { text = Secret(argument) }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import SQLiteDriver
 import WindlassCore
 import WindlassSchema
 
@@ -52,12 +51,17 @@ struct LockOptions: ParsableArguments {
     transform: Interval.argument)
   var lockDeadline: Interval = Bounds.lockDeadline
 
-  /// Puts the limits into a database's options.
-  func apply(to options: inout SQLiteServiceOptions) {
-    options.lockBudget = lockBudget
-    options.holdBudget = holdBudget
-    options.lockDeadline = lockDeadline
+  /// The limits as a value.
+  var limits: LockLimits {
+    LockLimits(lockBudget: lockBudget, holdBudget: holdBudget, lockDeadline: lockDeadline)
   }
+}
+
+/// How long a command may wait for locks and hold them, as a value.
+struct LockLimits: Hashable, Sendable {
+  var lockBudget = Bounds.lockBudgetDefault
+  var holdBudget = Bounds.holdBudgetDefault
+  var lockDeadline = Bounds.lockDeadline
 }
 
 extension Interval {

@@ -75,10 +75,12 @@ enum DatabaseTarget {
   }
 
   /// The same database with these limits.
-  func limited(by limits: LockOptions) -> DatabaseTarget {
+  func limited(by limits: LockLimits) -> DatabaseTarget {
     switch self {
     case .sqlite(var options):
-      limits.apply(to: &options)
+      options.lockBudget = limits.lockBudget
+      options.holdBudget = limits.holdBudget
+      options.lockDeadline = limits.lockDeadline
       return .sqlite(options)
     case .postgres(var options):
       options.lockBudget = limits.lockBudget
