@@ -6,7 +6,7 @@ extension OwnSchema {
   func recordCatalogue() throws(StepFailure) {
     let record = try RecordedCatalogue(
       connection.catalogue(ledger: ledger, countsRows: false), version: ledgerRow().version,
-      database: connection.path)
+      fingerprint: connection.schemaFingerprint(ledger: ledger), database: connection.path)
     try connection.execute(
       """
       INSERT OR REPLACE INTO \(OwnTables.catalogue) (id, version, fingerprint, catalogue)
@@ -27,14 +27,23 @@ extension OwnSchema {
   func drift() throws(StepFailure) -> SchemaDrift? {
     guard try has(OwnTables.catalogue),
       let row = try connection.rows(
-        "SELECT version, fingerprint, catalogue FROM \(OwnTables.catalogue)", limit: 1
+        "SELECT version, fingerprint FROM \(OwnTables.catalogue)", limit: 1
       ).first
     else { return nil }
-    let record = RecordedCatalogue(
+    var record = RecordedCatalogue(
       version: row["version"].integer.map { SchemaVersion(UInt64(bitPattern: $0)) },
-      fingerprint: row["fingerprint"].text ?? "", json: row["catalogue"].text ?? "")
+      fingerprint: row["fingerprint"].text ?? "", json: "")
+    let version = try ledgerRow().version
+    // The catalogue follows from the stored text alone, so it need not be made while that is equal.
+    if record.version == version,
+      record.fingerprint == (try connection.schemaFingerprint(ledger: ledger)).text
+    {
+      return nil
+    }
+    record.json =
+      try connection.scalar("SELECT catalogue FROM \(OwnTables.catalogue)").text ?? ""
     return try record.drift(
-      to: connection.catalogue(ledger: ledger, countsRows: false), version: ledgerRow().version,
+      to: connection.catalogue(ledger: ledger, countsRows: false), version: version,
       database: connection.path)
   }
 }

@@ -29,10 +29,7 @@ extension SQLiteConnection {
   package func catalogue(
     ledger: SQLiteLedger, countsRows: Bool
   ) throws(StepFailure) -> Catalogue {
-    let entries = try schemaEntries().filter { entry in
-      !entry.table.hasPrefix("sqlite_") && entry.table != ledger.table
-        && !OwnTables.isOwn(entry.table)
-    }
+    let entries = try serviceEntries(ledger: ledger)
     var tables: [CatalogueTable] = []
     var objects: [CatalogueObject] = []
     for entry in entries {
@@ -46,6 +43,26 @@ extension SQLiteConnection {
     }
     return Catalogue(
       tables: tables, objects: objects.sorted { ($0.kind, $0.name) < ($1.kind, $1.name) })
+  }
+
+  /// The digest of the schema's stored text, from which the whole catalogue follows.
+  func schemaFingerprint(ledger: SQLiteLedger) throws(StepFailure) -> Digest {
+    var text = "sqlite_schema\n"
+    for entry in try serviceEntries(ledger: ledger) {
+      // Each field with its length, so that no two schemas run together into one text.
+      for field in [entry.type, entry.name, entry.table, entry.definition ?? ""] {
+        text += "\(field.utf8.count):\(field)"
+      }
+      text += entry.definition == nil ? "-\n" : "\n"
+    }
+    return SHA256.digest(of: text)
+  }
+
+  private func serviceEntries(ledger: SQLiteLedger) throws(StepFailure) -> [SchemaEntry] {
+    try schemaEntries().filter { entry in
+      !entry.table.hasPrefix("sqlite_") && entry.table != ledger.table
+        && !OwnTables.isOwn(entry.table)
+    }
   }
 
   private func table(

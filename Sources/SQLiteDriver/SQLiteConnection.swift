@@ -69,6 +69,24 @@ package final class SQLiteConnection {
     }
   }
 
+  /// Lets this connection keep the rollback journal's file between its transactions, and end each
+  /// by making the file's beginning invalid, instead of making and removing a file for each. What
+  /// is on the disk when a commit returns stays the same.
+  ///
+  /// - Returns: whether it is so now; a write-ahead log, or a mode that somebody chose, is left as
+  ///   it is.
+  func keepJournalFile() throws(StepFailure) -> Bool {
+    guard try scalar("PRAGMA main.journal_mode") == .text(SQLiteOptions.JournalMode.delete.rawValue)
+    else { return false }
+    return try scalar("PRAGMA main.journal_mode=persist") == .text("persist")
+  }
+
+  /// Goes back to removing the file.
+  func dropJournalFile() {
+    // A file that stays behind holds no transaction, and whoever writes next uses it.
+    _ = try? scalar("PRAGMA main.journal_mode=\(SQLiteOptions.JournalMode.delete.rawValue)")
+  }
+
   /// Sets how long a statement waits for a lock before it fails with `DatabaseLocked`.
   package func waitForLocks(_ limit: Interval) {
     sqlite3_busy_timeout(handle, Int32(clamping: limit.milliseconds))

@@ -77,6 +77,9 @@ package actor SQLiteMigrator: MigrationEngine {
     // Nobody waits for the lock of a database without tables, so everything is one transaction.
     let hasTables = try hasServiceTables(connection)
     let isFresh = forecast.from == nil && !hasTables
+    let isSeries = !isFresh && executions.count > 1
+    let keepsJournal = isSeries ? try connection.keepJournalFile() : false
+    defer { if keepsJournal { connection.dropJournalFile() } }
     var applied: [HistoryEntry] = []
     do throws(StepFailure) {
       for batch in isFresh ? [executions] : executions.map({ [$0] }) where !batch.isEmpty {

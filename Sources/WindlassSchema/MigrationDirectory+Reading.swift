@@ -15,7 +15,7 @@ extension MigrationDirectory {
           String(cString: $0)
         }
       }
-      guard name != ".", name != "..", !isDirectory("\(path)/\(name)") else { continue }
+      guard name != ".", name != "..", !isDirectory(record, "\(path)/\(name)") else { continue }
       guard names.count < Bounds.migrationFilesMax else {
         throw unreadable(path, "it has more than \(Bounds.migrationFilesMax) files")
       }
@@ -32,14 +32,20 @@ extension MigrationDirectory {
         message: "\(path) has no migration \(version), which the plan or the ledger names. Put the"
           + " file back, or use the directory that the ledger was made from.")
     }
-    guard let file = entry.upFile else {
-      return try MigrationBody(version: version, file: entry.downFile ?? "", bytes: [])
-    }
     return try MigrationBody(
-      version: version, file: file, bytes: Self.contents(of: "\(path)/\(file)"))
+      version: version, file: entry.upFile ?? entry.downFile ?? "", bytes: bytes(of: entry))
   }
 
-  private static func isDirectory(_ path: String) -> Bool {
+  /// Reads the bytes of a version's file that goes up; none when it has no such file.
+  func bytes(of entry: Entry) throws(StepFailure) -> [UInt8] {
+    guard let file = entry.upFile else { return [] }
+    return try Self.contents(of: "\(path)/\(file)")
+  }
+
+  private static func isDirectory(_ record: UnsafeMutablePointer<dirent>, _ path: String) -> Bool {
+    // Most file systems tell the kind with the name.
+    let kind = Int(record.pointee.d_type)
+    guard kind == Int(DT_UNKNOWN) else { return kind == Int(DT_DIR) }
     var status = stat()
     // A link to a directory is a file to the other tool as well, and reading it then fails.
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
@@ -53,18 +59,37 @@ extension MigrationDirectory {
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       throw unreadable(path, "it is no ordinary file")
     }
+    // Room for one byte more than there should be: a file that fills it has grown meanwhile.
+    var room = max(0, min(Int(status.st_size), Bounds.migrationSizeMax)) + 1
     var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65_536)
     while true {
-      let count = Glibc.read(descriptor, &chunk, chunk.count)
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw unreadable(path, "reading it failed with error \(errno)") }
-      guard count > 0 else { return bytes }
-      bytes += chunk[..<count]
+      let (piece, isEnd) = try read(room, from: descriptor, path)
+      bytes = bytes.isEmpty ? piece : bytes + piece
       guard bytes.count <= Bounds.migrationSizeMax else {
         throw unreadable(path, "it is larger than \(Bounds.migrationSizeMax) bytes")
       }
+      if isEnd { return bytes }
+      room = 65_536
     }
+  }
+
+  /// Reads until the room is full or the file ends.
+  private static func read(
+    _ room: Int, from descriptor: Int32, _ path: String
+  ) throws(StepFailure) -> (bytes: [UInt8], isEnd: Bool) {
+    var isEnd = false
+    var reason: Int32 = 0
+    let bytes = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+      while count < room, !isEnd, reason == 0 {
+        let length = Glibc.read(descriptor, buffer.baseAddress?.advanced(by: count), room - count)
+        if length < 0, errno == EINTR { continue }
+        // Less than was asked for of an ordinary file is its end.
+        isEnd = length >= 0 && length < room - count
+        if length < 0 { reason = errno } else { count += length }
+      }
+    }
+    guard reason == 0 else { throw unreadable(path, "reading it failed with error \(reason)") }
+    return (bytes, isEnd)
   }
 
   private static func unreadable(_ path: String, _ reason: String) -> StepFailure {

@@ -23,7 +23,7 @@ package struct MigrationDirectory: Hashable, Sendable {
   ///   one version and direction, and for a version that no ledger holds.
   package init(path: String, names: [String]) throws(StepFailure) {
     self.path = path
-    var entries: [SchemaVersion: Entry] = [:]
+    var files: [(file: MigrationFileName, name: String)] = []
     var ignored: [String] = []
     for name in names.sorted() {
       switch MigrationFileName.read(name) {
@@ -33,17 +33,20 @@ package struct MigrationDirectory: Hashable, Sendable {
           "MigrationVersionTooLarge",
           "The version of \(path)/\(name) is larger than a ledger can hold (2^63 - 1), and"
             + " golang-migrate would pass the file over. Give it a smaller number.")
-      case .migration(let file):
-        try Self.add(file, named: name, to: &entries, path: path)
+      case .migration(let file): files.append((file, name))
       }
     }
-    self.entries = entries.values.sorted { $0.version < $1.version }
+    // Leading zeros mean nothing, so the order of the names is not yet that of the versions.
+    files.sort { ($0.file.version, $0.name) < ($1.file.version, $1.name) }
+    var entries: [Entry] = []
+    for (file, name) in files { try Self.add(file, named: name, to: &entries, path: path) }
+    self.entries = entries
     self.ignored = ignored
   }
 
+  /// Adds a file to the last entry, if it is of the same version, or to a new one.
   private static func add(
-    _ file: MigrationFileName, named name: String, to entries: inout [SchemaVersion: Entry],
-    path: String
+    _ file: MigrationFileName, named name: String, to entries: inout [Entry], path: String
   ) throws(StepFailure) {
     guard file.fileExtension == "sql" else {
       throw failure(
@@ -52,7 +55,11 @@ package struct MigrationDirectory: Hashable, Sendable {
           + " look at a file's extension; Windlass runs `.sql` only, so the two would differ."
           + " Move the file out of the directory.")
     }
-    var entry = entries[file.version] ?? Entry(version: file.version)
+    var entry = Entry(version: file.version)
+    if let last = entries.last, last.version == file.version {
+      entry = last
+      entries.removeLast()
+    }
     let other = file.direction == .up ? entry.upFile : entry.downFile
     guard other == nil else {
       throw failure(
@@ -64,7 +71,7 @@ package struct MigrationDirectory: Hashable, Sendable {
     case .up: entry.upFile = name
     case .down: entry.downFile = name
     }
-    entries[file.version] = entry
+    entries.append(entry)
   }
 
   private static func failure(_ code: String, _ message: String) -> StepFailure {
@@ -73,7 +80,14 @@ package struct MigrationDirectory: Hashable, Sendable {
 
   /// The entry of a version; nil when the directory has none.
   package func entry(_ version: SchemaVersion) -> Entry? {
-    entries.first { $0.version == version }
+    // Ascending, so each look halves what is left.
+    var (low, high) = (0, entries.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if entries[middle].version < version { low = middle + 1 } else { high = middle }
+    }
+    guard low < entries.count, entries[low].version == version else { return nil }
+    return entries[low]
   }
 
   /// The versions above the one given, which is nil when nothing is applied.

@@ -4,30 +4,34 @@ package import WindlassCore
 package enum MigrationHistory {
   /// Fails for a file that changed after it was applied, one that is missing, and one that came
   /// late, below what is applied.
+  ///
+  /// - Parameter history: ascending.
   package static func check(
     _ directory: MigrationDirectory, against history: [HistoryEntry], ledger: SchemaVersion?
   ) throws(StepFailure) {
     let newest = directory.entries.last?.version
     for entry in history {
-      guard directory.entry(entry.version) != nil else {
+      guard let file = directory.entry(entry.version) else {
         // Above the newest file it is a later release's, which this one may run on.
         if let newest, entry.version > newest { continue }
         throw missing(entry.version, directory)
       }
-      let checksum = SHA256.digest(of: try directory.body(of: entry.version).bytes)
+      let checksum = SHA256.digest(of: try directory.bytes(of: file))
       guard checksum == entry.checksum else {
         throw changed(entry, now: checksum, directory: directory.path)
       }
     }
     guard let ledger else { return }
-    let known = Set(history.map(\.version))
-    if directory.entry(ledger) == nil, !known.contains(ledger) { throw missing(ledger, directory) }
+    if directory.entry(ledger) == nil, !history.contains(where: { $0.version == ledger }) {
+      throw missing(ledger, directory)
+    }
     // Below the first and above the last, another tool migrated; what it ran is not known.
     guard let first = history.first?.version, let last = history.last?.version else { return }
-    for entry in directory.entries
-    where entry.version > first && entry.version <= min(last, ledger)
-      && !known.contains(entry.version)
-    {
+    // Both are ascending, so one pass over the history is enough.
+    var place = history.startIndex
+    for entry in directory.entries(after: first) where entry.version <= min(last, ledger) {
+      while place < history.endIndex, history[place].version < entry.version { place += 1 }
+      if place < history.endIndex, history[place].version == entry.version { continue }
       throw StepFailure(
         code: "LateFile", disposition: .stop,
         message: "\(directory.path)/\(entry.upFile ?? entry.downFile ?? "") came late: the ledger"

@@ -49,7 +49,8 @@ package struct SchemaDrift: Hashable, Sendable {
 package struct RecordedCatalogue: Hashable, Sendable {
   /// What the ledger said then.
   package var version: SchemaVersion?
-  /// The SHA-256 of the catalogue's canonical text.
+  /// What tells one schema from another without making its catalogue: the SHA-256 of the
+  /// catalogue's canonical text, or one of the engine's own text of it.
   package var fingerprint: String
   /// The catalogue as JSON.
   package var json: String
@@ -62,12 +63,15 @@ package struct RecordedCatalogue: Hashable, Sendable {
 
   /// Makes the record of a catalogue.
   ///
-  /// - Parameter database: the database's name for a failure's message.
+  /// - Parameters:
+  ///   - fingerprint: the digest of the engine's own text of the schema, where it has one; nil for
+  ///     that of the catalogue's.
+  ///   - database: the database's name for a failure's message.
   package init(
-    _ catalogue: Catalogue, version: SchemaVersion?, database: String
+    _ catalogue: Catalogue, version: SchemaVersion?, fingerprint: Digest? = nil, database: String
   ) throws(StepFailure) {
     self.version = version
-    fingerprint = SHA256.digest(of: catalogue.canonicalText).text
+    self.fingerprint = (fingerprint ?? SHA256.digest(of: catalogue.canonicalText)).text
     do {
       json = String(decoding: try JSONEncoder().encode(catalogue), as: UTF8.self)
     } catch {
@@ -81,9 +85,15 @@ package struct RecordedCatalogue: Hashable, Sendable {
   package func drift(
     to now: Catalogue, version: SchemaVersion?, database: String
   ) throws(StepFailure) -> SchemaDrift? {
-    let isEqual = fingerprint == SHA256.digest(of: now.canonicalText).text
+    let text = now.canonicalText
+    var before = now
+    var isEqual = fingerprint == SHA256.digest(of: text).text
+    if !isEqual {
+      before = try catalogue(database: database)
+      // The fingerprint may be of another text.
+      isEqual = before.canonicalText == text
+    }
     guard self.version != version || !isEqual else { return nil }
-    let before = isEqual ? now : try catalogue(database: database)
     return SchemaDrift(
       recordedVersion: self.version, version: version, differences: before.differences(to: now))
   }

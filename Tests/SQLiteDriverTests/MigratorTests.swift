@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import WindlassCore
 import WindlassSchema
@@ -64,6 +65,55 @@ import WindlassSchema
     #expect(report.drift == nil)
     try SQLiteConnection(SQLiteOptions(path: world.path, access: .readWrite))
       .execute("CREATE TABLE strange (x)")
+    #expect(try await Self.report(world).drift != nil)
+  }
+
+  @Test func `a series leaves a rollback journal's mode and no file behind`() async throws {
+    let world = try ServiceWorld()
+    let service = try SQLiteConnection(SQLiteOptions(path: world.path, access: .create))
+    try service.execute("PRAGMA journal_mode=delete")
+    try service.execute("CREATE TABLE service (id INTEGER)")
+    try world.write(Self.files)
+    #expect(try await Self.migrate(world).applied.count == 3)
+    #expect(access(world.path + "-journal", F_OK) != 0)
+    #expect(try service.scalar("PRAGMA journal_mode") == .text("delete"))
+    #expect(try await Self.report(world).drift == nil)
+  }
+
+  @Test func `a series leaves a write-ahead log as it is`() async throws {
+    let world = try ServiceWorld()
+    let service = try SQLiteConnection(SQLiteOptions(path: world.path, access: .create))
+    try service.execute("PRAGMA journal_mode=wal")
+    try service.execute("CREATE TABLE service (id INTEGER)")
+    try world.write(Self.files)
+    #expect(try await Self.migrate(world).applied.count == 3)
+    #expect(try service.scalar("PRAGMA journal_mode") == .text("wal"))
+  }
+
+  @Test(arguments: [
+    "ALTER TABLE flags ADD COLUMN more", "CREATE VIEW seen AS SELECT id FROM flags",
+    "CREATE INDEX by_name ON flags (name)", "DROP TABLE rules",
+    "CREATE TRIGGER t AFTER DELETE ON flags BEGIN SELECT 1; END",
+  ])
+  func `each change of the schema is drift, and rows are none`(change: String) async throws {
+    let world = try ServiceWorld()
+    try world.write(Self.files)
+    _ = try await Self.migrate(world)
+    let service = try SQLiteConnection(SQLiteOptions(path: world.path, access: .readWrite))
+    try service.execute("INSERT INTO flags (name) VALUES ('a')")
+    #expect(try await Self.report(world).drift == nil)
+    try service.execute(change)
+    #expect(try await Self.report(world).drift?.differences.isEmpty == false)
+  }
+
+  @Test func `a record under another fingerprint is compared by its catalogue`() async throws {
+    let world = try ServiceWorld()
+    try world.write(Self.files)
+    _ = try await Self.migrate(world)
+    let service = try SQLiteConnection(SQLiteOptions(path: world.path, access: .readWrite))
+    try service.execute("UPDATE windlass_catalogue SET fingerprint = 'of another kind'")
+    #expect(try await Self.report(world).drift == nil)
+    try service.execute("CREATE TABLE strange (x)")
     #expect(try await Self.report(world).drift != nil)
   }
 }
