@@ -77,8 +77,9 @@ package actor PostgresMigrator: MigrationEngine {
     _ batch: PostgresBatch, _ session: inout MigratingSession
   ) async throws(StepFailure) -> [HistoryEntry] {
     try await options.retrying { () throws(StepFailure) in
-      try session.use { connection, place throws(StepFailure) in
-        try batch.attempt(on: connection, place: place, options: options)
+      try session.useInSeries { connection, place, isComplete throws(StepFailure) in
+        try batch.attempt(
+          on: connection, place: place, options: options, isComplete: &isComplete)
       }
     }
   }
@@ -161,6 +162,8 @@ struct MigratingSession {
   /// The server's number, once one was reached: another one is an error then.
   private(set) var system: String?
   private var opened: PostgresConnection?
+  /// Whether the tables of Windlass and the ledger were seen on this session.
+  private var isComplete = false
 
   init(options: PostgresServiceOptions, system: String? = nil) {
     self.options = options
@@ -173,6 +176,7 @@ struct MigratingSession {
     let connection = try options.connect(for: "migrate", expecting: system)
     system = connection.server.system
     opened = connection
+    isComplete = false
     return connection
   }
 
@@ -180,9 +184,16 @@ struct MigratingSession {
   mutating func use<Result>(
     _ body: (PostgresConnection, LedgerPlace) throws(StepFailure) -> Result
   ) throws(StepFailure) -> Result {
+    try useInSeries { connection, place, _ throws(StepFailure) in try body(connection, place) }
+  }
+
+  /// The same, for a body that makes use of tables that it saw before, and notes when it sees them.
+  mutating func useInSeries<Result>(
+    _ body: (PostgresConnection, LedgerPlace, inout Bool) throws(StepFailure) -> Result
+  ) throws(StepFailure) -> Result {
     let connection = try connection()
     do throws(StepFailure) {
-      return try body(connection, options.ledger.located(on: connection))
+      return try body(connection, options.ledger.located(on: connection), &isComplete)
     } catch {
       if error.code != "DatabaseLocked" { opened = nil }
       throw error

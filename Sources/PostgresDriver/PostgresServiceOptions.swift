@@ -34,6 +34,10 @@ package struct PostgresServiceOptions: Hashable, Sendable {
     self.run = run
   }
 
+  /// How old a transaction is that does not just pass by: a good deal younger than the budget,
+  /// since whoever waits for it stops everybody behind.
+  var blockerAge: Interval { .milliseconds(lockBudget.milliseconds / 4) }
+
   /// The limits of a transaction that migrates.
   var migrationLimits: PostgresLimits {
     PostgresLimits(lockBudget: lockBudget, holdBudget: holdBudget)

@@ -111,7 +111,7 @@ extension PostgresConnection {
     if let failure { throw isAlive ? failure : lost(failure) }
   }
 
-  private func flush(_ limit: inout StatementLimit) throws(StepFailure) {
+  func flush(_ limit: inout StatementLimit) throws(StepFailure) {
     while true {
       let rest = library.flush(handle)
       if rest == 0 { return }

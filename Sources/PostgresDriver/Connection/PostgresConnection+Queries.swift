@@ -134,7 +134,7 @@ extension PostgresConnection {
 
 extension SQLValue {
   /// The value as the server reads it; nil for null.
-  fileprivate var wireText: String? {
+  var wireText: String? {
     switch self {
     case .null: nil
     case .integer(let number): String(number)

@@ -18,23 +18,30 @@ package struct PostgresLimits: Hashable, Sendable {
   }
 
   /// What a transaction begins with.
-  fileprivate func beginning(serverVersion: Int) -> String {
-    "BEGIN; " + settings(knowsTransactionTimeout: serverVersion >= 170_000)
+  fileprivate func beginning(serverVersion: Int) -> [String] {
+    ["BEGIN"] + statements(knowsTransactionTimeout: serverVersion >= 170_000)
   }
 
   /// The limits as settings of the transaction that is open.
   func settings(knowsTransactionTimeout: Bool) -> String {
-    var text = "SET LOCAL lock_timeout = \(max(1, lockBudget.milliseconds))"
-    if holdBudget == nil {
-      text += "; SET LOCAL statement_timeout = \(Bounds.concurrentIndexDeadline.milliseconds)"
+    statements(knowsTransactionTimeout: knowsTransactionTimeout).joined(separator: "; ")
+  }
+
+  private func statements(knowsTransactionTimeout: Bool) -> [String] {
+    let lock = "SET LOCAL lock_timeout = \(max(1, lockBudget.milliseconds))"
+    guard let holdBudget else {
+      let limit = Bounds.concurrentIndexDeadline.milliseconds
+      return [lock, "SET LOCAL statement_timeout = \(limit)"]
     }
-    if let holdBudget {
-      let limit = max(1, holdBudget.milliseconds)
-      text += "; SET LOCAL statement_timeout = \(limit)"
-      text += "; SET LOCAL idle_in_transaction_session_timeout = \(limit)"
-      if knowsTransactionTimeout { text += "; SET LOCAL transaction_timeout = \(2 * limit)" }
+    let limit = max(1, holdBudget.milliseconds)
+    var statements = [
+      lock, "SET LOCAL statement_timeout = \(limit)",
+      "SET LOCAL idle_in_transaction_session_timeout = \(limit)",
+    ]
+    if knowsTransactionTimeout {
+      statements.append("SET LOCAL transaction_timeout = \(2 * limit)")
     }
-    return text
+    return statements
   }
 }
 
@@ -49,10 +56,32 @@ extension PostgresConnection {
     _ limits: PostgresLimits,
     _ body: (PostgresConnection) throws(StepFailure) -> Result
   ) throws(StepFailure) -> (result: Result, held: Interval) {
+    try transaction(limits, beginningWith: []) { connection, _ throws(StepFailure) in
+      try body(connection)
+    }
+  }
+
+  /// The same, with statements that travel together with `BEGIN`.
+  ///
+  /// - Parameters:
+  ///   - first: what is read at the beginning.
+  ///   - body: gets the rows of each of them.
+  func transaction<Result>(
+    _ limits: PostgresLimits, beginningWith first: [SQLStatement],
+    _ body: (PostgresConnection, [[SQLRow]]) throws(StepFailure) -> Result
+  ) throws(StepFailure) -> (result: Result, held: Interval) {
     // What ended the session may have been an answer that nobody needed.
     guard isAlive else { throw lost() }
     precondition(!isInTransaction, "a transaction never begins inside another")
-    if dialect == .cockroachdb { return try restartableTransaction(limits, body) }
+    if dialect == .cockroachdb {
+      return try restartableTransaction(limits) { connection throws(StepFailure) in
+        var answers: [[SQLRow]] = []
+        for statement in first {
+          answers.append(try connection.rows(statement.text, statement.parameters))
+        }
+        return try body(connection, answers)
+      }
+    }
     let began = ContinuousClock.now
     deadline = limits.holdBudget.map { began + .milliseconds($0.milliseconds) }
     let usual = patience
@@ -63,8 +92,14 @@ extension PostgresConnection {
     }
     let result: Result
     do throws(StepFailure) {
-      try run(script: limits.beginning(serverVersion: serverVersion))
-      result = try body(self)
+      let beginning = limits.beginning(serverVersion: serverVersion)
+      if first.isEmpty {
+        try run(script: beginning.joined(separator: "; "))
+        result = try body(self, [])
+      } else {
+        let rows = try pipeline(beginning.map { SQLStatement($0) } + first)
+        result = try body(self, Array(rows.dropFirst(beginning.count)))
+      }
       try checkStillInTransaction()
       if let deadline, ContinuousClock.now > deadline { throw holdBudgetExceeded(limits) }
     } catch {

@@ -26,6 +26,10 @@ package final class PostgresConnection {
   /// How long the client waits for a statement, a little longer than the server does.
   var patience: Interval
   private let notices = NoticeLog()
+  /// The statements that the server keeps for this session, each under its name.
+  var prepared: [String: String] = [:]
+  /// How many names were given, of which some may stand for nothing.
+  var preparedCount = 0
 
   /// Connects, brings the session's limits to the options' values, and reads them back.
   ///

@@ -29,6 +29,15 @@ struct PostgresLibrary: Sendable {
       Handle?, Text?, Int32, UnsafePointer<Oid>?, Texts?, UnsafePointer<Int32>?,
       UnsafePointer<Int32>?, Int32
     ) -> Int32
+  let enterPipeline: @convention(c) @Sendable (Handle?) -> Int32
+  let exitPipeline: @convention(c) @Sendable (Handle?) -> Int32
+  let pipelineSync: @convention(c) @Sendable (Handle?) -> Int32
+  let sendPrepare:
+    @convention(c) @Sendable (Handle?, Text?, Text?, Int32, UnsafePointer<Oid>?) -> Int32
+  let sendPrepared:
+    @convention(c) @Sendable (
+      Handle?, Text?, Int32, Texts?, UnsafePointer<Int32>?, UnsafePointer<Int32>?, Int32
+    ) -> Int32
   let setSingleRowMode: @convention(c) @Sendable (Handle?) -> Int32
   let flush: @convention(c) @Sendable (Handle?) -> Int32
   let consumeInput: @convention(c) @Sendable (Handle?) -> Int32
@@ -63,7 +72,7 @@ struct PostgresLibrary: Sendable {
   static func shared() throws(StepFailure) -> PostgresLibrary { try loaded.get() }
 
   private static func load() -> Result<PostgresLibrary, StepFailure> {
-    guard let library = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL) else {
+    guard let library = dlopen("libpq.so.5", RTLD_LAZY | RTLD_LOCAL) else {
       return .failure(missing("libpq.so.5 is not installed"))
     }
     do throws(StepFailure) {
@@ -97,6 +106,11 @@ extension PostgresLibrary {
     setNoticeReceiver = try table.find("PQsetNoticeReceiver")
     sendQuery = try table.find("PQsendQuery")
     sendQueryParams = try table.find("PQsendQueryParams")
+    enterPipeline = try table.find("PQenterPipelineMode")
+    exitPipeline = try table.find("PQexitPipelineMode")
+    pipelineSync = try table.find("PQpipelineSync")
+    sendPrepare = try table.find("PQsendPrepare")
+    sendPrepared = try table.find("PQsendQueryPrepared")
     setSingleRowMode = try table.find("PQsetSingleRowMode")
     flush = try table.find("PQflush")
     consumeInput = try table.find("PQconsumeInput")

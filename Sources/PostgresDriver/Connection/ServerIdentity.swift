@@ -30,14 +30,17 @@ extension PostgresConnection {
         + settings.map { "set_config('\($0.0)', '\($0.1.milliseconds)', false)" }.joined(
           separator: ", "))
     // In a round trip of its own: behind a pooler this one may reach another server process.
-    let names = settings.map { "(SELECT setting FROM pg_settings WHERE name = '\($0.0)')" }
-    guard
-      let row = try rows("SELECT pg_backend_pid(), \(names.joined(separator: ", "))", limit: 1)
-        .first
-    else { throw pooled() }
-    guard row.values[0] == .integer(Int64(process)) else { throw pooled() }
-    for (index, setting) in settings.enumerated()
-    where row.values[index + 1] != .text(String(setting.1.milliseconds)) {
+    let names = settings.map { "'\($0.0)'" }.joined(separator: ", ")
+    let rows = try rows(
+      "SELECT pg_backend_pid(), name, setting FROM pg_settings WHERE name IN (\(names))",
+      limit: settings.count)
+    guard !rows.isEmpty, rows.allSatisfy({ $0.values[0] == .integer(Int64(process)) }) else {
+      throw pooled()
+    }
+    for setting in settings
+    where rows.first(where: { $0.values[1] == .text(setting.0) })?.values[2]
+      != .text(String(setting.1.milliseconds))
+    {
       throw StepFailure(
         code: "SettingRefused", disposition: .stop,
         message: "\(place) did not keep \(setting.0) = \(setting.1), without which a migration"

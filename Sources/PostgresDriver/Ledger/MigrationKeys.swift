@@ -81,6 +81,13 @@ final class MigrationKeys {
 
   /// The failure for a key that somebody else holds, naming who.
   private func held(_ whom: String) throws(StepFailure) -> StepFailure {
+    try Self.held(by: whom, place, on: connection)
+  }
+
+  /// The failure for a key that somebody else holds, naming who.
+  fileprivate static func held(
+    by whom: String, _ place: LedgerPlace, on connection: PostgresConnection
+  ) throws(StepFailure) -> StepFailure {
     let own = place.ownKey
     let list = place.keys.map(String.init).joined(separator: ",")
     let rows = try connection.rows(
@@ -100,5 +107,41 @@ final class MigrationKeys {
       code: "DatabaseLocked", disposition: .retry,
       message: "The migration lock of \(connection.place) is held by \(whom)"
         + (holders.isEmpty ? "" : ": \(holders.joined(separator: ", "))") + ".")
+  }
+}
+
+/// The same keys for the length of one transaction, taken in it: nothing stands between them and
+/// what it writes, and they go when it ends, in whatever way.
+struct TransactionKeys {
+  let place: LedgerPlace
+
+  /// Tries for all keys; tells as well whether golang-migrate's table of locks exists.
+  var statement: SQLStatement {
+    let own = place.ownKey
+    let list = place.keys.map(String.init).joined(separator: ",")
+    return SQLStatement(
+      """
+      SELECT pg_backend_pid(), pg_try_advisory_xact_lock(\(own.first), \(own.second)),
+        (SELECT bool_and(pg_try_advisory_xact_lock(key))
+          FROM unnest('{\(list)}'::bigint[]) AS key),
+        to_regclass($1) IS NOT NULL
+      """, [.text(place.own(place.lockTable))])
+  }
+
+  /// Checks that all were had, and by the session's own server process.
+  ///
+  /// - Returns: whether golang-migrate's table of locks exists.
+  /// - Throws: `DatabaseLocked` with `.retry` while somebody else holds one.
+  func check(_ answer: [SQLRow], on connection: PostgresConnection) throws(StepFailure) -> Bool {
+    guard let values = answer.first?.values, values.count == 4,
+      values[0] == .integer(Int64(connection.process))
+    else { throw connection.pooled() }
+    guard values[1] == .integer(1) else {
+      throw try MigrationKeys.held(by: "another Windlass process", place, on: connection)
+    }
+    guard values[2] == .integer(1) else {
+      throw try MigrationKeys.held(by: "a migration of golang-migrate", place, on: connection)
+    }
+    return values[3] == .integer(1)
   }
 }

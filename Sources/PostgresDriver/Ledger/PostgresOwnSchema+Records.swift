@@ -72,9 +72,11 @@ extension PostgresOwnSchema {
 
   /// Records the schema as it is now, as the one from which drift is told.
   func recordCatalogue() throws(StepFailure) {
+    // Read first: what changes meanwhile makes the stamp an old one, and is looked at.
+    let stamp = try connection.catalogueStamp()
     let record = try RecordedCatalogue(
       connection.catalogue(place, countsRows: false), version: ledgerRow().version,
-      database: connection.place)
+      fingerprint: stamp, database: connection.place)
     try connection.execute(
       """
       INSERT INTO \(place.own(OwnTables.catalogue)) (id, version, fingerprint, catalogue)
@@ -113,12 +115,19 @@ extension PostgresOwnSchema {
     if isDirty, try progress() != nil { return nil }
     guard
       let row = try connection.rows(
-        "SELECT version, fingerprint, catalogue FROM \(place.own(OwnTables.catalogue))", limit: 1
+        "SELECT version, fingerprint FROM \(place.own(OwnTables.catalogue))", limit: 1
       ).first
     else { return nil }
-    let record = RecordedCatalogue(
+    var record = RecordedCatalogue(
       version: row["version"].integer.map { SchemaVersion(UInt64(bitPattern: $0)) },
-      fingerprint: row["fingerprint"].text ?? "", json: row["catalogue"].text ?? "")
+      fingerprint: row["fingerprint"].text ?? "", json: "")
+    if record.version == version, let stamp = try connection.catalogueStamp(),
+      record.fingerprint == stamp.text
+    {
+      return nil
+    }
+    record.json =
+      try connection.scalar("SELECT catalogue FROM \(place.own(OwnTables.catalogue))").text ?? ""
     return try record.drift(
       to: connection.catalogue(place, countsRows: false), version: version,
       database: connection.place)

@@ -27,6 +27,20 @@ struct PostgresOwnSchema {
   /// Whether a table of that name exists in the ledger's schema.
   func has(_ table: String) -> Bool { existing.contains(table) }
 
+  /// Takes it that all of Windlass's tables and the ledger's exist, as they did a moment ago; where
+  /// one is gone, the statement that names it fails.
+  ///
+  /// - Parameter hasLockTable: whether golang-migrate's table of locks exists.
+  init(complete connection: PostgresConnection, _ place: LedgerPlace, hasLockTable: Bool) {
+    self.connection = connection
+    self.place = place
+    existing = Self.tables.union([place.table])
+    if hasLockTable { existing.insert(place.lockTable) }
+  }
+
+  /// Whether the ledger's table and all of Windlass's exist.
+  var isComplete: Bool { existing.isSuperset(of: Self.tables) && has(place.table) }
+
   private var creation: String {
     let place = place
     return """
@@ -121,8 +135,17 @@ struct PostgresOwnSchema {
   /// What the ledger's row says.
   func ledgerRow() throws(StepFailure) -> (version: SchemaVersion?, isDirty: Bool) {
     guard has(place.table) else { return (nil, false) }
-    return try LedgerRow.interpret(
-      connection.rows("SELECT version, dirty FROM \(place.name)", limit: 16), table: place.name)
+    return try ledgerRow(connection.rows(ledgerQuestion.text, limit: 16))
+  }
+
+  /// Reads the ledger.
+  var ledgerQuestion: SQLStatement { SQLStatement("SELECT version, dirty FROM \(place.name)") }
+
+  /// What the rows of the ledger say.
+  func ledgerRow(
+    _ rows: [SQLRow]
+  ) throws(StepFailure) -> (version: SchemaVersion?, isDirty: Bool) {
+    try LedgerRow.interpret(rows, table: place.name)
   }
 
   /// What Windlass applied, ascending.
@@ -130,13 +153,21 @@ struct PostgresOwnSchema {
   /// - Parameter version: the only version that is asked for; nil for all.
   func history(of version: SchemaVersion? = nil) throws(StepFailure) -> [HistoryEntry] {
     guard has(OwnTables.history) else { return [] }
-    let condition = version.map { " WHERE version = \($0.number)" } ?? ""
+    let question = historyQuestion(of: version)
     return try connection.rows(
-      """
-      SELECT version, file, checksum, phase, run, duration_ms, applied_at
-      FROM \(place.own(OwnTables.history))\(condition) ORDER BY version
-      """, limit: Bounds.migrationFilesMax
+      question.text, question.parameters, limit: Bounds.migrationFilesMax
     ).map { HistoryEntry($0) }
+  }
+
+  /// Reads the history.
+  func historyQuestion(of version: SchemaVersion?) -> SQLStatement {
+    let text = """
+      SELECT version, file, checksum, phase, run, duration_ms, applied_at
+      FROM \(place.own(OwnTables.history))
+      """
+    guard let version else { return SQLStatement(text + " ORDER BY version") }
+    return SQLStatement(
+      text + " WHERE version = $1", [.integer(Int64(bitPattern: version.number))])
   }
 
   /// Writes the ledger's row, after making the table where it is missing.
@@ -153,18 +184,34 @@ struct PostgresOwnSchema {
   /// dropped, because it is not true any more.
   mutating func record(_ entries: [HistoryEntry]) throws(StepFailure) {
     guard let last = entries.last else { return }
+    let forgetting = SQLStatement("DELETE FROM \(place.own(OwnTables.catalogue))")
+    if entries.count == 1, has(place.table), connection.dialect == .postgres {
+      let number = SQLValue.integer(Int64(bitPattern: last.version.number))
+      _ = try connection.pipeline([
+        SQLStatement("DELETE FROM \(place.name)"),
+        SQLStatement(
+          "INSERT INTO \(place.name) (version, dirty) VALUES ($1, false)", [number]),
+        recording(entries), forgetting,
+      ])
+      return
+    }
     try writeLedger(last.version)
-    let width = last.values.count
+    let recording = recording(entries)
+    try connection.execute(recording.text, recording.parameters)
+    try connection.execute(forgetting.text)
+  }
+
+  private func recording(_ entries: [HistoryEntry]) -> SQLStatement {
+    let width = 7
     let rows = entries.indices.map { row in
       "(" + (1...width).map { "$\(row * width + $0)" }.joined(separator: ", ") + ")"
     }
-    try connection.execute(
+    return SQLStatement(
       """
       INSERT INTO \(place.own(OwnTables.history))
         (version, file, checksum, phase, run, duration_ms, applied_at)
       VALUES \(rows.joined(separator: ", "))
       """, entries.flatMap(\.values))
-    try connection.execute("DELETE FROM \(place.own(OwnTables.catalogue))")
   }
 
   /// Drops the history above the ledger's version, after a person took migrations back.

@@ -54,31 +54,29 @@ enum NeededLock: Int, Comparable {
   }
 }
 
-extension PostgresConnection {
-  /// Who holds a lock that the statements would wait for: a transaction that is older than the lock
-  /// budget, so that it does not just pass by.
-  func blockers(
-    of statements: [PostgresStatement], olderThan age: Interval
-  ) throws(StepFailure) -> [Blocker] {
+/// The question who holds a lock that statements would wait for.
+struct BlockerQuestion {
+  /// One for each strength of lock that the statements need on tables that they name.
+  let statements: [SQLStatement]
+
+  /// - Parameter age: a younger transaction does not count, since it just passes by.
+  init(_ statements: [PostgresStatement], olderThan age: Interval) {
     var needs: [String: NeededLock] = [:]
     for statement in statements {
       let need = NeededLock(statement)
       for name in statement.relationNames { needs[name] = max(needs[name] ?? .rows, need) }
     }
-    guard !needs.isEmpty else { return [] }
-    var blockers: [Blocker] = []
-    for need in [NeededLock.rows, .share, .exclusive] {
+    self.statements = [NeededLock.rows, .share, .exclusive].compactMap { need in
       let names = needs.filter { $0.value == need }.keys.sorted()
-      guard !names.isEmpty else { continue }
-      blockers += try self.blockers(on: names, holding: need.conflicting, olderThan: age)
+      guard !names.isEmpty else { return nil }
+      return Self.statement(on: names, holding: need.conflicting, olderThan: age)
     }
-    return Array(blockers.prefix(Bounds.blockersNamedMax))
   }
 
-  private func blockers(
+  private static func statement(
     on names: [String], holding modes: [String], olderThan age: Interval
-  ) throws(StepFailure) -> [Blocker] {
-    let rows = try rows(
+  ) -> SQLStatement {
+    SQLStatement(
       """
       SELECT DISTINCT ON (l.pid) l.pid, a.application_name, c.relname::text,
         floor(extract(epoch FROM clock_timestamp() - a.xact_start))::bigint
@@ -91,11 +89,31 @@ extension PostgresConnection {
       ORDER BY l.pid
       """,
       [.text(names.arrayText), .text(modes.arrayText), .integer(age.milliseconds)])
-    return rows.map { row in
+  }
+
+  /// What the rows say that answer the statements.
+  static func blockers(_ answers: some Sequence<[SQLRow]>) -> [Blocker] {
+    let blockers = answers.joined().map { row in
       Blocker(
         process: row.values[0].integer ?? 0, seconds: row.values[3].integer,
         application: row.values[1].text ?? "", table: row.values[2].text ?? "")
     }
+    return Array(blockers.prefix(Bounds.blockersNamedMax))
+  }
+}
+
+extension PostgresConnection {
+  /// Who holds a lock that the statements would wait for, in a transaction of that age at least, so
+  /// that it does not just pass by.
+  func blockers(
+    of statements: [PostgresStatement], olderThan age: Interval
+  ) throws(StepFailure) -> [Blocker] {
+    let question = BlockerQuestion(statements, olderThan: age)
+    var answers: [[SQLRow]] = []
+    for statement in question.statements {
+      answers.append(try rows(statement.text, statement.parameters))
+    }
+    return BlockerQuestion.blockers(answers)
   }
 }
 

@@ -28,24 +28,29 @@ struct PostgresBatch {
 
   /// Makes one attempt, without recording the schema.
   ///
+  /// - Parameter isComplete: whether the tables of Windlass and the ledger are known to exist; set
+  ///   when they are.
   /// - Returns: the lines of the history.
   func attempt(
-    on connection: PostgresConnection, place: LedgerPlace, options: PostgresServiceOptions
+    on connection: PostgresConnection, place: LedgerPlace, options: PostgresServiceOptions,
+    isComplete: inout Bool
   ) throws(StepFailure) -> [HistoryEntry] {
     var migrations: [PostgresMigration] = []
     for step in steps {
       migrations.append(try PostgresMigration(step, place: place, options: options))
     }
     guard migrations.count > 1 else {
-      guard let entry = try migrations.first?.attemptInSeries(on: connection) else { return [] }
+      guard
+        let entry = try migrations.first?.attemptInSeries(on: connection, isComplete: &isComplete)
+      else { return [] }
       return [entry]
     }
-    let keys = try MigrationKeys(connection, place)
-    defer { keys.releaseAll() }
     do throws(StepFailure) {
-      _ = try PostgresMigration.applyAtOnce(
+      let (outcome, entries, _) = try PostgresMigration.applyAtOnce(
         migrations, on: connection,
-        limits: PostgresLimits(lockBudget: options.lockBudget, holdBudget: nil))
+        limits: PostgresLimits(lockBudget: options.lockBudget, holdBudget: nil),
+        isComplete: &isComplete)
+      if outcome == .applied { return entries }
     } catch {
       var failure = error
       if failure.code == "OutcomeUnknown" { failure.disposition = .retry }

@@ -61,11 +61,22 @@ struct PostgresMigration {
 
   /// Makes one attempt as one of a series, at whose end the schema is recorded.
   ///
+  /// - Parameter isComplete: whether the tables of Windlass and the ledger are known to exist; set
+  ///   when they are.
   /// - Returns: the migration's line in the history.
-  func attemptInSeries(on connection: PostgresConnection) throws(StepFailure) -> HistoryEntry? {
+  func attemptInSeries(
+    on connection: PostgresConnection, isComplete: inout Bool
+  ) throws(StepFailure) -> HistoryEntry? {
     if connection.dialect == .cockroachdb {
       _ = try CockroachMigration(step, place: place, options: options).attempt(on: connection)
       return try PostgresOwnSchema(connection, place).history(of: step.body.version).first
+    }
+    guard script.atomicText == nil else {
+      return try explaining(on: connection) { () throws(StepFailure) in
+        try Self.applyAtOnce(
+          [self], on: connection, limits: options.migrationLimits, isComplete: &isComplete
+        ).entries.first
+      }
     }
     try refuseToQueue(behind: script.statements, on: connection)
     let keys = try MigrationKeys(connection, place)
@@ -88,12 +99,22 @@ struct PostgresMigration {
   private func underKeys(
     _ keys: MigrationKeys, on connection: PostgresConnection
   ) throws(StepFailure) -> (outcome: MigrationStep.Outcome, held: Interval) {
-    do throws(StepFailure) {
+    try explaining(on: connection) { () throws(StepFailure) in
       guard script.atomicText == nil else {
-        return try Self.applyAtOnce(
-          [self], on: connection, limits: options.migrationLimits)
+        var isComplete = false
+        let (result, _, held) = try Self.applyAtOnce(
+          [self], on: connection, limits: options.migrationLimits, isComplete: &isComplete)
+        return (result, held)
       }
       return try StepwiseMigration(migration: self, connection: connection, keys: keys).apply()
+    }
+  }
+
+  private func explaining<Result>(
+    on connection: PostgresConnection, _ body: () throws(StepFailure) -> Result
+  ) throws(StepFailure) -> Result {
+    do throws(StepFailure) {
+      return try body()
     } catch {
       throw try explained(error, on: connection)
     }
@@ -104,7 +125,7 @@ struct PostgresMigration {
   func refuseToQueue(
     behind statements: [PostgresStatement], on connection: PostgresConnection
   ) throws(StepFailure) {
-    let blockers = try connection.blockers(of: statements, olderThan: options.lockBudget)
+    let blockers = try connection.blockers(of: statements, olderThan: options.blockerAge)
     guard blockers.isEmpty else { throw blockers.failure(place: connection.place) }
   }
 
@@ -122,24 +143,29 @@ struct PostgresMigration {
     return blockers.isEmpty ? failure : blockers.failure(place: connection.place)
   }
 
-  /// Bodies, ledger, history and fence in one transaction.
+  /// Bodies, ledger, history and fence in one transaction, in which the keys are taken.
   ///
-  /// - Parameter migrations: ascending, none of which needs steps; what is true of the first one is
-  ///   true of all.
+  /// - Parameters:
+  ///   - migrations: ascending, none of which needs steps; what is true of the first one is true of
+  ///     all.
+  ///   - isComplete: whether the tables of Windlass and the ledger are known to exist; set when
+  ///     they are.
   static func applyAtOnce(
-    _ migrations: [PostgresMigration], on connection: PostgresConnection, limits: PostgresLimits
-  ) throws(StepFailure) -> (outcome: MigrationStep.Outcome, held: Interval) {
-    guard let first = migrations.first else { return (.applied, .zero) }
-    let (outcome, held) = try connection.transaction(limits) {
-      connection throws(StepFailure) -> MigrationStep.Outcome in
-      var own = try PostgresOwnSchema(connection, first.place)
-      if case .epoch(let epoch) = first.step.fence { try own.requireEpoch(epoch) }
-      try own.create(recordsCatalogue: false)
-      let (version, isDirty) = try own.ledgerRow()
+    _ migrations: [PostgresMigration], on connection: PostgresConnection, limits: PostgresLimits,
+    isComplete: inout Bool
+  ) throws(StepFailure) -> (
+    outcome: MigrationStep.Outcome, entries: [HistoryEntry], held: Interval
+  ) {
+    guard let first = migrations.first else { return (.applied, [], .zero) }
+    let opening = PostgresOpening(
+      migrations, on: connection, readsLedger: isComplete && first.step.fence == .none)
+    let (result, held) = try connection.transaction(limits, beginningWith: opening.statements) {
+      connection, answers throws(StepFailure) -> (MigrationStep.Outcome, [HistoryEntry], Bool) in
+      var (own, ledger, history) = try opening.read(answers)
       let outcome = try first.step.check(
-        ledger: version, isDirty: isDirty, history: own.history(of: first.step.body.version),
+        ledger: ledger.version, isDirty: ledger.isDirty, history: history,
         database: connection.place)
-      guard outcome == .applied else { return outcome }
+      guard outcome == .applied else { return (outcome, history, own.isComplete) }
       try own.lockRows()
       var entries: [HistoryEntry] = []
       for migration in migrations {
@@ -149,9 +175,10 @@ struct PostgresMigration {
       }
       try own.record(entries)
       try own.unlockRows()
-      return .applied
+      return (.applied, entries, own.isComplete)
     }
-    return (outcome, held)
+    isComplete = result.2
+    return (result.0, result.1, held)
   }
 
   /// Runs a text of statements inside the transaction that is open.
