@@ -76,7 +76,7 @@ final class DamagedMySQLBackup: DamagedBackup {
   }
 
   private static func adopted() async throws -> Fixture {
-    let fixture = try Fixture(files, on: MariaDBServer.forBackups).with(holdBudget: .seconds(20))
+    let fixture = try Fixture(files, on: TestServer.forBackups).with(holdBudget: .seconds(20))
     let database = MySQLServiceDatabase(
       fixture.options, locate: { (_) throws(StepFailure) in nil }, now: fixture.now)
     _ = try await database.takeFence(after: nil, run: "run")

@@ -14,7 +14,7 @@ extension MySQLBackupTests {
       [
         "1_a.up.sql": "CREATE TABLE a (b TEXT); INSERT INTO a SELECT repeat(uuid(), 500) FROM"
           + " seq_1_to_20;"
-      ], on: MariaDBServer.forBackups
+      ], on: TestServer.forBackups
     ).with(holdBudget: .seconds(20))
     defer { fixture.remove() }
     _ = try await fixture.migrator().migrate(

@@ -97,7 +97,7 @@ final class MySQLBackupSubject: BackupStoreSubject {
   static func made() async throws -> MySQLBackupSubject {
     let fixture = try Fixture(
       ["1_a.up.sql": "CREATE TABLE a (b TEXT); INSERT INTO a VALUES ('one'), ('two');"],
-      on: MariaDBServer.forBackups
+      on: TestServer.forBackups
     ).with(holdBudget: .seconds(20))
     let database = MySQLServiceDatabase(
       fixture.options, locate: { (_) throws(StepFailure) in nil }, now: fixture.now)

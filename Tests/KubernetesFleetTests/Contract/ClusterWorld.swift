@@ -32,7 +32,7 @@ struct ClusterWorld: Sendable {
     let host = ClusterHost(server, clock: clock)
     switch way {
     case .inProcess:
-      let transport = wrap(SimulatedTransport(host))
+      let transport = wrap(ClusterTransport(host))
       try await body(ClusterWorld(host, clock, "http://simulated.invalid", transport))
     case .overSocket:
       let face = try await HTTPFace(host)

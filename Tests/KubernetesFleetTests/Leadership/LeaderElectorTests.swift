@@ -101,10 +101,10 @@ struct LeaderElectorTests {
 
 /// A way to the server that a test can cut.
 private final class Cuttable: HTTPTransport {
-  private let carrier: SimulatedTransport
+  private let carrier: ClusterTransport
   private let isCut = Mutex(false)
 
-  init(_ host: ClusterHost) { carrier = SimulatedTransport(host) }
+  init(_ host: ClusterHost) { carrier = ClusterTransport(host) }
 
   func cut() { isCut.withLock { $0 = true } }
 

@@ -2,7 +2,7 @@ import WindlassSimulation
 package import WindlassWire
 
 /// Carries requests to a simulated API server in this process.
-package struct SimulatedTransport: HTTPTransport {
+package struct ClusterTransport: HTTPTransport {
   private let host: ClusterHost
 
   package init(_ host: ClusterHost) { self.host = host }
@@ -44,7 +44,7 @@ package struct SimulatedTransport: HTTPTransport {
   private func answer(
     to request: HTTPRequest, _ limits: HTTPLimits
   ) async throws(HTTPError) -> APIResponse {
-    let answer = await host.respond(to: try SimulatedTransport.arrived(request))
+    let answer = await host.respond(to: try ClusterTransport.arrived(request))
     switch answer.loss {
     case nil: return answer
     case .reset: throw HTTPError(.truncated, "\(request.url) got no answer: it was lost.")
