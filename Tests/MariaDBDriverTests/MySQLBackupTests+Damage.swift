@@ -34,7 +34,7 @@ final class DamagedMySQLBackup: DamagedBackup {
     "1_all.up.sql": """
     CREATE TABLE parents (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL);
     CREATE TABLE children (parent BIGINT NOT NULL, note TEXT, raw BLOB, at TIMESTAMP NULL,
-      price DECIMAL(10,2), doubled INT AS (parent * 2) STORED,
+      price DECIMAL(10,2), doubled DECIMAL(10,2) AS (price * 2) STORED,
       FOREIGN KEY (parent) REFERENCES parents (id) ON DELETE CASCADE);
     CREATE VIEW names AS SELECT name FROM parents;
     CREATE TRIGGER g BEFORE INSERT ON parents FOR EACH ROW BEGIN

@@ -12,8 +12,8 @@ extension MySQLBackupTests {
   func `a backup on a full disk leaves nothing behind, at any size`() async throws {
     let fixture = try Fixture(
       [
-        "1_a.up.sql": "CREATE TABLE a (b TEXT); INSERT INTO a SELECT repeat(uuid(), 500) FROM"
-          + " seq_1_to_20;"
+        "1_a.up.sql": "CREATE TABLE a (b TEXT); INSERT INTO a SELECT repeat(uuid(), 500) FROM "
+          + Fixture.numbers(to: 20) + ";"
       ], on: TestServer.forBackups
     ).with(holdBudget: .seconds(20))
     defer { fixture.remove() }

@@ -84,6 +84,37 @@ struct MySQLBackupTests {
     #expect(left.allSatisfy { $0.values != [.text(address.database)] })
   }
 
+  @Test func `a restore that failed behind the change of places is carried on`() async throws {
+    let (fixture, _, _) = try await world()
+    defer { fixture.remove() }
+    let live = try fixture.other()
+    let scratch = MySQLScratchDatabase(options: fixture.options)
+    let copy = try scratch.make("again", on: live)
+    let attic = try scratch.make("again-attic", on: live)
+    defer {
+      try? scratch.drop("again", on: live)
+      try? scratch.drop("again-attic", on: live)
+    }
+    let source = try scratch.options(of: copy).connect("restore")
+    for statement in [
+      "CREATE TABLE restored (a INT)", "CREATE VIEW seen AS SELECT a FROM restored",
+      "CREATE TRIGGER t BEFORE INSERT ON restored FOR EACH ROW SET NEW.a = NEW.a + 1",
+    ] {
+      try source.run(statement)
+    }
+    let replacement = try DatabaseReplacement(
+      source: source, attic: attic, ledger: fixture.options.ledger, adopts: true)
+    // A second attempt finds what the first one left, wherever behind the change that one failed.
+    for epoch in [Epoch(2), Epoch(3)] {
+      try replacement.perform(on: live, epoch: epoch, holder: "restore-again")
+    }
+    try live.run("INSERT INTO restored VALUES (1)")
+    #expect(try live.scalar("SELECT a FROM seen") == .integer(2))
+    #expect(try live.scalar("SELECT epoch FROM windlass_fence") == .integer(3))
+    let old = try fixture.other().rows("SELECT 1 FROM `\(attic)`.parents")
+    #expect(old.count == 3)
+  }
+
   @Test func `a restore puts everything back and deposes whoever was at work`() async throws {
     let (fixture, store, _) = try await world()
     defer { fixture.remove() }

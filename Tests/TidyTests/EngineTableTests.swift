@@ -18,10 +18,13 @@ struct EngineTableTests {
     for row in rows {
       let cells = row.split(separator: "\t", omittingEmptySubsequences: false)
       #expect(cells.count == 6, "\(row)")
-      #expect(table.contains("| \(cells[0]) |"), "make engines: \(cells[0])")
+      // The whole table has no place in a message.
+      let hasRow = table.contains("| \(cells[0]) |")
+      #expect(hasRow, "make engines: \(cells[0])")
       for name in cells.dropFirst() where name != "-" && name != "=" {
-        #expect(tests.contains("func `\(name)`"), "no test is called: \(name)")
-        #expect(table.contains("`\(name)`"), "make engines: \(name)")
+        let (isTest, isShown) = (tests.contains("func `\(name)`"), table.contains("`\(name)`"))
+        #expect(isTest, "no test is called: \(name)")
+        #expect(isShown, "make engines: \(name)")
       }
     }
   }

@@ -14,6 +14,8 @@ struct DatabaseReplacement {
   private let objects: [Definition]
   private let triggers: [Definition]
   private let version: SchemaVersion?
+  /// Whether there is anything to move in.
+  private let hasTables: Bool
 
   /// Makes the scratch database ready: its triggers, without which its tables can be moved, are
   /// kept in this value.
@@ -34,20 +36,25 @@ struct DatabaseReplacement {
       }
     }
     for trigger in triggers { try source.run("DROP TRIGGER \(MySQLText.quoted(trigger.name))") }
+    hasTables = try !Self.tables(of: source).isEmpty
   }
 
-  /// Replaces everything; the caller holds the locks that keep migrations out.
+  /// Replaces everything; the caller holds the locks that keep migrations out. What an earlier
+  /// attempt did is not done again: behind the change of places only the rest is made anew.
   ///
   /// - Parameter epoch: the fence's new number; nil when the database was never adopted.
   func perform(
     on target: MySQLConnection, epoch: Epoch?, holder: RunID
   ) throws(StepFailure) {
     let own = MySQLOwnSchema(connection: target, ledger: ledger)
+    // One statement moves all tables, so that either all are still there or none is.
+    let isMoved = try hasTables && Self.tables(of: source).isEmpty
     if let epoch {
-      try MySQLOwnSchema(connection: source, ledger: ledger).setEpoch(epoch, holder: holder)
+      let fenced = isMoved ? own : MySQLOwnSchema(connection: source, ledger: ledger)
+      try fenced.setEpoch(epoch, holder: holder)
     }
     try clear(target, own)
-    try swap(target)
+    if !isMoved { try swap(target) }
     target.knownTables = nil
     try make(objects, on: target)
     for trigger in triggers { try target.run(trigger.definition) }
