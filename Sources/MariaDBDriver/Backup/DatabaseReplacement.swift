@@ -48,7 +48,8 @@ struct DatabaseReplacement {
   ) throws(StepFailure) {
     let own = MySQLOwnSchema(connection: target, ledger: ledger)
     // One statement moves all tables, so that either all are still there or none is.
-    let isMoved = try hasTables && Self.tables(of: source).isEmpty
+    let left = try Self.tables(of: source)
+    let isMoved = hasTables && left.isEmpty
     if let epoch {
       let fenced = isMoved ? own : MySQLOwnSchema(connection: source, ledger: ledger)
       try fenced.setEpoch(epoch, holder: holder)
