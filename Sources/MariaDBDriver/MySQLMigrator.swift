@@ -36,20 +36,26 @@ package actor MySQLMigrator: MigrationEngine {
         version: version, isDirty: isDirty, epoch: try own.epoch(tables),
         systemID: try own.systemID(tables), committedRun: try own.committedRun(tables),
         history: try own.history(tables), drift: try own.drift(tables),
-        interrupted: last?.version == version ? last?.interruption : nil)
+        interrupted: last?.version == version ? last?.interruption : nil,
+        backfill: try own.begunBackfill(on: version, tables))
     }
   }
 
   package func forecast(_ request: MigrateRequest) async throws(StepFailure) -> MigrateForecast {
     let directory = try MigrationDirectory.read(at: request.directory)
     let options = options
-    return try options.connect("forecast").snapshot { connection throws(StepFailure) in
-      try Self.forecast(request, directory, on: connection, options)
+    let connection = try options.connect("forecast")
+    return try connection.snapshot { connection throws(StepFailure) in
+      try Self.forecast(request, directory, on: connection, options).describing(
+        directory, dialect: .mysql
+      ) { backfill throws(StepFailure) in
+        try MySQLBackfillTable(backfill, on: connection).estimate(on: connection)
+      }
     }
   }
 
   package func migrate(
-    _ request: MigrateRequest, progress: @Sendable (HistoryEntry) -> Void
+    _ request: MigrateRequest, progress: @escaping @Sendable (MigrateProgress) -> Void
   ) async throws(StepFailure) -> MigrateOutcome {
     let directory = try MigrationDirectory.read(at: request.directory)
     let options = options
@@ -79,10 +85,10 @@ package actor MySQLMigrator: MigrationEngine {
       let step = MigrationStep(
         body: try directory.body(of: pending.version), phase: pending.phase, run: request.run,
         fence: .none, after: after, startedAt: now())
-      let entry = try await apply(step, work)
+      let entry = try await apply(step, work, progress)
       if let entry {
         applied.append(entry)
-        progress(entry)
+        progress(.applied(entry))
       }
       after = pending.version
     }
@@ -108,9 +114,24 @@ package actor MySQLMigrator: MigrationEngine {
   }
 
   private func apply(
-    _ step: MigrationStep, _ work: MySQLWork
+    _ step: MigrationStep, _ work: MySQLWork,
+    _ progress: @escaping @Sendable (MigrateProgress) -> Void
   ) async throws(StepFailure) -> HistoryEntry? {
     let (options, checkpoint) = (options, checkpoint)
+    if let backfill = try Backfill(step.body, dialect: .mysql) {
+      let walk = MySQLBackfill(
+        BackfillStep(step: step, backfill: backfill, pace: options.backfillPace), work,
+        checkpoint: checkpoint)
+      while try await !walk.carryOn(
+        while: {
+          progress(.backfill($0))
+          return true
+        }
+      ).isFinished {}
+      return try await work.retrying { () throws(StepFailure) in
+        try work.own().historyEntry(of: step.body.version)
+      }
+    }
     return try await work.retrying { () throws(StepFailure) in
       try work.withSharedLock { () throws(StepFailure) in
         let execution = MySQLExecution(

@@ -34,7 +34,7 @@ struct MySQLOwnSchema {
       catalogue LONGTEXT NOT NULL
       """
     ),
-    (OwnTables.step, MySQLStepJournal.columns),
+    (OwnTables.step, MySQLStepJournal.columns), (OwnTables.backfill, backfillColumns),
   ]
 
   /// Makes the tables that are missing, and gives the database a random name if it has none; each
@@ -166,6 +166,7 @@ struct MySQLOwnSchema {
           (version, file, checksum, phase, run, duration_ms, applied_at)
         VALUES (?, ?, ?, ?, ?, ?, ?)
         """, entry.values))
+    try forgetBackfills(from: entry.version.number)
   }
 
   /// Drops the history above the ledger's version, after a person took migrations back.
@@ -173,6 +174,7 @@ struct MySQLOwnSchema {
     let number = version.map { Int64(bitPattern: $0.number) } ?? -1
     try connection.run("DELETE FROM \(OwnTables.history) WHERE version > \(number)")
     try connection.run("DELETE FROM \(OwnTables.step)")
+    try forgetBackfills(from: (version?.number).map { $0 + 1 } ?? 0)
   }
 
   // MARK: Commit point and the rest

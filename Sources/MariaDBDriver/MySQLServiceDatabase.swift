@@ -54,7 +54,8 @@ package actor MySQLServiceDatabase: ServiceDatabase {
         },
         committedRun: try own.committedRun(tables), hasTables: try own.hasServiceTables(),
         systemID: try own.systemID(tables), asOf: asOf,
-        interruptedRun: isOurs ? interrupted?.run : nil)
+        interruptedRun: isOurs ? interrupted?.run : nil,
+        backfill: try own.begunBackfill(on: version, tables))
     }
   }
 
@@ -87,7 +88,9 @@ package actor MySQLServiceDatabase: ServiceDatabase {
     }
   }
 
-  package func apply(_ order: MigrationOrder) async throws(StepFailure) {
+  package func apply(
+    _ order: MigrationOrder, while goesOn: @escaping BackfillWatch
+  ) async throws(StepFailure) -> BackfillProgress? {
     let directory = try PlanCheck.directory(of: order.archive, locate: locate)
     let body = try directory.body(of: order.migration.version)
     let phase = try body.phase(manifest: order.migration.phase)
@@ -97,6 +100,11 @@ package actor MySQLServiceDatabase: ServiceDatabase {
       startedAt: now())
     let (options, checkpoint) = (options, checkpoint)
     let work = try work("\(order.run)/\(body.version)")
+    if let backfill = try Backfill(body, dialect: .mysql) {
+      return try await carryOn(
+        BackfillStep(step: step, backfill: backfill, pace: options.backfillPace), order, directory,
+        work, while: goesOn)
+    }
     try await work.retrying(epoch: order.epoch) { () throws(StepFailure) -> Void in
       try work.withSharedLock { () throws(StepFailure) -> Void in
         let own = try work.own()
@@ -115,6 +123,24 @@ package actor MySQLServiceDatabase: ServiceDatabase {
         try own.recordCatalogue()
       }
     }
+    return nil
+  }
+
+  /// Carries a backfill on, and records the schema when it is done.
+  private func carryOn(
+    _ step: BackfillStep, _ order: MigrationOrder, _ directory: MigrationDirectory,
+    _ work: MySQLWork, while goesOn: @escaping BackfillWatch
+  ) async throws(StepFailure) -> BackfillProgress? {
+    try await work.retrying(epoch: order.epoch) { () throws(StepFailure) -> Void in
+      try MigrationHistory.check(directory, against: work.own().history(), ledger: order.after)
+    }
+    let outcome = try await MySQLBackfill(step, work, checkpoint: checkpoint)
+      .carryOn(while: goesOn)
+    guard outcome.isFinished else { return outcome.progress }
+    try await work.retrying(epoch: order.epoch) { () throws(StepFailure) in
+      try work.own().recordCatalogue()
+    }
+    return nil
   }
 
   package func preflight(_ plan: Plan) async throws(StepFailure) {

@@ -11,6 +11,8 @@ package struct MySQLServiceOptions: Hashable, Sendable {
   package var holdBudget: Interval
   /// How long all attempts at a lock may take together.
   package var lockDeadline: Interval
+  /// The share of the time that a backfill works, in percent.
+  package var backfillShare: Int
   /// Tells Windlass's sessions from others in the server's own lists.
   package var application: String
 
@@ -18,13 +20,15 @@ package struct MySQLServiceOptions: Hashable, Sendable {
     address: MySQLAddress, ledger: MySQLLedger = .standard,
     lockBudget: Interval = Bounds.lockBudgetDefault,
     holdBudget: Interval = Bounds.holdBudgetDefault,
-    lockDeadline: Interval = Bounds.lockDeadline, application: String = "windlass"
+    lockDeadline: Interval = Bounds.lockDeadline,
+    backfillShare: Int = Bounds.backfillShareDefault, application: String = "windlass"
   ) {
     self.address = address
     self.ledger = ledger
     self.lockBudget = lockBudget
     self.holdBudget = holdBudget
     self.lockDeadline = lockDeadline
+    self.backfillShare = backfillShare
     self.application = application
   }
 
@@ -35,11 +39,17 @@ package struct MySQLServiceOptions: Hashable, Sendable {
     return connection
   }
 
+  /// The pace of backfills beside the service.
+  var backfillPace: BackfillPace { BackfillPace(holdBudget: holdBudget, share: backfillShare) }
+
   /// The classifier for bodies.
   var classifier: MySQLClassifier { MySQLClassifier(ledgerTable: ledger.table) }
 
   /// The failure for a body that this engine does not run; nil for one that it does.
   func refusal(of body: MigrationBody) -> StepFailure? {
-    classifier.findings(in: body.text, file: body.file).failure
+    let findings =
+      classifier.findings(in: body.text, file: body.file)
+      + Backfill.findings(in: body, dialect: .mysql)
+    return findings.failure
   }
 }

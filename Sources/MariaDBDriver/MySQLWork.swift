@@ -46,14 +46,19 @@ final class MySQLWork {
   ) async throws(StepFailure) -> Result {
     try await LockBackoff.retrying(
       deadline: deadline ?? options.lockDeadline, overdue: MySQLBlockers.overdue
-    ) { () async throws(StepFailure) in
-      do throws(StepFailure) {
-        try await takeOwnLock(epoch: epoch)
-        return try attempt()
-      } catch {
-        drop()
-        throw error
-      }
+    ) { () async throws(StepFailure) in try await once(epoch: epoch, attempt) }
+  }
+
+  /// Makes one attempt under Windlass's own lock; a connection on which it failed is dropped.
+  func once<Result>(
+    epoch: Epoch?, _ attempt: () throws(StepFailure) -> Result
+  ) async throws(StepFailure) -> Result {
+    do throws(StepFailure) {
+      try await takeOwnLock(epoch: epoch)
+      return try attempt()
+    } catch {
+      drop()
+      throw error
     }
   }
 

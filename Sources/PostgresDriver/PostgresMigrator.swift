@@ -25,7 +25,8 @@ package actor PostgresMigrator: MigrationEngine {
         version: version, isDirty: isDirty, epoch: try own.epoch(),
         systemID: try own.systemID(), committedRun: try own.committedRun(),
         history: try own.history(), drift: try own.drift(),
-        interrupted: isDirty ? try own.progress()?.interruption : nil)
+        interrupted: isDirty ? try own.progress()?.interruption : nil,
+        backfill: try own.begunBackfill(on: version))
     }
   }
 
@@ -33,13 +34,18 @@ package actor PostgresMigrator: MigrationEngine {
     _ request: MigrateRequest
   ) async throws(StepFailure) -> MigrateForecast {
     let directory = try MigrationDirectory.read(at: request.directory)
-    return try forecast(request, directory, on: options.connect(for: "forecast"))
+    let connection = try options.connect(for: "forecast")
+    return try forecast(request, directory, on: connection).describing(
+      directory, dialect: .postgres
+    ) { backfill throws(StepFailure) in
+      try PostgresBackfillTable(backfill.directive, on: connection).estimate(on: connection)
+    }
   }
 
   /// Applies what is pending, each migration under the keys by itself; where there are no tables
   /// yet, and nobody waits for any, many in one transaction.
   package func migrate(
-    _ request: MigrateRequest, progress: @Sendable (HistoryEntry) -> Void
+    _ request: MigrateRequest, progress: @escaping @Sendable (MigrateProgress) -> Void
   ) async throws(StepFailure) -> MigrateOutcome {
     let directory = try MigrationDirectory.read(at: request.directory)
     var session = MigratingSession(options: options)
@@ -56,8 +62,11 @@ package actor PostgresMigrator: MigrationEngine {
       while !batches.isEmpty {
         let batch = batches.removeFirst()
         do throws(StepFailure) {
-          let entries = try await apply(batch, &session)
-          for entry in entries { progress(entry) }
+          let entries =
+            if let entry = try await backfill(batch, session, progress) { [entry] } else {
+              try await apply(batch, &session)
+            }
+          for entry in entries { progress(.applied(entry)) }
           applied += entries
         } catch {
           // One by one, what comes before the wrong one stays, as everywhere else.
@@ -81,6 +90,27 @@ package actor PostgresMigrator: MigrationEngine {
         try batch.attempt(
           on: connection, place: place, options: options, isComplete: &isComplete)
       }
+    }
+  }
+
+  /// Runs a migration that is a backfill in batches, to its end; nil for any other.
+  private func backfill(
+    _ batch: PostgresBatch, _ session: MigratingSession,
+    _ progress: @escaping @Sendable (MigrateProgress) -> Void
+  ) async throws(StepFailure) -> HistoryEntry? {
+    guard options.url.dialect == .postgres, batch.steps.count == 1, let step = batch.steps.first,
+      let backfill = try Backfill(step.body, dialect: .postgres)
+    else { return nil }
+    let work = PostgresBackfill(
+      BackfillStep(step: step, backfill: backfill, pace: options.backfillPace), session)
+    while try await !work.carryOn(
+      while: {
+        progress(.backfill($0))
+        return true
+      }
+    ).isFinished {}
+    return try reading { own throws(StepFailure) in
+      try own.history(of: step.body.version).first
     }
   }
 

@@ -53,7 +53,7 @@ package actor PostgresServiceDatabase: ServiceDatabase {
         },
         committedRun: try own.committedRun(), hasTables: try own.hasServiceTables(),
         systemID: try own.systemID(), asOf: asOf,
-        interruptedRun: interrupted?.run)
+        interruptedRun: interrupted?.run, backfill: try own.begunBackfill(on: version))
     }
   }
 
@@ -84,7 +84,9 @@ package actor PostgresServiceDatabase: ServiceDatabase {
     }
   }
 
-  package func apply(_ order: MigrationOrder) async throws(StepFailure) {
+  package func apply(
+    _ order: MigrationOrder, while goesOn: @escaping BackfillWatch
+  ) async throws(StepFailure) -> BackfillProgress? {
     let directory = try PlanCheck.directory(of: order.archive, locate: locate)
     let body = try directory.body(of: order.migration.version)
     let phase = try body.phase(manifest: order.migration.phase)
@@ -96,16 +98,49 @@ package actor PostgresServiceDatabase: ServiceDatabase {
     named.run = order.run
     let options = named
     var session = MigratingSession(options: options, system: system)
+    if options.url.dialect == .postgres, let backfill = try Backfill(body, dialect: .postgres) {
+      return try await carryOn(
+        BackfillStep(step: step, backfill: backfill, pace: options.backfillPace), directory,
+        &session, while: goesOn)
+    }
     try await options.retrying { () throws(StepFailure) in
       try session.use { connection, place throws(StepFailure) in
         // Before the keys, since every file is read; the ledger is looked at again under them.
-        try connection.snapshot { connection throws(StepFailure) in
-          let own = try PostgresOwnSchema(connection, place)
-          try MigrationHistory.check(
-            directory, against: own.history(), ledger: own.settledVersion())
-        }
+        try Self.check(directory, on: connection, place)
         _ = try PostgresMigration(step, place: place, options: options).attempt(on: connection)
       }
+    }
+    return nil
+  }
+
+  /// Carries a backfill on, and records the schema when it is done.
+  private func carryOn(
+    _ step: BackfillStep, _ directory: MigrationDirectory, _ session: inout MigratingSession,
+    while goesOn: @escaping BackfillWatch
+  ) async throws(StepFailure) -> BackfillProgress? {
+    let options = session.options
+    try await options.retrying { () throws(StepFailure) in
+      try session.use { connection, place throws(StepFailure) in
+        try Self.check(directory, on: connection, place)
+      }
+    }
+    let outcome = try await PostgresBackfill(step, session).carryOn(while: goesOn)
+    guard outcome.isFinished else { return outcome.progress }
+    try await options.retrying { () throws(StepFailure) in
+      try session.use { connection, place throws(StepFailure) in
+        try PostgresMigration.recordCatalogue(place, options, on: connection)
+      }
+    }
+    return nil
+  }
+
+  /// Fails for files that are not those that were applied.
+  private static func check(
+    _ directory: MigrationDirectory, on connection: PostgresConnection, _ place: LedgerPlace
+  ) throws(StepFailure) {
+    try connection.snapshot { connection throws(StepFailure) in
+      let own = try PostgresOwnSchema(connection, place)
+      try MigrationHistory.check(directory, against: own.history(), ledger: own.settledVersion())
     }
   }
 }

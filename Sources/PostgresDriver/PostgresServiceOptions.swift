@@ -12,6 +12,8 @@ package struct PostgresServiceOptions: Hashable, Sendable {
   package var holdBudget: Interval?
   /// How long all attempts at a lock may take together.
   package var lockDeadline: Interval
+  /// The share of the time that a backfill works, in percent.
+  package var backfillShare: Int
   /// How long an index may be built beside writers.
   package var concurrentDeadline: Interval
   /// The run that the session's name tells; nil without one.
@@ -23,6 +25,7 @@ package struct PostgresServiceOptions: Hashable, Sendable {
     lockBudget: Interval = Bounds.lockBudgetDefault,
     holdBudget: Interval? = Bounds.holdBudgetDefault,
     lockDeadline: Interval = Bounds.lockDeadline,
+    backfillShare: Int = Bounds.backfillShareDefault,
     concurrentDeadline: Interval = Bounds.concurrentIndexDeadline, run: RunID? = nil
   ) throws(StepFailure) {
     self.url = url
@@ -30,6 +33,7 @@ package struct PostgresServiceOptions: Hashable, Sendable {
     self.lockBudget = lockBudget
     self.holdBudget = holdBudget
     self.lockDeadline = lockDeadline
+    self.backfillShare = backfillShare
     self.concurrentDeadline = concurrentDeadline
     self.run = run
   }
@@ -67,19 +71,23 @@ package struct PostgresServiceOptions: Hashable, Sendable {
         expectedSystem: system))
   }
 
+  /// What a failure becomes when the deadline for locks is over.
+  func overdue(_ failure: StepFailure, waited: Interval) -> StepFailure {
+    guard failure.code == "DatabaseLocked" else { return failure }
+    return StepFailure(
+      code: "LockNotObtained", disposition: .retry,
+      message: "A lock of \(url.place) was not had within \(waited), and nothing was changed."
+        + " \(failure.message)")
+  }
+
+  /// The pace of backfills beside the service.
+  var backfillPace: BackfillPace { BackfillPace(holdBudget: holdBudget, share: backfillShare) }
+
   /// Tries until the attempt succeeds, fails for good, or the deadline for locks is over; between
   /// attempts nothing is held.
   func retrying<Result>(
     deadline: Interval? = nil, _ attempt: () throws(StepFailure) -> Result
   ) async throws(StepFailure) -> Result {
-    let place = url.place
-    let overdue = { (failure: StepFailure, waited: Interval) -> StepFailure in
-      guard failure.code == "DatabaseLocked" else { return failure }
-      return StepFailure(
-        code: "LockNotObtained", disposition: .retry,
-        message: "A lock of \(place) was not had within \(waited), and nothing was changed."
-          + " \(failure.message)")
-    }
     return try await LockBackoff.retrying(deadline: deadline ?? lockDeadline, overdue: overdue) {
       () throws(StepFailure) in
       try attempt()

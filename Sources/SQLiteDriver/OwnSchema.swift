@@ -32,7 +32,7 @@ struct OwnSchema {
     CREATE TABLE IF NOT EXISTS \(OwnTables.catalogue) (
       id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER, fingerprint TEXT NOT NULL,
       catalogue TEXT NOT NULL)
-    """,
+    """, backfillCreation,
   ]
 
   /// Makes the tables that are missing, and gives the database a random name if it has none.
@@ -99,6 +99,8 @@ struct OwnSchema {
       INSERT INTO \(OwnTables.history)
         (version, file, checksum, phase, run, duration_ms, applied_at) VALUES (?, ?, ?, ?, ?, ?, ?)
       """, entry.values)
+    // In a series the first one does that for all.
+    if makesLedger { try forgetBackfills(from: entry.version) }
   }
 
   /// Drops the history above the ledger's version, after a person took migrations back.
@@ -106,6 +108,7 @@ struct OwnSchema {
     try connection.execute(
       "DELETE FROM \(OwnTables.history) WHERE version > ?",
       [.integer(version.map { Int64(bitPattern: $0.number) } ?? -1)])
+    try forgetBackfills(from: SchemaVersion((version?.number).map { $0 + 1 } ?? 0))
   }
 
   // MARK: Commit point

@@ -27,7 +27,8 @@ package actor SQLiteMigrator: MigrationEngine {
       return SchemaReport(
         version: version, isDirty: isDirty, epoch: try own.epoch(),
         systemID: try own.systemID(), committedRun: try own.committedRun(),
-        history: try own.history(), drift: try own.drift())
+        history: try own.history(), drift: try own.drift(),
+        backfill: try own.begunBackfill(on: version))
     }
   }
 
@@ -37,17 +38,22 @@ package actor SQLiteMigrator: MigrationEngine {
   ) async throws(StepFailure) -> MigrateForecast {
     let directory = try MigrationDirectory.read(at: request.directory)
     guard request.createsDatabase, !FilePath.exists(options.path) else {
-      return try forecast(request, directory, on: options.connectExisting())
+      let connection = try options.connectExisting()
+      return try forecast(request, directory, on: connection).describing(
+        directory, dialect: .sqlite
+      ) { backfill throws(StepFailure) in
+        try SQLiteBackfillTable(backfill.directive, on: connection).estimate(on: connection)
+      }
     }
-    return try Self.forecast(request, directory, from: nil, ledger: options.ledger)
+    return try MigrateForecast(request, directory, from: nil, refusal: options.refusal)
   }
 
   /// Applies what is pending, each migration in its own transaction, all under the lock between
   /// processes.
   ///
-  /// - Parameter progress: told of each migration when it is committed.
+  /// - Parameter progress: told of each migration when it is committed, and of backfills.
   package func migrate(
-    _ request: MigrateRequest, progress: @Sendable (HistoryEntry) -> Void
+    _ request: MigrateRequest, progress: @escaping @Sendable (MigrateProgress) -> Void
   ) async throws(StepFailure) -> MigrateOutcome {
     let directory = try MigrationDirectory.read(at: request.directory)
     let options = options
@@ -83,9 +89,14 @@ package actor SQLiteMigrator: MigrationEngine {
     var applied: [HistoryEntry] = []
     do throws(StepFailure) {
       for batch in isFresh ? [executions] : executions.map({ [$0] }) where !batch.isEmpty {
-        let entries = try await apply(
-          batch, in: series, on: connection, holdBudget: isFresh ? nil : options.holdBudget)
-        for entry in entries { progress(entry) }
+        let entries: [HistoryEntry]
+        if !isFresh, let entry = try await backfill(batch[0], in: series, progress) {
+          entries = [entry]
+        } else {
+          entries = try await apply(
+            batch, in: series, on: connection, holdBudget: isFresh ? nil : options.holdBudget)
+        }
+        for entry in entries { progress(.applied(entry)) }
         applied += entries
       }
     } catch {
@@ -111,6 +122,31 @@ package actor SQLiteMigrator: MigrationEngine {
         }
         return entries
       }.result
+    }
+  }
+
+  /// Runs a migration that is a backfill in batches, to its end; nil for any other.
+  private func backfill(
+    _ execution: MigrationExecution, in series: MigrationSeries,
+    _ progress: @escaping @Sendable (MigrateProgress) -> Void
+  ) async throws(StepFailure) -> HistoryEntry? {
+    let step = execution.step
+    guard let backfill = try Backfill(step.body, dialect: .sqlite) else { return nil }
+    let work = SQLiteBackfill(
+      BackfillStep(step: step, backfill: backfill, pace: options.backfillPace), options,
+      holdBudget: options.holdBudget, recordsCatalogue: step.body.version == series.last)
+    while try await !work.carryOn(
+      takesLock: false,
+      while: {
+        progress(.backfill($0))
+        return true
+      }
+    ).isFinished {}
+    let ledger = options.ledger
+    return try options.connectExisting().snapshot { connection throws(StepFailure) in
+      try OwnSchema(connection: connection, ledger: ledger).history().first {
+        $0.version == step.body.version
+      }
     }
   }
 
@@ -163,17 +199,7 @@ package actor SQLiteMigrator: MigrationEngine {
       guard !isDirty else { throw MigrationHistory.dirty(version, database: options.path) }
       try MigrationHistory.check(directory, against: own.history(), ledger: version)
       if let drift = try own.drift() { throw drift.failure(path: options.path) }
-      return try Self.forecast(request, directory, from: version, ledger: options.ledger)
-    }
-  }
-
-  private static func forecast(
-    _ request: MigrateRequest, _ directory: MigrationDirectory, from: SchemaVersion?,
-    ledger: SQLiteLedger
-  ) throws(StepFailure) -> MigrateForecast {
-    let classifier = SQLiteClassifier(ledgerTable: ledger.table)
-    return try MigrateForecast(request, directory, from: from) { body in
-      classifier.findings(in: body.text, file: body.file).failure
+      return try MigrateForecast(request, directory, from: version, refusal: options.refusal)
     }
   }
 }

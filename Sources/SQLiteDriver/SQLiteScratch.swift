@@ -75,11 +75,13 @@ package actor SQLiteScratch: ScratchDatabases {
     _ migration: Migration, from archive: ArchiveReference, to copy: ScratchCopy
   ) async throws(StepFailure) -> MigrationObservation {
     let body = try PlanCheck.directory(of: archive, locate: locate).body(of: migration.version)
-    let classifier = SQLiteClassifier(ledgerTable: options.ledger.table)
-    if let failure = classifier.findings(in: body.text, file: body.file).failure { throw failure }
+    if let failure = options.refusal(of: body) { throw failure }
     let phase = try body.phase(manifest: migration.phase)
     let file = try self.path(of: copy.label)
     let startedAt = now()
+    if let backfill = try Backfill(body, dialect: .sqlite) {
+      return try await walk(backfill, migration, body, phase, in: file)
+    }
     let options = options
     let held = try await LockBackoff.retrying(deadline: Bounds.readLockWait, path: file) {
       () throws(StepFailure) in
@@ -98,6 +100,32 @@ package actor SQLiteScratch: ScratchDatabases {
       }.held
     }
     return MigrationObservation(migration: migration, file: body.file, held: held)
+  }
+
+  /// Runs a backfill on a copy: in batches as the real run does, but without rests between them.
+  private func walk(
+    _ backfill: Backfill, _ migration: Migration, _ body: MigrationBody, _ phase: MigrationPhase,
+    in file: String
+  ) async throws(StepFailure) -> MigrationObservation {
+    var copy = options
+    copy.path = file
+    copy.lockBudget = Bounds.readLockWait
+    copy.backfillShare = 100
+    let ledger = options.ledger
+    let after = try copy.connectExisting().snapshot { connection throws(StepFailure) in
+      try OwnSchema(connection: connection, ledger: ledger).ledgerRow().version
+    }
+    let step = MigrationStep(
+      body: body, phase: phase, run: RunID("rehearsal"), fence: .none, after: after,
+      startedAt: now())
+    let began = ContinuousClock.now
+    let work = SQLiteBackfill(
+      BackfillStep(step: step, backfill: backfill, pace: copy.backfillPace), copy, holdBudget: nil)
+    var forecast = BackfillForecast(share: options.backfillShare)
+    while try await forecast.goesOn(behind: work.carryOn(takesLock: false, while: { _ in true })) {}
+    forecast.end(after: (ContinuousClock.now - began).interval)
+    return MigrationObservation(
+      migration: migration, file: body.file, held: forecast.longest, backfill: forecast)
   }
 
   package func catalogue(of copy: ScratchCopy) async throws(StepFailure) -> Catalogue {

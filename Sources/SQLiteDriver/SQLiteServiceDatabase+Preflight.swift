@@ -52,10 +52,8 @@ private struct PreflightCheck {
   }
 
   func files(in directory: MigrationDirectory) throws(StepFailure) {
-    let classifier = SQLiteClassifier(ledgerTable: options.ledger.table)
-    try PlanCheck.files(in: directory, plan: plan, history: own.history()) { body in
-      classifier.findings(in: body.text, file: body.file).failure
-    }
+    try PlanCheck.files(
+      in: directory, plan: plan, history: own.history(), refusal: options.refusal)
   }
 
   func drift() throws(StepFailure) {

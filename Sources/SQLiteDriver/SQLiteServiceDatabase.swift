@@ -38,13 +38,14 @@ package actor SQLiteServiceDatabase: ServiceDatabase {
     return try options.connect().snapshot { connection throws(StepFailure) in
       let own = OwnSchema(connection: connection, ledger: ledger)
       let (version, isDirty) = try own.ledgerRow()
+      let backfill = try own.begunBackfill(on: version)
       return LedgerReading(
         version: version, isDirty: isDirty, epoch: try own.epoch(),
         applied: try own.history().map {
           AppliedMigration(version: $0.version, checksum: $0.checksum, run: $0.run)
         },
         committedRun: try own.committedRun(), hasTables: try own.hasServiceTables(),
-        systemID: try own.systemID(), asOf: asOf)
+        systemID: try own.systemID(), asOf: asOf, backfill: backfill)
     }
   }
 
@@ -70,31 +71,48 @@ package actor SQLiteServiceDatabase: ServiceDatabase {
     }
   }
 
-  package func apply(_ order: MigrationOrder) async throws(StepFailure) {
+  package func apply(
+    _ order: MigrationOrder, while goesOn: @escaping BackfillWatch
+  ) async throws(StepFailure) -> BackfillProgress? {
     let directory = try PlanCheck.directory(of: order.archive, locate: locate)
     let body = try directory.body(of: order.migration.version)
     let phase = try body.phase(manifest: order.migration.phase)
-    let classifier = SQLiteClassifier(ledgerTable: options.ledger.table)
-    if let failure = classifier.findings(in: body.text, file: body.file).failure { throw failure }
-    let execution = MigrationExecution(
-      step: MigrationStep(
-        body: body, phase: phase, run: order.run, fence: .epoch(order.epoch), after: order.after,
-        startedAt: now()),
-      ledger: options.ledger)
+    if let failure = options.refusal(of: body) { throw failure }
+    let step = MigrationStep(
+      body: body, phase: phase, run: order.run, fence: .epoch(order.epoch), after: order.after,
+      startedAt: now())
+    if let backfill = try Backfill(body, dialect: .sqlite) {
+      try checkFiles(of: directory, on: options.connectExisting())
+      let outcome = try await SQLiteBackfill(
+        BackfillStep(step: step, backfill: backfill, pace: options.backfillPace), options,
+        holdBudget: options.holdBudget
+      ).carryOn(takesLock: true, while: goesOn)
+      return outcome.isFinished ? nil : outcome.progress
+    }
+    let execution = MigrationExecution(step: step, ledger: options.ledger)
     _ = try await retrying { options throws(StepFailure) in
       let lock = try RunLock(options)
       defer { withExtendedLifetime(lock) {} }
       let connection = try options.connectExisting()
       // Before the lock, since every file is read; the ledger is looked at again under it.
-      try connection.snapshot { connection throws(StepFailure) in
-        let own = OwnSchema(connection: connection, ledger: options.ledger)
-        try MigrationHistory.check(
-          directory, against: own.history(), ledger: own.ledgerRow().version)
-      }
+      try checkFiles(of: directory, on: connection)
       return try connection.transaction(options.migrationLimits) {
         connection throws(StepFailure) in
         try execution.perform(on: connection)
       }.result
+    }
+    return nil
+  }
+
+  /// Fails for files that are not those that were applied.
+  private func checkFiles(
+    of directory: MigrationDirectory, on connection: SQLiteConnection
+  ) throws(StepFailure) {
+    let ledger = options.ledger
+    try connection.snapshot { connection throws(StepFailure) in
+      let own = OwnSchema(connection: connection, ledger: ledger)
+      try MigrationHistory.check(
+        directory, against: own.history(), ledger: own.ledgerRow().version)
     }
   }
 

@@ -12,6 +12,8 @@ package struct SQLiteServiceOptions: Hashable, Sendable {
   package var holdBudget: Interval
   /// How long all attempts at a lock may take together.
   package var lockDeadline: Interval
+  /// The share of the time that a backfill works, in percent.
+  package var backfillShare: Int
   /// Whether migrations run with foreign keys enforced. Off, so that rebuilding a table does not
   /// delete the rows of its children; they are checked before the commit in either case.
   package var enforcesForeignKeys: Bool
@@ -22,7 +24,8 @@ package struct SQLiteServiceOptions: Hashable, Sendable {
     path: String, ledger: SQLiteLedger = .standard,
     lockBudget: Interval = Bounds.lockBudgetDefault,
     holdBudget: Interval = Bounds.holdBudgetDefault,
-    lockDeadline: Interval = Bounds.lockDeadline, enforcesForeignKeys: Bool = false,
+    lockDeadline: Interval = Bounds.lockDeadline,
+    backfillShare: Int = Bounds.backfillShareDefault, enforcesForeignKeys: Bool = false,
     backupDirectory: String? = nil
   ) {
     self.path = path
@@ -30,6 +33,7 @@ package struct SQLiteServiceOptions: Hashable, Sendable {
     self.lockBudget = lockBudget
     self.holdBudget = holdBudget
     self.lockDeadline = lockDeadline
+    self.backfillShare = backfillShare
     self.enforcesForeignKeys = enforcesForeignKeys
     self.backupDirectory = backupDirectory
   }
@@ -44,6 +48,18 @@ package struct SQLiteServiceOptions: Hashable, Sendable {
   /// The limits of a transaction on Windlass's own tables.
   var ownLimits: TransactionLimits {
     TransactionLimits(lockBudget: lockBudget, holdBudget: holdBudget)
+  }
+
+  /// The pace of backfills beside the service.
+  var backfillPace: BackfillPace { BackfillPace(holdBudget: holdBudget, share: backfillShare) }
+
+  /// The failure for a body that this engine does not run; nil for one that it does.
+  func refusal(of body: MigrationBody) -> StepFailure? {
+    let classifier = SQLiteClassifier(ledgerTable: ledger.table)
+    let findings =
+      classifier.findings(in: body.text, file: body.file)
+      + Backfill.findings(in: body, dialect: .sqlite)
+    return findings.failure
   }
 
   /// The lock file that keeps two Windlass processes from changing the schema at once.

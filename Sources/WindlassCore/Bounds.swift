@@ -157,6 +157,38 @@ public enum Bounds {
   /// Files of one migration directory.
   public static let migrationFilesMax = 20_000
 
+  // Backfills
+  /// Rows of a backfill's first batch where the file names no number.
+  public static let backfillBatchDefault = 1_000
+  /// Rows of one batch of a backfill.
+  public static let backfillBatchMax = 100_000
+  /// Time that one batch of a backfill is to take; its size follows.
+  public static let backfillBatchTarget = Interval.milliseconds(200)
+  /// The share of the time that a backfill works, in percent; it rests for the others.
+  public static let backfillShareDefault = 50
+  /// The longest rest after one batch, however slow it was.
+  public static let backfillRestMax = Interval.seconds(60)
+  /// How often a table is walked again for a backfill that is repeated until nothing changes.
+  public static let backfillWalksMax = 20
+  /// Time after which a backfill that goes on lets the run look at everything else.
+  public static let backfillSlice = Interval.seconds(10)
+  /// Pause between two looks of a backfill that rests at whether it is to end.
+  public static let backfillPoll = Interval.milliseconds(100)
+  /// Pause between two looks at whether replicas and other sessions bear another batch.
+  public static let backfillPressurePause = Interval.seconds(1)
+  /// Time that a backfill waits for replicas and other sessions before an attempt has failed.
+  public static let backfillPressureMax = Interval.hours(1)
+  /// How far a replica may be behind while a backfill goes on.
+  public static let backfillLagMax = Interval.seconds(5)
+  /// What a replica may still have to take in while a backfill goes on, in bytes.
+  public static let backfillBytesBehindMax: Int64 = 268_435_456
+  /// Sessions that may wait for locks while a backfill goes on.
+  public static let backfillWaitersMax = 8
+  /// Threads that may run on a MySQL or MariaDB server while a backfill goes on.
+  public static let backfillThreadsMax = 25
+  /// Time for counting a table's rows, where the engine keeps no estimate.
+  public static let backfillCountDeadline = Interval.milliseconds(250)
+
   // Runs
   /// Attempts at an effect that fails with a wish to retry.
   public static let effectAttemptsMax = 8

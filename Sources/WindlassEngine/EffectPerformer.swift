@@ -8,7 +8,11 @@ struct EffectPerformer: Sendable {
   let ports: ServicePorts
 
   /// Carries an action out.
-  func perform(_ action: Action, run: Run?) async throws(StepFailure) -> Outcome {
+  ///
+  /// - Parameter goesOn: asked between the batches of a backfill.
+  func perform(
+    _ action: Action, run: Run?, while goesOn: @escaping BackfillWatch
+  ) async throws(StepFailure) -> Outcome {
     switch action {
     case .takeFence(let current):
       return .fenced(
@@ -23,7 +27,9 @@ struct EffectPerformer: Sendable {
       return .judged(try await ports.rehearsal.rehearse(try plan(run), on: id))
     case .apply(let order, let backup):
       if let backup { try await check(backup, run: order.run) }
-      try await ports.database.apply(order)
+      if let progress = try await ports.database.apply(order, while: goesOn) {
+        return .advanced(progress)
+      }
     case .start(let order, let gate): try await start(order, gate)
     case .stop(let id): try await ports.fleet.stop(id)
     case .probe(let id): return .probed(failure: try await probe(id, run))

@@ -216,7 +216,10 @@ package final class ServiceOperator: Service {
     logger.info("Effect began", metadata: ["effect": "\(id)"])
     _ = failpoint(action.name, .before)
     do throws(StepFailure) {
-      let outcome = try await performer.perform(action, run: run)
+      let until = clock.now() + Bounds.backfillSlice
+      let outcome = try await performer.perform(action, run: run) { progress in
+        self.attend(progress, until: until)
+      }
       if case .loseReply = failpoint(action.name, .after) { return .lost(id) }
       logger.info("Effect ended", metadata: ["effect": "\(id)"])
       return .finished(id, outcome)
@@ -224,6 +227,16 @@ package final class ServiceOperator: Service {
       logger.warning("Effect failed", metadata: ["effect": "\(id)", "failure": "\(error)"])
       return .failed(id, error)
     }
+  }
+
+  /// Shows how far a backfill has come; whether it may go on, because nobody waits for its end and
+  /// it is not yet time to look at everything else.
+  private func attend(_ progress: BackfillProgress, until: Timestamp) -> Bool {
+    let isWaitedFor = inbox.withLock { inbox in
+      inbox.snapshot.watch.backfill = progress
+      return inbox.isStopping || inbox.offer != nil || !inbox.decisions.isEmpty
+    }
+    return !isWaitedFor && clock.now() < until
   }
 
   private func rest(until wakeUp: Timestamp?) async {

@@ -6,7 +6,7 @@ package struct BodyFinding: Hashable, Codable, Sendable, CustomStringConvertible
   package enum Kind: String, Hashable, Codable, Sendable, CaseIterable {
     case transactionControl, attachment, vacuum, pragma, shellCommand, unknownStatement
     case ownTable, ledger, parameter, unreadable
-    case otherDatabase, serverChange, sessionSetting, dynamicSQL, outsideFile
+    case otherDatabase, serverChange, sessionSetting, dynamicSQL, outsideFile, backfill
   }
 
   package var kind: Kind

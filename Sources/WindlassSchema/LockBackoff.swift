@@ -13,7 +13,7 @@ package struct LockBackoff {
   package var elapsed: Interval { (ContinuousClock.now - began).interval }
 
   /// The next pause; nil when the deadline leaves no room for another attempt.
-  private mutating func next() -> Interval? {
+  package mutating func next() -> Interval? {
     let rest = Interval(milliseconds: deadline.milliseconds - elapsed.milliseconds)
     guard rest > .zero else { return nil }
     let pause = Interval(milliseconds: Int64.random(in: 1...limit.milliseconds))

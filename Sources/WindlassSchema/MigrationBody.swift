@@ -10,11 +10,13 @@ package struct MigrationBody: Hashable, Sendable {
   package let text: String
   /// What the first line says, `-- windlass: expand|backfill|contract`; nil when it says nothing.
   package let declaredPhase: MigrationPhase?
+  /// What the first line says of the table that is walked, for a backfill that is run in batches.
+  package let backfill: BackfillDirective?
 
   /// Makes a body from a file's bytes.
   ///
   /// - Throws: when they are not UTF-8 or hold a zero byte, or the first line names a phase that
-  ///   does not exist.
+  ///   does not exist or says of a backfill what is not understood.
   package init(version: SchemaVersion, file: String, bytes: [UInt8]) throws(StepFailure) {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw StepFailure(
@@ -31,7 +33,9 @@ package struct MigrationBody: Hashable, Sendable {
     self.file = file
     self.bytes = bytes
     self.text = text
-    declaredPhase = try Self.declaredPhase(in: text, file: file)
+    let words = Self.firstLine(of: text)
+    declaredPhase = try Self.declaredPhase(in: words, file: file)
+    backfill = declaredPhase == .backfill ? try Self.backfill(in: words, file: file) : nil
   }
 
   /// The phase to run the migration in: the one that the manifest names, else the first line's,
@@ -48,20 +52,39 @@ package struct MigrationBody: Hashable, Sendable {
     return manifest ?? declaredPhase ?? .expand
   }
 
-  private static func declaredPhase(
-    in text: String, file: String
-  ) throws(StepFailure) -> MigrationPhase? {
+  /// The words of the first line behind `--`, `windlass:` first; empty for any other line.
+  private static func firstLine(of text: String) -> [Substring] {
     var line = text.prefix { !$0.isNewline }[...]
     if line.first == "\u{FEFF}" { line = line.dropFirst() }
-    guard line.hasPrefix("--") else { return nil }
+    guard line.hasPrefix("--") else { return [] }
     let words = line.dropFirst(2).split(whereSeparator: \.isWhitespace)
-    guard words.first == "windlass:" else { return nil }
-    guard words.count == 2, let phase = MigrationPhase(rawValue: String(words[1])) else {
+    return words.first == "windlass:" ? words : []
+  }
+
+  private static func declaredPhase(
+    in words: [Substring], file: String
+  ) throws(StepFailure) -> MigrationPhase? {
+    guard !words.isEmpty else { return nil }
+    let phase = words.count > 1 ? MigrationPhase(rawValue: String(words[1])) : nil
+    guard let phase, words.count == 2 || phase == .backfill else {
       throw StepFailure(
         code: "MigrationPhaseUnknown", disposition: .stop,
-        message: "The first line of \(file) is \"\(line)\"; after `-- windlass:` it must say"
-          + " expand, backfill or contract and nothing else.")
+        message: "The first line of \(file) is \"-- \(words.joined(separator: " "))\"; after"
+          + " `-- windlass:` it must say expand, backfill or contract, and after backfill at most"
+          + " which table is walked by which key.")
     }
     return phase
+  }
+
+  private static func backfill(
+    in words: [Substring], file: String
+  ) throws(StepFailure) -> BackfillDirective? {
+    do throws(SQLTokenError) {
+      return try BackfillDirective.read(words.dropFirst(2))
+    } catch {
+      throw StepFailure(
+        code: "MigrationRefused", disposition: .stop,
+        message: "\(file):\(error.line): \(error.reason).")
+    }
   }
 }

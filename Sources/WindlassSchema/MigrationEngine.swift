@@ -10,13 +10,21 @@ package protocol MigrationEngine: Sendable {
 
   /// Applies what is pending, in order.
   ///
-  /// - Parameter progress: told of each migration when it is committed.
+  /// - Parameter progress: told of each migration when it is committed, and of backfills.
   func migrate(
-    _ request: MigrateRequest, progress: @Sendable (HistoryEntry) -> Void
+    _ request: MigrateRequest, progress: @escaping @Sendable (MigrateProgress) -> Void
   ) async throws(StepFailure) -> MigrateOutcome
 
   /// Takes the schema as it is for the one that Windlass left, on a person's word.
   func acceptDrift() async throws(StepFailure)
+}
+
+/// What the engine tells while it works.
+package enum MigrateProgress: Hashable, Sendable {
+  /// A migration is committed.
+  case applied(HistoryEntry)
+  /// A backfill went on, or rests; told often.
+  case backfill(BackfillProgress)
 }
 
 /// Where the unpacked migration directory of an archive is; nil while it is not unpacked.
@@ -53,11 +61,20 @@ package struct PendingMigration: Hashable, Sendable {
   package var version: SchemaVersion
   package var file: String
   package var phase: MigrationPhase
+  /// What is walked in batches; nil for a migration that is none of that kind.
+  package var backfill: BackfillDirective?
+  /// How many rows the walked table is taken to have; nil where nobody knows, as before the table
+  /// is made.
+  package var rowsEstimated: Int64?
 
-  package init(version: SchemaVersion, file: String, phase: MigrationPhase) {
+  package init(
+    version: SchemaVersion, file: String, phase: MigrationPhase,
+    backfill: BackfillDirective? = nil
+  ) {
     self.version = version
     self.file = file
     self.phase = phase
+    self.backfill = backfill
   }
 }
 
@@ -88,7 +105,8 @@ package struct MigrateForecast: Hashable, Sendable {
       if let target = request.target, entry.version > target { break }
       let body = try directory.body(of: entry.version)
       let phase = try body.phase(manifest: nil)
-      let next = PendingMigration(version: entry.version, file: body.file, phase: phase)
+      let next = PendingMigration(
+        version: entry.version, file: body.file, phase: phase, backfill: body.backfill)
       guard waiting.isEmpty, phase.order <= request.phase.order else {
         waiting.append(next)
         continue
@@ -96,6 +114,30 @@ package struct MigrateForecast: Hashable, Sendable {
       if let failure = refusal(body) { throw failure }
       pending.append(next)
     }
+  }
+
+  /// The same with the sizes of the tables that backfills walk.
+  ///
+  /// - Parameters:
+  ///   - directory: where the files are.
+  ///   - estimate: how many rows the table of a file is taken to have. It fails for one that can't
+  ///     be walked, which may only be made, or made right, by a migration before.
+  package func describing(
+    _ directory: MigrationDirectory, dialect: BackfillDialect,
+    _ estimate: (Backfill) throws(StepFailure) -> Int64?
+  ) throws(StepFailure) -> MigrateForecast {
+    var forecast = self
+    for (index, next) in pending.enumerated() {
+      guard next.backfill != nil,
+        let backfill = try Backfill(directory.body(of: next.version), dialect: dialect)
+      else { continue }
+      do throws(StepFailure) {
+        forecast.pending[index].rowsEstimated = try estimate(backfill)
+      } catch {
+        guard error.code == "BackfillImpossible", index > 0 else { throw error }
+      }
+    }
+    return forecast
   }
 }
 
@@ -122,11 +164,14 @@ package struct SchemaReport: Hashable, Sendable {
   package var drift: SchemaDrift?
   /// The migration of Windlass's for which the ledger is dirty; nil for another tool's mark.
   package var interrupted: InterruptedMigration?
+  /// The backfill that is under way.
+  package var backfill: BegunBackfill?
 
   package init(
     version: SchemaVersion?, isDirty: Bool, epoch: Epoch?, systemID: String,
     committedRun: RunID?, history: [HistoryEntry], drift: SchemaDrift?,
-    interrupted: InterruptedMigration? = nil
+    interrupted: InterruptedMigration? = nil,
+    backfill: BegunBackfill? = nil
   ) {
     self.version = version
     self.isDirty = isDirty
@@ -136,6 +181,7 @@ package struct SchemaReport: Hashable, Sendable {
     self.history = history
     self.drift = drift
     self.interrupted = interrupted
+    self.backfill = backfill
   }
 }
 

@@ -21,6 +21,9 @@ package enum OwnTables {
 
   /// How far a migration that can't run in one transaction has come.
   package static let progress = "windlass_progress"
+  /// How far each backfill under way has come: written with its rows, and true of no others, so
+  /// that it travels with them in a backup.
+  package static let backfill = "windlass_backfill"
 
   /// The tables that stand outside counts, digests and fingerprints, and are emptied in a backup.
   package static let volatile: Set<String> = [fence, identity, lock, lease, slot]

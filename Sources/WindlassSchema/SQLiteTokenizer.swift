@@ -1,3 +1,9 @@
+/// A token with its place in the text's UTF-8.
+struct SQLitePiece: Hashable {
+  var token: SQLToken
+  var range: Range<Int>
+}
+
 /// Cuts SQL text into tokens as SQLite does.
 package struct SQLiteTokenizer {
   private let bytes: [UInt8]
@@ -12,6 +18,18 @@ package struct SQLiteTokenizer {
     var tokens: [SQLToken] = []
     while let token = try tokenizer.next() { tokens.append(token) }
     return tokens
+  }
+
+  /// All tokens of the text with their places.
+  static func pieces(of text: String) throws(SQLTokenError) -> [SQLitePiece] {
+    var tokenizer = SQLiteTokenizer(text)
+    var pieces: [SQLitePiece] = []
+    while true {
+      tokenizer.skipBlanksAndComments()
+      let start = tokenizer.position
+      guard let token = try tokenizer.next() else { return pieces }
+      pieces.append(SQLitePiece(token: token, range: start..<tokenizer.position))
+    }
   }
 
   private mutating func next() throws(SQLTokenError) -> SQLToken? {

@@ -19,12 +19,47 @@ package struct MigrationObservation: Hashable, Sendable {
   package var file: String
   /// How long the lock that stops others was held.
   package var held: Interval
+  /// What a backfill did, whose batches are measured one by one; nil for any other migration.
+  package var backfill: BackfillForecast?
 
-  package init(migration: Migration, file: String, held: Interval) {
+  package init(
+    migration: Migration, file: String, held: Interval, backfill: BackfillForecast? = nil
+  ) {
     self.migration = migration
     self.file = file
     self.held = held
+    self.backfill = backfill
   }
+}
+
+/// What a backfill did on a copy, and how long it will take beside a service.
+package struct BackfillForecast: Hashable, Sendable {
+  /// What it did; nil for a table without rows.
+  package private(set) var progress: BackfillProgress?
+  /// How long it worked without a rest.
+  package private(set) var worked = Interval.zero
+  /// The longest that one batch held locks.
+  package private(set) var longest = Interval.zero
+  /// The share of the time that it will work, in percent.
+  private let share: Int
+
+  /// Begins a forecast for a backfill that will work that share of the time.
+  package init(share: Int) { self.share = min(100, max(1, share)) }
+
+  /// How long it will take with the rests between its batches.
+  package var expected: Interval {
+    Interval(milliseconds: worked.milliseconds * 100 / Int64(share))
+  }
+
+  /// Takes an attempt into account; whether another one is needed.
+  package mutating func goesOn(behind outcome: BackfillOutcome) -> Bool {
+    progress = outcome.progress
+    longest = max(longest, outcome.longest)
+    return !outcome.isFinished
+  }
+
+  /// Ends the forecast after that time.
+  package mutating func end(after time: Interval) { worked = time }
 }
 
 /// Makes and migrates scratch copies of one service's database.

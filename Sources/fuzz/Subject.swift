@@ -30,10 +30,24 @@ enum Subject: String, CaseIterable {
     case .mysql: split(text, by: SplitterRules.splitOnMySQL, SplitterRules.brokenOnMySQL)
     case .postgres:
       split(text, by: SplitterRules.splitOnPostgres, SplitterRules.brokenOnPostgres)
-    case .migration: _ = try? MigrationBody(version: 1, file: "1_fuzz.up.sql", bytes: bytes)
+    case .migration: migration(bytes)
     case .names:
       let names = text.split(separator: "\n").map(String.init)
       _ = try? MigrationDirectory(path: "fuzz", names: names)
+    }
+  }
+
+  private func migration(_ bytes: [UInt8]) {
+    // Refused bytes are no finding.
+    guard let body = try? MigrationBody(version: 1, file: "1_fuzz.up.sql", bytes: bytes) else {
+      return
+    }
+    for dialect in BackfillDialect.allCases {
+      guard let backfill = try? Backfill(body, dialect: dialect) else { continue }
+      for statement in backfill.statements {
+        let text = statement.text(where: "X")
+        precondition(text.contains("(X) AND"), "an accepted statement has a place for its range")
+      }
     }
   }
 

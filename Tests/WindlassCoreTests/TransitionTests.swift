@@ -40,7 +40,13 @@ import WindlassCore
         .rehearse("beacon-r1-expand"),
         .judged(Verdict(judgement: .unknown, checks: 0, coversRollback: false, evidence: []))
       ),
-      (.apply(order, checking: nil), .done), (.start(start, gate: gate), .done),
+      (.apply(order, checking: nil), .done),
+      (
+        .apply(order, checking: nil),
+        .advanced(
+          BackfillProgress(migration: order.migration.version, table: "t", key: "id", rowsWalked: 5)
+        )
+      ), (.start(start, gate: gate), .done),
       (.stop("beacon-1"), .done), (.probe("beacon-2"), .probed(failure: nil)),
       (.probe("beacon-2"), .probed(failure: "wrong reply")),
       (.recordCommitPoint("beacon-r1", epoch: Epoch(1)), .done), (.forget("beacon-1"), .done),

@@ -48,9 +48,11 @@ extension RecordedOutside: ServiceDatabase {
     try await service.preflight(plan)
   }
 
-  func apply(_ order: MigrationOrder) async throws(StepFailure) {
+  func apply(
+    _ order: MigrationOrder, while goesOn: @escaping BackfillWatch
+  ) async throws(StepFailure) -> BackfillProgress? {
     try note("apply \(order.migration.version)")
-    try await service.apply(order)
+    return try await service.apply(order, while: goesOn)
   }
 
   func recordCommitPoint(_ run: RunID, epoch: Epoch) async throws(StepFailure) {

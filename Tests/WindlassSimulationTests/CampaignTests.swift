@@ -22,7 +22,7 @@ import WindlassSimulation
   }
 
   /// Each of these failed once.
-  @Test(arguments: [UInt64(1817), 17443, 61889])
+  @Test(arguments: [UInt64(339), 1817, 17443, 61889])
   func `a seed that failed once stays whole`(seed: UInt64) {
     let violations = Campaign(profile: .common).run(seed: seed).violations
     #expect(violations.isEmpty, "\(violations)")
@@ -53,21 +53,22 @@ import WindlassSimulation
       Variant(rule: .boundsSurge, seed: 1),
       Variant(rule: .checksReportedVersion, seed: 3),
       Variant(rule: .contractsAfterCommit, seed: 1),
-      Variant(rule: .contractsAfterOldInstances, seed: 705),
-      Variant(rule: .countsDoubtAsAlive, seed: 3),
+      Variant(rule: .contractsAfterOldInstances, seed: 2215),
+      Variant(rule: .countsDoubtAsAlive, seed: 9),
       Variant(rule: .distrustsUnknownVerdicts, seed: 167),
       Variant(rule: .fencesMigrations, seed: 81),
       Variant(rule: .fencesTakeover, seed: 1),
       Variant(rule: .gatesStarts, seed: 16),
       Variant(rule: .heedsYanks, seed: 34),
       Variant(rule: .journalsIntents, seed: 1),
-      Variant(rule: .keepsCapacity, seed: 3),
+      Variant(rule: .keepsCapacity, seed: 5),
       Variant(rule: .keepsDirection, seed: 3),
       Variant(rule: .pinsPlans, seed: 1),
       Variant(rule: .provesBeforeExpand, seed: 1),
       Variant(rule: .quarantinesFailures, seed: 3),
       Variant(rule: .readsBackLostOutcomes, seed: 1),
       Variant(rule: .refusesStaleReadings, seed: 1),
+      Variant(rule: .remembersBackfills, seed: 108),
       Variant(rule: .rollsCanaryFirst, seed: 2),
       Variant(rule: .staysForwardAfterCommit, seed: 547),
       Variant(rule: .verifiesBackups, seed: 1),

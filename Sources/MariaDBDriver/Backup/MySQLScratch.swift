@@ -49,7 +49,7 @@ package actor MySQLScratch: ScratchDatabases {
     _ copy: ScratchCopy, _ migration: Migration, from archive: ArchiveReference
   ) async throws(StepFailure) -> MigrationObservation {
     do {
-      return try apply(migration, from: archive, to: copy)
+      return try await apply(migration, from: archive, to: copy)
     } catch {
       var failure = error
       // On a copy nobody else can be to blame: no lock, no other writer, no drift since the backup.
@@ -60,7 +60,7 @@ package actor MySQLScratch: ScratchDatabases {
 
   private func apply(
     _ migration: Migration, from archive: ArchiveReference, to copy: ScratchCopy
-  ) throws(StepFailure) -> MigrationObservation {
+  ) async throws(StepFailure) -> MigrationObservation {
     let body = try PlanCheck.directory(of: archive, locate: locate).body(of: migration.version)
     let phase = try body.phase(manifest: migration.phase)
     var options = scratch.options(
@@ -71,11 +71,32 @@ package actor MySQLScratch: ScratchDatabases {
     let step = MigrationStep(
       body: body, phase: phase, run: RunID("rehearsal"), fence: .none,
       after: try own.ledgerRow().version, startedAt: now())
+    if let refusal = options.refusal(of: body) { throw refusal }
+    if let backfill = try Backfill(body, dialect: .mysql) {
+      return try await walk(backfill, migration, step, options)
+    }
     let hold = HoldClock()
     let execution = MySQLExecution(
       connection: connection, options: options, step: step, hold: hold)
     _ = try execution.perform()
     return MigrationObservation(migration: migration, file: body.file, held: hold.longest)
+  }
+
+  /// Runs a backfill on a copy: in batches as the real run does, but without rests between them.
+  private func walk(
+    _ backfill: Backfill, _ migration: Migration, _ step: MigrationStep,
+    _ unlimited: MySQLServiceOptions
+  ) async throws(StepFailure) -> MigrationObservation {
+    let began = ContinuousClock.now
+    let pace = BackfillPace(holdBudget: options.holdBudget, share: 100)
+    let work = MySQLBackfill(
+      BackfillStep(step: step, backfill: backfill, pace: pace),
+      MySQLWork(unlimited, name: "scratch"), watchesPressure: false)
+    var forecast = BackfillForecast(share: options.backfillShare)
+    while try await forecast.goesOn(behind: work.carryOn(while: { _ in true })) {}
+    forecast.end(after: (ContinuousClock.now - began).interval)
+    return MigrationObservation(
+      migration: migration, file: step.body.file, held: forecast.longest, backfill: forecast)
   }
 
   package func catalogue(of copy: ScratchCopy) async throws(StepFailure) -> Catalogue {

@@ -48,6 +48,7 @@ enum CockroachTables {
         began_at bigint NOT NULL, catalogue text NOT NULL
         """
       ),
+      (OwnTables.backfill, PostgresOwnSchema.backfillColumns),
       (
         OwnTables.lock,
         """

@@ -61,6 +61,7 @@ struct PostgresOwnSchema {
       CREATE TABLE IF NOT EXISTS \(place.own(OwnTables.progress)) (
         id int PRIMARY KEY CHECK (id = 1), version bigint NOT NULL, before bigint,
         checksum text NOT NULL, run text NOT NULL, done int NOT NULL, begun int NOT NULL);
+      \(Self.backfillCreation(place));
       \(identification)
       """
   }
@@ -74,7 +75,7 @@ struct PostgresOwnSchema {
 
   private static let tables: Set<String> = [
     OwnTables.fence, OwnTables.identity, OwnTables.history, OwnTables.run, OwnTables.catalogue,
-    OwnTables.progress,
+    OwnTables.progress, OwnTables.backfill,
   ]
 
   /// Makes the tables that are missing, and gives the database a random name if it has none.
@@ -192,13 +193,14 @@ struct PostgresOwnSchema {
         SQLStatement(
           "INSERT INTO \(place.name) (version, dirty) VALUES ($1, false)", [number]),
         recording(entries), forgetting,
-      ])
+      ] + forgettingBackfills(from: last.version.number))
       return
     }
     try writeLedger(last.version)
     let recording = recording(entries)
     try connection.execute(recording.text, recording.parameters)
     try connection.execute(forgetting.text)
+    try forgetBackfills(from: entries[0].version.number)
   }
 
   private func recording(_ entries: [HistoryEntry]) -> SQLStatement {
@@ -219,6 +221,7 @@ struct PostgresOwnSchema {
     try connection.execute(
       "DELETE FROM \(place.own(OwnTables.history)) WHERE version > $1",
       [.integer(version.map { Int64(bitPattern: $0.number) } ?? -1)])
+    try forgetBackfills(from: (version?.number).map { $0 + 1 } ?? 0)
   }
 
   // MARK: Commit point

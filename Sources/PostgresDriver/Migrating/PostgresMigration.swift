@@ -32,8 +32,10 @@ struct PostgresMigration {
     if options.url.dialect == .cockroachdb {
       return CockroachMigration.refusal(of: body, ledger: ledger)
     }
-    return PostgresClassifier(ledgerTable: ledger.table)
-      .findings(in: body.text, file: body.file).failure
+    let findings =
+      PostgresClassifier(ledgerTable: ledger.table).findings(in: body.text, file: body.file)
+      + Backfill.findings(in: body, dialect: .postgres)
+    return findings.failure
   }
 
   /// Makes one attempt: takes the keys, checks, migrates, records the schema, and gives the keys

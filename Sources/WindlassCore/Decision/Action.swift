@@ -100,6 +100,8 @@ public enum Effect: Hashable, Sendable {
 /// What a finished action brought.
 public enum Outcome: Hashable, Codable, Sendable {
   case done
+  /// A backfill went some way and left what it did in place; it goes on when it is applied again.
+  case advanced(BackfillProgress)
   case fenced(Epoch)
   case backedUp(BackupReceipt)
   case judged(Verdict)

@@ -18,6 +18,32 @@ extension Oracle {
     }
   }
 
+  /// A part of a backfill was committed in the database.
+  mutating func backfill(_ order: MigrationOrder) {
+    let version = order.migration.version
+    note(
+      breach(
+        .f1, unless: fence.map { $0 <= order.epoch } ?? true,
+        "a batch of \(version) was accepted under epoch \(order.epoch), the fence is at "
+          + "\(fence?.description ?? "none")"))
+    note(
+      breach(
+        .d2, unless: !applied.contains(version),
+        "a batch of \(version) was committed after the whole of it"))
+    note(
+      breach(
+        .d6, unless: schema == order.after && !isDirty,
+        "a batch of \(version) was committed on schema \(schema?.description ?? "nothing applied")")
+    )
+    judge(migration: order)
+    run?.hasBackfilled = true
+    // What is done leaves less to do.
+    run?.budget += Oracle.effectsPerAdvance
+  }
+
+  /// Effects that a backfill's next part may need.
+  private static let effectsPerAdvance = 3
+
   /// A migration was committed in the database.
   mutating func migrate(_ order: MigrationOrder) {
     let version = order.migration.version

@@ -53,7 +53,9 @@ extension Oracle {
     case .refused:
       note(
         breach(
-          .d3, unless: run.migrated.isEmpty && !run.isCommitted && !run.hasStartedTarget,
+          .d3,
+          unless: run.migrated.isEmpty && !run.hasBackfilled && !run.isCommitted
+            && !run.hasStartedTarget,
           "\(summary.run) was refused after it had changed something"))
     case .rolledBack:
       note(
@@ -150,7 +152,7 @@ extension Oracle {
   }
 
   private mutating func judge(checking backup: BackupID?, _ order: MigrationOrder) {
-    guard let run, run.migrated.isEmpty else { return }
+    guard let run, run.migrated.isEmpty, !run.hasBackfilled else { return }
     note(
       breach(
         .d1, unless: run.verified.contains { $0.id == backup },

@@ -51,6 +51,7 @@ extension Oracle.Open {
     verdict = run.verdict
     verified = [run.backup, run.contractBackup].compactMap { $0 }.filter(\.isVerified)
     migrated = run.applied
+    hasBackfilled = run.begun != nil
     isCommitted = run.isCommitted
     hasStartedTarget = instances.contains { $0.release == run.plan.target.version }
     promoted = Set(

@@ -29,6 +29,8 @@ public struct Oracle: Sendable {
     var verdict: Verdict?
     var verified: [BackupReceipt] = []
     var migrated: [SchemaVersion] = []
+    /// Whether a backfill changed rows, finished or not.
+    var hasBackfilled = false
     var isCommitted = false
     var hasStartedTarget = false
     var promoted: Set<InstanceID> = []
@@ -94,6 +96,7 @@ public struct Oracle: Sendable {
     case .settled(let id, let settlement): settle(id, settlement, at)
     case .fenceTaken(let epoch, let byUs): takeFence(epoch, byUs: byUs)
     case .migrated(let order): migrate(order)
+    case .backfilled(let order): backfill(order)
     case .commitPointRecorded(let id, let epoch): commit(id, epoch)
     case .schemaChanged(let version, let dirty): changeSchema(version, isDirty: dirty)
     case .backupVerified(let receipt): run?.verified.append(receipt)

@@ -51,6 +51,8 @@ public struct Rules: Hashable, Sendable {
   package private(set) var pinsPlans = true
   /// Migrations run in the order of their versions (D2, D3).
   package private(set) var appliesInOrder = true
+  /// A run whose backfill changed rows never ends as if nothing had been changed (D3).
+  package private(set) var remembersBackfills = true
   /// An intent is durable before its effect (J1); obeyed by the shell.
   package private(set) var journalsIntents = true
 
@@ -88,6 +90,7 @@ public struct Rules: Hashable, Sendable {
       case heedsYanks
       case pinsPlans
       case appliesInOrder
+      case remembersBackfills
       case journalsIntents
     }
 
@@ -119,6 +122,7 @@ public struct Rules: Hashable, Sendable {
       case .heedsYanks: rules.heedsYanks = false
       case .pinsPlans: rules.pinsPlans = false
       case .appliesInOrder: rules.appliesInOrder = false
+      case .remembersBackfills: rules.remembersBackfills = false
       case .journalsIntents: rules.journalsIntents = false
       }
       return rules

@@ -30,6 +30,8 @@ public struct Run: Hashable, Codable, Sendable {
   public var verdict: Verdict?
   /// Migrations of the plan that were applied by this run, in order.
   public var applied: [SchemaVersion] = []
+  /// A backfill of the plan that changed rows and is not finished.
+  public var begun: SchemaVersion?
   public var isCommitted = false
   /// Whether a person wants a withdrawn release to be finished all the same.
   public var keepsWithdrawn = false

@@ -97,6 +97,8 @@ public struct Watch: Hashable, Sendable {
   public var unreadable: StepFailure?
   public var unreadableCount = 0
   public var unreadableUntil: Timestamp?
+  /// How far the backfill under way has come.
+  public var backfill: BackfillProgress?
 
   public init() {}
 }

@@ -95,6 +95,7 @@ extension Stepper {
 
   private mutating func absorb(_ ledger: LedgerReading) {
     watch.ledger = ledger
+    watch.backfill = ledger.backfill?.progress
     becomeReadable()
     recall(ledger)
     catchUp(with: ledger)
@@ -118,12 +119,22 @@ extension Stepper {
 
   /// The database's history is the truth about what the open run did.
   private mutating func catchUp(with ledger: LedgerReading) {
-    guard let run = record.run, record.unresolved == nil else { return }
+    guard let run = record.run else { return }
+    // What a lost attempt left is there, whatever is found out about the attempt.
+    if let begun = ledger.backfill, begun.run == run.plan.run, rules.remembersBackfills,
+      !run.applied.contains(begun.progress.migration)
+    {
+      record.run?.begun = begun.progress.migration
+    }
+    guard record.unresolved == nil else { return }
     for migration in run.plan.migrations where !run.applied.contains(migration.version) {
       let isApplied = ledger.applied.contains {
         $0.version == migration.version && $0.run == run.plan.run
       }
-      if isApplied { record.run?.applied.append(migration.version) }
+      if isApplied {
+        record.run?.applied.append(migration.version)
+        if run.begun == migration.version { record.run?.begun = nil }
+      }
     }
     if ledger.committedRun == run.plan.run, !run.isCommitted { record.run?.isCommitted = true }
   }

@@ -11,6 +11,7 @@ extension Stepper {
       record.run?.contractBackup = receipt
     case (.verify(let id), .backedUp(let receipt)): settle(verified: receipt, id)
     case (.rehearse, .judged(let verdict)): judge(verdict)
+    case (.apply(let order, _), .advanced(let progress)): settle(begun: order, progress)
     case (.apply(let order, _), _): settle(applied: order)
     case (.probe(let instance), .probed(let failure)): judge(instance, failure)
     case (.recordCommitPoint(let run, _), _):
@@ -30,12 +31,22 @@ extension Stepper {
     if record.run?.phase == phase { _ = enter(next) }
   }
 
+  /// A backfill went some way: it is applied again unless something else comes first.
+  private mutating func settle(begun order: MigrationOrder, _ progress: BackfillProgress) {
+    watch.backfill = progress
+    let hasBegun = progress.rowsWalked > 0 || progress.walk > 1
+    guard record.run?.plan.run == order.run, hasBegun, rules.remembersBackfills else { return }
+    record.run?.begun = order.migration.version
+  }
+
   private mutating func settle(applied order: MigrationOrder) {
     watch.ledger = nil
+    watch.backfill = nil
     guard let run = record.run, run.plan.run == order.run,
       !run.applied.contains(order.migration.version)
     else { return }
     record.run?.applied.append(order.migration.version)
+    record.run?.begun = nil
   }
 
   private mutating func settle(verified receipt: BackupReceipt, _ id: BackupID) {
@@ -152,7 +163,7 @@ extension Stepper {
       dropContractBackup(after: action, reason)
       return
     }
-    if case .apply = action, !run.applied.isEmpty { return turnBack(reason, blame: blame) }
+    if case .apply = action, hasMigrated(run) { return turnBack(reason, blame: blame) }
     if case .apply = action, reason.code == "DirtyLedger" { return stand(reason) }
     refuse(run, reason, blame: blame)
   }
@@ -230,8 +241,11 @@ extension Stepper {
 
   /// Whether the run may still end as if it had never begun.
   func hasChangedNothing(_ run: Run) -> Bool {
-    run.applied.isEmpty && !run.isCommitted && !hasStarted(run)
+    !hasMigrated(run) && !run.isCommitted && !hasStarted(run)
   }
+
+  /// Whether the run changed the database, if only rows by a backfill that is not finished.
+  func hasMigrated(_ run: Run) -> Bool { !run.applied.isEmpty || run.begun != nil }
 
   /// Ends the open run.
   mutating func end(_ ending: Ending, _ reason: Block?) {

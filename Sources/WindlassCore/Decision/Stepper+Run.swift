@@ -161,7 +161,7 @@ extension Stepper {
       standing = contractPending(old, migration.version)
       return .wait(until: idle)
     }
-    return apply(migration, run, checking: run.applied.isEmpty ? run.backup?.id : nil)
+    return apply(migration, run, checking: hasMigrated(run) ? nil : run.backup?.id)
   }
 
   /// What is unhealthy before the change can't be told from what the change broke.

@@ -76,6 +76,8 @@ public enum Fact: Hashable, Sendable {
   case fenceTaken(Epoch, byUs: Bool)
   /// The migration is committed.
   case migrated(MigrationOrder)
+  /// A part of a backfill is committed, and the ledger does not name it yet.
+  case backfilled(MigrationOrder)
   case commitPointRecorded(RunID, Epoch)
   /// Somebody else changed the ledger, or a migration was cut off.
   case schemaChanged(SchemaVersion?, isDirty: Bool)

@@ -19,11 +19,14 @@ public struct LedgerReading: Hashable, Codable, Sendable {
   /// The run whose migration left the mark and is on record statement by statement, so that
   /// applying it again goes on where it was cut off, or says why it can't; nil for any other mark.
   public var interruptedRun: RunID?
+  /// The backfill that is under way, begun by whatever run and not finished.
+  public var backfill: BegunBackfill?
 
   public init(
     version: SchemaVersion?, isDirty: Bool = false, epoch: Epoch? = nil,
     applied: [AppliedMigration] = [], committedRun: RunID? = nil, hasTables: Bool = true,
-    systemID: String = "", asOf: Timestamp, interruptedRun: RunID? = nil
+    systemID: String = "", asOf: Timestamp, interruptedRun: RunID? = nil,
+    backfill: BegunBackfill? = nil
   ) {
     self.version = version
     self.isDirty = isDirty
@@ -34,6 +37,19 @@ public struct LedgerReading: Hashable, Codable, Sendable {
     self.systemID = systemID
     self.asOf = asOf
     self.interruptedRun = interruptedRun
+    self.backfill = backfill
+  }
+}
+
+/// A backfill that changed rows and is not finished.
+public struct BegunBackfill: Hashable, Codable, Sendable {
+  /// The run that worked on it last.
+  public var run: RunID
+  public var progress: BackfillProgress
+
+  public init(run: RunID, progress: BackfillProgress) {
+    self.run = run
+    self.progress = progress
   }
 }
 
@@ -89,10 +105,23 @@ public protocol ServiceDatabase: Sendable {
 
   /// Applies one migration exactly once, under the order's preconditions; applying one that the
   /// history already holds for this run does nothing and succeeds.
-  func apply(_ order: MigrationOrder) async throws(StepFailure)
+  ///
+  /// - Parameter goesOn: asked between the batches of a backfill, which ends after the one under
+  ///   way when it is told to, and goes on from there when it is applied again.
+  /// - Returns: nil when the migration is applied; how far a backfill has come that has to go on.
+  func apply(
+    _ order: MigrationOrder, while goesOn: @escaping BackfillWatch
+  ) async throws(StepFailure) -> BackfillProgress?
 
   /// Records the run's commit point under the fence.
   func recordCommitPoint(_ run: RunID, epoch: Epoch) async throws(StepFailure)
+}
+
+extension ServiceDatabase {
+  /// Applies one migration to its end, however long that takes.
+  package func apply(_ order: MigrationOrder) async throws(StepFailure) {
+    while try await apply(order, while: { _ in true }) != nil {}
+  }
 }
 
 /// Why a backup is taken.

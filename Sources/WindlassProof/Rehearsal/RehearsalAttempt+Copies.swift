@@ -106,6 +106,12 @@ extension RehearsalAttempt {
     }
     record.report.migrations.append(observation)
     record.holdForecast = max(record.holdForecast, observation.held)
+    if let backfill = observation.backfill {
+      record.notes.append(
+        "backfill \(Excerpt.plain(observation.file, limit: 200)) changed"
+          + " \(backfill.progress?.rowsChanged ?? 0) row(s) of a copy in \(backfill.worked), and"
+          + " will take about \(backfill.expected) beside the service")
+    }
     let budget = runner.configuration.holdBudget
     guard observation.held > budget else { return }
     record.unsafe.append(

@@ -81,6 +81,14 @@ extension MigrationObservation {
       "phase": .string(migration.phase.rawValue),
       "file": .string(Excerpt.plain(file, limit: 200)),
       "heldMilliseconds": .integer(held.milliseconds),
+      "backfill": backfill.map { backfill in
+        [
+          "rowsWalked": .integer(backfill.progress?.rowsWalked ?? 0),
+          "rowsChanged": .integer(backfill.progress?.rowsChanged ?? 0),
+          "workedMilliseconds": .integer(backfill.worked.milliseconds),
+          "expectedMilliseconds": .integer(backfill.expected.milliseconds),
+        ]
+      } ?? .null,
     ]
   }
 }

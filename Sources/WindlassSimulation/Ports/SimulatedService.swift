@@ -111,9 +111,12 @@ extension SimulatedService: ServiceDatabase {
     try database.preflight(plan, at: tick())
   }
 
-  package func apply(_ order: MigrationOrder) async throws(StepFailure) {
-    guard try database.begins(order, at: tick()) else { return }
+  package func apply(
+    _ order: MigrationOrder, while goesOn: @escaping BackfillWatch
+  ) async throws(StepFailure) -> BackfillProgress? {
+    guard try database.begins(order, at: tick()) else { return nil }
     database.commit(order)
+    return nil
   }
 
   package func recordCommitPoint(_ run: RunID, epoch: Epoch) async throws(StepFailure) {

@@ -154,9 +154,7 @@ extension Simulation {
       note(.backupVerified(receipt))
       return .backedUp(receipt)
     case .rehearse: return .judged(try rehearse())
-    case .apply(let order, let backup):
-      try apply(order, checking: backup)
-      return .done
+    case .apply(let order, let backup): return try apply(order, checking: backup)
     case .start(let order, let gate):
       try start(order, gate)
       return .done

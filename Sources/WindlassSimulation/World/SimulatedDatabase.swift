@@ -18,6 +18,8 @@ struct SimulatedDatabase {
   var committedRun: RunID?
   var systemID = "database-1"
   var late: [LateOrder] = []
+  /// A backfill that changed rows and is not finished.
+  var backfill: BegunBackfill?
   /// Nothing is answered until then.
   var isAwayUntil = Timestamp(milliseconds: 0)
   /// Whether orders are checked against the fence; false only for a broken variant.
@@ -30,7 +32,8 @@ struct SimulatedDatabase {
   func reading(asOf: Timestamp) -> LedgerReading {
     LedgerReading(
       version: version, isDirty: isDirty, epoch: epoch, applied: applied,
-      committedRun: committedRun, hasTables: version != nil, systemID: systemID, asOf: asOf)
+      committedRun: committedRun, hasTables: version != nil, systemID: systemID, asOf: asOf,
+      backfill: backfill)
   }
 
   /// Why nothing can be written now; nil when it can.
@@ -96,9 +99,22 @@ struct SimulatedDatabase {
   mutating func commit(_ order: MigrationOrder) {
     version = order.migration.version
     effects[order.migration.version, default: 0] += 1
+    backfill = nil
     applied.append(
       AppliedMigration(
         version: order.migration.version, checksum: order.archive.digest, run: order.run))
+  }
+
+  /// Commits a part of a backfill with its mark.
+  mutating func advance(_ order: MigrationOrder) -> BackfillProgress {
+    var progress = BackfillProgress(
+      migration: order.migration.version, table: "rows", key: "id", rowsEstimated: 100)
+    if let backfill, backfill.progress.migration == order.migration.version {
+      progress = backfill.progress
+    }
+    progress.rowsWalked += 10
+    backfill = BegunBackfill(run: order.run, progress: progress)
+    return progress
   }
 
   mutating func recordCommitPoint(_ run: RunID, epoch: Epoch) throws(StepFailure) {

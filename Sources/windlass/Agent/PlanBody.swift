@@ -49,6 +49,8 @@ enum PlanBody {
     let contract = plan.contraction.map(\.version.description).joined(separator: ", ")
     var text = "would \(plan.kind.rawValue) \(plan.service) \(source)to \(plan.target.version)"
     if !expand.isEmpty { text += "; before the roll: migrations \(expand)" }
+    let backfills = plan.backfills.joined(separator: ", ")
+    if !backfills.isEmpty { text += ", of which \(backfills) moves rows" }
     if !contract.isEmpty { text += "; after the last old instance: migrations \(contract)" }
     return text
   }
@@ -62,9 +64,17 @@ enum PlanBody {
       "to": .string(plan.target.version.description),
       "schemaBefore": plan.schemaBefore.map { .string($0.description) } ?? .null,
       "expand": .array(plan.expansion.map { .string($0.version.description) }),
+      "backfill": .array(plan.backfills.map { .string($0) }),
       "contract": .array(plan.contraction.map { .string($0.version.description) }),
       "replicas": .integer(Int64(plan.rollout.replicas)),
       "reason": reason.map { .string($0) } ?? .null,
     ]
+  }
+}
+
+extension Plan {
+  /// The migrations before the roll that move rows.
+  fileprivate var backfills: [String] {
+    expansion.filter { $0.phase == .backfill }.map(\.version.description)
   }
 }

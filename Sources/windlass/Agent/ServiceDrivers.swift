@@ -28,7 +28,8 @@ struct ServiceDrivers {
   ) throws {
     let target = try DatabaseTarget(url, ledgerTable: nil).within(
       lockBudget: configuration.database.lockBudget,
-      holdBudget: configuration.database.holdBudget)
+      holdBudget: configuration.database.holdBudget,
+      backfillShare: configuration.database.backfillShare)
     let scratch = try configuration.proof.scratch?.resolve()
     if scratch != nil, let reason = target.whyNoScratchServer {
       throw CommandFailure(

@@ -16,6 +16,7 @@ enum StatusBody {
       "targetVersion": text(record.run?.plan.target.version),
       "schemaVersion": text(state.watch.ledger?.version),
       "epoch": record.epoch.map { .integer($0.number) } ?? .null,
+      "backfill": state.watch.backfill.map { $0.json } ?? .null,
       "paused": .bool(record.isPaused),
       "blockedReason": text(block),
       "retrying": text(record.retry?.failure),

@@ -51,17 +51,39 @@ struct LockOptions: ParsableArguments {
     transform: Interval.argument)
   var lockDeadline: Interval = Bounds.lockDeadline
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      """
+      The share of the time that a backfill works, in percent, 1 to 100; it rests for the others \
+      between its batches (default: \(Bounds.backfillShareDefault)).
+      """,
+      valueName: "percent"),
+    transform: LockOptions.share)
+  var backfillShare: Int = Bounds.backfillShareDefault
+
+  private static func share(_ text: String) throws -> Int {
+    guard let share = Int(text), (1...100).contains(share) else {
+      throw ValidationError("\"\(text)\" is no share; write a number from 1 to 100.")
+    }
+    return share
+  }
+
   /// The limits as a value.
   var limits: LockLimits {
-    LockLimits(lockBudget: lockBudget, holdBudget: holdBudget, lockDeadline: lockDeadline)
+    LockLimits(
+      lockBudget: lockBudget, holdBudget: holdBudget, lockDeadline: lockDeadline,
+      backfillShare: backfillShare)
   }
 }
 
-/// How long a command may wait for locks and hold them, as a value.
+/// How long a command may wait for locks and hold them, and how much of the time it works, as a
+/// value.
 struct LockLimits: Hashable, Sendable {
   var lockBudget = Bounds.lockBudgetDefault
   var holdBudget = Bounds.holdBudgetDefault
   var lockDeadline = Bounds.lockDeadline
+  var backfillShare = Bounds.backfillShareDefault
 }
 
 extension Interval {

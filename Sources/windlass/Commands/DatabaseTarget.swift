@@ -81,31 +81,39 @@ enum DatabaseTarget {
       options.lockBudget = limits.lockBudget
       options.holdBudget = limits.holdBudget
       options.lockDeadline = limits.lockDeadline
+      options.backfillShare = limits.backfillShare
       return .sqlite(options)
     case .postgres(var options):
       options.lockBudget = limits.lockBudget
       options.holdBudget = limits.holdBudget
       options.lockDeadline = limits.lockDeadline
+      options.backfillShare = limits.backfillShare
       return .postgres(options)
     case .mysql(var options):
       options.lockBudget = limits.lockBudget
       options.holdBudget = limits.holdBudget
       options.lockDeadline = limits.lockDeadline
+      options.backfillShare = limits.backfillShare
       return .mysql(options)
     }
   }
 
   /// The same database with these two limits.
-  func within(lockBudget: Interval, holdBudget: Interval) -> DatabaseTarget {
+  func within(
+    lockBudget: Interval, holdBudget: Interval, backfillShare: Int
+  ) -> DatabaseTarget {
     switch self {
     case .sqlite(var options):
       (options.lockBudget, options.holdBudget) = (lockBudget, holdBudget)
+      options.backfillShare = backfillShare
       return .sqlite(options)
     case .postgres(var options):
       (options.lockBudget, options.holdBudget) = (lockBudget, holdBudget)
+      options.backfillShare = backfillShare
       return .postgres(options)
     case .mysql(var options):
       (options.lockBudget, options.holdBudget) = (lockBudget, holdBudget)
+      options.backfillShare = backfillShare
       return .mysql(options)
     }
   }

@@ -10,7 +10,9 @@ struct MigrateCommand: ReportingCommand {
     discussion: """
       The directory has golang-migrate's layout, and so has the ledger. Each file runs in one \
       transaction with its ledger row and its history; on PostgreSQL a file that builds an index \
-      CONCURRENTLY runs statement by statement, and is gone on with after a crash. The command stops before the first contract \
+      CONCURRENTLY runs statement by statement, and is gone on with after a crash. A file that \
+      begins with `-- windlass: backfill table=NAME key=NAME` is run in batches by that key, and \
+      goes on from the last one when it was cut off. The command stops before the first contract \
       file unless --phase contract is given; a file says its phase in its first line, \
       `-- windlass: expand`, `backfill` or `contract`. No .down.sql is ever run.
 

@@ -39,8 +39,13 @@ struct MigrateOrder: Hashable, Sendable {
       report(forecast, applied: [], output)
       return forecast.pending.isEmpty && !isShort(forecast) ? .done : .pending
     }
-    let outcome = try await migrator.migrate(request) { entry in
-      output.progress(.good("applied"), " \(entry.file) (\(entry.phase), \(entry.duration))")
+    let meter = BackfillMeter(output)
+    let outcome = try await migrator.migrate(request) { told in
+      switch told {
+      case .applied(let entry):
+        output.progress(.good("applied"), " \(entry.file) (\(entry.phase), \(entry.duration))")
+      case .backfill(let progress): meter.show(progress)
+      }
     }
     report(outcome.forecast, applied: outcome.applied, output)
     return isShort(outcome.forecast) ? .pending : .done
@@ -64,7 +69,7 @@ struct MigrateOrder: Hashable, Sendable {
     ])
     if dryRun {
       for pending in forecast.pending {
-        output.line("would apply \(pending.file) (\(pending.phase.rawValue))")
+        output.line("would apply \(pending.file) (\(pending.phase.rawValue)\(pending.extent))")
       }
     }
     let before = forecast.from?.description ?? "nothing applied"
@@ -89,7 +94,23 @@ struct MigrateOrder: Hashable, Sendable {
 
 extension PendingMigration {
   fileprivate var json: JSONValue {
-    ["version": .integer(version.json), "file": .string(file), "phase": .string(phase.rawValue)]
+    [
+      "version": .integer(version.json), "file": .string(file), "phase": .string(phase.rawValue),
+      "backfill": backfill.map { backfill in
+        [
+          "table": .string(backfill.table), "key": .string(backfill.key),
+          "batch": .integer(Int64(backfill.batch)),
+          "rowsEstimated": rowsEstimated.map { .integer($0) } ?? .null,
+        ]
+      } ?? .null,
+    ]
+  }
+
+  /// What a backfill walks, behind its phase; empty for any other migration.
+  fileprivate var extent: String {
+    guard let backfill else { return "" }
+    let rows = rowsEstimated.map { "about \($0) rows of " } ?? ""
+    return ": \(rows)\(backfill.table) in batches by \(backfill.key)"
   }
 }
 

@@ -80,6 +80,7 @@ struct SchemaCommand: ReportingCommand {
       "epoch": report.epoch.map { .integer($0.number) } ?? .null,
       "systemID": .string(report.systemID),
       "committedRun": report.committedRun.map { .string($0.text) } ?? .null,
+      "backfill": report.backfill.map { $0.progress.json } ?? .null,
       "history": .array(report.history.map(\.json)),
     ]
   }
@@ -114,6 +115,10 @@ struct SchemaCommand: ReportingCommand {
     output.line(.strong("drift    "), drift.isEmpty ? .good("none") : .bad("\(drift.count)"))
     for sentence in drift { output.line("         \(sentence)") }
     output.line(.strong("fence    "), "\(report.epoch.map { "epoch \($0)" } ?? "not adopted")")
+    if let backfill = report.backfill {
+      output.line(
+        .strong("backfill "), "\(backfill.progress.sentence), by run \(backfill.run)")
+    }
     guard !report.history.isEmpty else {
       output.line(.strong("history  "), "nothing that Windlass applied")
       return

@@ -95,7 +95,7 @@ extension ManifestSource {
 extension DatabaseConfiguration {
   fileprivate init(_ field: FieldReader) throws(ConfigurationError) {
     let section = try field.section(
-      "urlFrom", "inject", "ledger", "lockBudget", "holdBudget", "roles")
+      "urlFrom", "inject", "ledger", "lockBudget", "holdBudget", "backfillShare", "roles")
     source = try DatabaseSource(section.required("urlFrom", "urlFrom: {env: NAME}"))
     if let inject = section.optional("inject") {
       let injected = try inject.section("env", "format")
@@ -120,6 +120,8 @@ extension DatabaseConfiguration {
       try section.optional("lockBudget")?.interval(in: budgets) ?? Bounds.lockBudgetDefault
     holdBudget =
       try section.optional("holdBudget")?.interval(in: budgets) ?? Bounds.holdBudgetDefault
+    backfillShare =
+      try section.optional("backfillShare")?.integer(in: 1...100) ?? Bounds.backfillShareDefault
     if let roles = section.optional("roles"), try !roles.texts("", where: { _ in true }).isEmpty {
       throw roles.notBuilt(
         "gives other URLs for single roles", instead: "Leave it out: SQLite has no roles.")

@@ -46,6 +46,8 @@ struct DatabaseConfiguration: Hashable, Sendable {
   var lockBudget: Interval
   /// The longest hold of such a lock.
   var holdBudget: Interval
+  /// The share of the time that a backfill works, in percent.
+  var backfillShare = Bounds.backfillShareDefault
 }
 
 /// Where verified backups go.

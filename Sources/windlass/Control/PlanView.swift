@@ -7,7 +7,8 @@ enum PlanView {
     let rows: [(String, String?)] = [
       ("from", body["from"]?.string), ("to", body["to"]?.string),
       ("schema now", body["schemaBefore"]?.string),
-      ("before the roll", list(body["expand"])), ("after it", list(body["contract"])),
+      ("before the roll", list(body["expand"])), ("moving rows", list(body["backfill"])),
+      ("after it", list(body["contract"])),
       ("instances", body["replicas"]?.integer.map { "\($0)" }),
       ("reason", body["reason"]?.string),
     ]

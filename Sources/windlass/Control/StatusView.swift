@@ -1,3 +1,4 @@
+import WindlassCore
 import WindlassWire
 
 /// Shows the daemon's answer to `status` to a person.
@@ -10,6 +11,9 @@ enum StatusView {
     }
     if let reason = body["retrying"]?.string {
       output.line("  ", .warning("retrying: "), Span(reason))
+    }
+    if let backfill = body["backfill"], backfill["table"] != nil {
+      output.line("  ", .strong("backfill: "), Span(sentence(backfill)))
     }
     steps(body, output)
     section("conditions", conditions(body), output)
@@ -35,6 +39,18 @@ enum StatusView {
     }
     if body["paused"]?.bool == true { spans += ["  ", .warning("paused")] }
     output.line(spans)
+  }
+
+  /// How far a backfill has come.
+  private static func sentence(_ backfill: JSONValue) -> String {
+    BackfillProgress(
+      migration: SchemaVersion(UInt64(backfill["migration"]?.string ?? "") ?? 0),
+      table: backfill["table"]?.string ?? "?", key: backfill["key"]?.string ?? "?",
+      rowsWalked: backfill["rowsWalked"]?.integer ?? 0,
+      rowsChanged: backfill["rowsChanged"]?.integer ?? 0,
+      rowsEstimated: backfill["rowsEstimated"]?.integer,
+      walk: Int(clamping: backfill["walk"]?.integer ?? 1), heldUpBy: backfill["heldUpBy"]?.string
+    ).sentence
   }
 
   private static func phase(_ body: JSONValue) -> Span {

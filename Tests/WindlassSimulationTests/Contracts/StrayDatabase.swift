@@ -80,13 +80,15 @@ actor StrayDatabase: ServiceDatabase {
     }
   }
 
-  func apply(_ order: MigrationOrder) async throws(StepFailure) {
+  func apply(
+    _ order: MigrationOrder, while goesOn: @escaping BackfillWatch
+  ) async throws(StepFailure) -> BackfillProgress? {
     let reading = try await service.inspect()
     var order = order
     let isApplied = reading.applied.contains { $0.version == order.migration.version }
     switch way {
     case .appliesAgain where isApplied: strayEffects[order.migration.version, default: 0] += 1
-    case .letsOthersHaveIt where isApplied: return
+    case .letsOthersHaveIt where isApplied: return nil
     case .ignoresTheFence: order.epoch = reading.epoch ?? order.epoch
     case .ignoresTheLedger: order.after = reading.version
     case .clearsMarks: await service.writeLedger(reading.version, isDirty: false)
@@ -102,6 +104,7 @@ actor StrayDatabase: ServiceDatabase {
       }
       throw failure
     }
+    return nil
   }
 
   func recordCommitPoint(_ run: RunID, epoch: Epoch) async throws(StepFailure) {

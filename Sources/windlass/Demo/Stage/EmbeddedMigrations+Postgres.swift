@@ -118,12 +118,13 @@ extension EmbeddedMigrations {
     EmbeddedMigration(
       name: "4_rollouts_copied.up.sql",
       text: """
-        -- windlass: backfill
+        -- windlass: backfill table=flags key=key
         -- Flags from before migration 3; later ones have their row from the trigger, and so has one that
         -- is changed while this runs.
         INSERT INTO rollouts (flag_key, percent)
         SELECT f.key, f.rollout_percent FROM flags AS f
-        WHERE NOT EXISTS (SELECT FROM rollouts AS r WHERE r.flag_key = f.key)
+        WHERE /* windlass: range f.key */ TRUE
+          AND NOT EXISTS (SELECT FROM rollouts AS r WHERE r.flag_key = f.key)
         ON CONFLICT (flag_key) DO NOTHING;
 
         """),
