@@ -100,7 +100,8 @@ enum DatabaseTarget {
 
   /// The same database with these two limits.
   func within(
-    lockBudget: Interval, holdBudget: Interval, backfillShare: Int
+    lockBudget: Interval, holdBudget: Interval,
+    backfillShare: Int = Bounds.backfillShareDefault
   ) -> DatabaseTarget {
     switch self {
     case .sqlite(var options):
