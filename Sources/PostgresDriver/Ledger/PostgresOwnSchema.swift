@@ -188,12 +188,13 @@ struct PostgresOwnSchema {
     let forgetting = SQLStatement("DELETE FROM \(place.own(OwnTables.catalogue))")
     if entries.count == 1, has(place.table), connection.dialect == .postgres {
       let number = SQLValue.integer(Int64(bitPattern: last.version.number))
-      _ = try connection.pipeline([
-        SQLStatement("DELETE FROM \(place.name)"),
-        SQLStatement(
-          "INSERT INTO \(place.name) (version, dirty) VALUES ($1, false)", [number]),
-        recording(entries), forgetting,
-      ] + forgettingBackfills(from: last.version.number))
+      _ = try connection.pipeline(
+        [
+          SQLStatement("DELETE FROM \(place.name)"),
+          SQLStatement(
+            "INSERT INTO \(place.name) (version, dirty) VALUES ($1, false)", [number]),
+          recording(entries), forgetting,
+        ] + forgettingBackfills(from: last.version.number))
       return
     }
     try writeLedger(last.version)
