@@ -186,7 +186,8 @@ struct BackfillRules {
         return problem(
           index,
           "\(word) makes a row depend on the others of its batch, so that ranges give another"
-            + " result than the whole. Compute it row by row, for example by a subquery in parentheses."
+            + " result than the whole. Compute it row by row, for example by a subquery in"
+            + " parentheses."
         )
       }
       if isCall, Self.aggregates.contains(word) || word == "OVER" {
