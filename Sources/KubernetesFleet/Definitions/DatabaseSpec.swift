@@ -14,6 +14,7 @@ package struct DatabaseSpec: DocumentPart, Hashable {
   package var ledger = Ledger.golangMigrate
   package var lockBudget = Interval.milliseconds(100)
   package var holdBudget = Interval.seconds(1)
+  package var backfillShare: Int64 = 50
   package var roles: RolesSpec?
 
   package init() {}
@@ -35,6 +36,9 @@ package struct DatabaseSpec: DocumentPart, Hashable {
       DocumentField(
         "holdBudget", \.holdBudget, "The longest hold of such a lock, from 1ms to 10m.",
         default: "1s"),
+      DocumentField(
+        "backfillShare", \.backfillShare,
+        "The share of the time that a backfill works, in percent.", default: 50, .range(1...100)),
       DocumentField("roles", \.roles, "Other URLs for single tasks; the main one where absent."),
     ]
   }
