@@ -17,7 +17,7 @@ struct MySQLBackfillTests {
   }
 
   private static func rows(_ value: String = "seq * 3", _ count: Int = 100) -> String {
-    "INSERT INTO flags (id) SELECT \(value) FROM seq_1_to_\(count)"
+    "INSERT INTO flags (id) SELECT \(value) FROM \(Fixture.numbers(to: count))"
   }
 
   private static func database(
