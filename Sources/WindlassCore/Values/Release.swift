@@ -102,4 +102,13 @@ public struct Release: Hashable, Codable, Sendable {
 
   /// What tells two builds of one version apart: the artifact's digest, or the image.
   public var build: String { artifact?.digest.text ?? image ?? "" }
+
+  /// The digest in the image's reference; nil without an image, or with one that a tag names.
+  public var imageDigest: Digest? {
+    guard let image, let mark = image.lastIndex(of: "@") else { return nil }
+    let named = image[image.index(after: mark)...]
+    guard named.hasPrefix("sha256:") else { return nil }
+    let digest = Digest(String(named.dropFirst("sha256:".count)))
+    return digest.isWellFormed ? digest : nil
+  }
 }
