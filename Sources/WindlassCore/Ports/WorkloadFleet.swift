@@ -147,8 +147,7 @@ public protocol WorkloadFleet: Sendable {
   /// and nothing is made up about it.
   ///
   /// - Parameter machines: Machines of instances that may still be alive: the reading says what
-  ///   each of them is now, as it does for the machines of the instances that it names. One that
-  ///   it does not say anything of is no more.
+  ///   each of them is now, as it does for the machines of the instances that it names.
   /// - Throws: With `.wait` and code `WorkloadMissing` when there is no such workload.
   func observe(remembering machines: Set<String>) async throws(StepFailure) -> WorkloadReading
 

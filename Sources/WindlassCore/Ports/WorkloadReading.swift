@@ -3,10 +3,14 @@ public struct MachineReading: Hashable, Codable, Sendable {
   public var name: String
   /// Tells one boot of it from another; nil when nobody can tell.
   public var boot: String?
+  /// Whether the authority says that there is no such machine any more, and with it nothing that
+  /// ran on it.
+  public var isGone: Bool
 
-  public init(name: String, boot: String?) {
+  public init(name: String, boot: String?, isGone: Bool = false) {
     self.name = name
     self.boot = boot
+    self.isGone = isGone
   }
 }
 
@@ -108,6 +112,7 @@ public struct WorkloadTemplate: Hashable, Codable, Sendable {
 /// A workload at one moment, read from the authority itself.
 public struct WorkloadReading: Hashable, Codable, Sendable {
   public var instances: [WorkloadInstance]
+  /// A machine that is not among them may be as it was: nothing is concluded from its absence.
   public var machines: [MachineReading]
   public var template: WorkloadTemplate
   /// How many instances its owner wants now.
