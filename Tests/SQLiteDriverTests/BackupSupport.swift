@@ -1,5 +1,6 @@
 import Glibc
 import WindlassCore
+import WindlassSchema
 
 @testable import SQLiteDriver
 

@@ -13,7 +13,9 @@ enum ImportTable {
     // Layer 0
     "WindlassCore": [],
     // Layer 1
-    "WindlassSchema": ["CPgQuery", "CSodium", "FoundationEssentials", "Glibc", "WindlassCore"],
+    "WindlassSchema": [
+      "CPgQuery", "CSodium", "Dispatch", "FoundationEssentials", "Glibc", "WindlassCore",
+    ],
     "WindlassWire": ["WindlassCore"],
     // Layer 2
     "SQLiteDriver": platform.union([
