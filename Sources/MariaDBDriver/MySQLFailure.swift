@@ -85,6 +85,15 @@ enum MySQLFailure {
   }
 }
 
+extension StepFailure {
+  /// The failure of a statement that was ended because it waited for a lock.
+  static func lockNotFree(within budget: Interval, _ database: String) -> StepFailure {
+    StepFailure(
+      code: "DatabaseLocked", disposition: .retry,
+      message: "A lock in \(database) was not had within \(budget).")
+  }
+}
+
 extension String {
   /// Where a text stands last behind a place.
   fileprivate func range(of text: String, after start: Index) -> Index? {

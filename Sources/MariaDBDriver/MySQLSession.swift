@@ -94,14 +94,21 @@ package actor MySQLSession: DatabaseSession {
   ) throws(StepFailure) -> BatchOutcome {
     let connection = try connection()
     try connection.run("SET SESSION foreign_key_checks = \(batch.enforcesForeignKeys ? 1 : 0)")
-    let start = ContinuousClock.now
+    var start = ContinuousClock.now
     var changed: Int64 = 0
+    var holdsLocks = false
     try connection.transaction { connection throws(StepFailure) in
       for part in parts.joined() {
         let held = (ContinuousClock.now - start).interval
         guard held <= batch.holdBudget else { throw heldTooLong(batch) }
         let rest = Interval(milliseconds: batch.holdBudget.milliseconds - held.milliseconds + 1)
-        changed += try run(part, on: connection, within: rest, batch)
+        let watch = StatementWatch(
+          limit: rest, lockLimit: batch.lockBudget, holdsLocks: holdsLocks)
+        changed += try run(part, on: connection, watch, batch)
+        guard case .run = part else { continue }
+        // What the first change waited for kept nobody out.
+        if !holdsLocks { start = watch.heldSince }
+        holdsLocks = true
       }
       // MySQL lets a statement that was told to end in the middle of a SLEEP succeed.
       guard (ContinuousClock.now - start).interval <= batch.holdBudget else {
@@ -114,9 +121,8 @@ package actor MySQLSession: DatabaseSession {
   }
 
   private func run(
-    _ part: Part, on connection: MySQLConnection, within limit: Interval, _ batch: StatementBatch
+    _ part: Part, on connection: MySQLConnection, _ watch: StatementWatch, _ batch: StatementBatch
   ) throws(StepFailure) -> Int64 {
-    let watch = StatementWatch(limit: limit)
     do throws(StepFailure) {
       switch part {
       case .require(let query, let expected, let failure):
@@ -128,8 +134,12 @@ package actor MySQLSession: DatabaseSession {
       case .run(let text): return try connection.run(text, watch: watch).affected
       }
     } catch {
-      if error.code == "Interrupted", watch.reason == .overdue { throw heldTooLong(batch) }
-      throw error
+      guard error.code == "Interrupted" else { throw error }
+      switch watch.reason {
+      case .overdue: throw heldTooLong(batch)
+      case .waitedForLock: throw .lockNotFree(within: batch.lockBudget, options.address.name)
+      case .cancelled, nil: throw error
+      }
     }
   }
 

@@ -22,16 +22,21 @@ struct StatementRunner {
   /// A change of a table asks for the cheapest way that the server admits: it says at once which
   /// ways it does not, so that it never copies a table silently.
   ///
+  /// - Parameter holdsLocks: whether the transaction holds rows of the service already.
+  /// - Returns: the moment from which it may have kept others out.
   /// - Throws: `.retry` with `DatabaseLocked` when a lock was not had within the budget, and
   ///   `HoldBudgetExceeded` when a lock that blocks others was held too long.
-  func run(_ statement: MySQLStatement) throws(StepFailure) {
+  @discardableResult
+  func run(
+    _ statement: MySQLStatement, holdsLocks: Bool = false
+  ) throws(StepFailure) -> ContinuousClock.Instant {
     try refuseHolders(of: statement)
     let variants = variants(of: statement)
     for (index, variant) in variants.enumerated() {
       do throws(StepFailure) {
         return try attempt(
           statement.text + variant.suffix, isOnline: variant.isOnline,
-          standsAlone: [.definition, .truncation].contains(statement.kind))
+          standsAlone: [.definition, .truncation].contains(statement.kind), holdsLocks: holdsLocks)
       } catch {
         let isLast = index == variants.count - 1
         guard !isLast, Self.refusals.contains(connection.errorNumber) else {
@@ -41,6 +46,7 @@ struct StatementRunner {
         }
       }
     }
+    return .now
   }
 
   /// The errors by which a server refuses a way before it has done anything: the way itself, its
@@ -90,19 +96,20 @@ struct StatementRunner {
   }
 
   private func attempt(
-    _ text: String, isOnline: Bool, standsAlone: Bool
-  ) throws(StepFailure) {
+    _ text: String, isOnline: Bool, standsAlone: Bool, holdsLocks: Bool
+  ) throws(StepFailure) -> ContinuousClock.Instant {
     let limit = isOnline ? Bounds.onlineStatementDeadline : options.holdBudget
+    // MariaDB does not wait for a table at all, but for a row it waits a second.
+    let waits = !connection.server.isMariaDB || !standsAlone
     let watch = StatementWatch(
-      limit: limit, lockLimit: connection.server.isMariaDB ? nil : options.lockBudget)
+      limit: limit, lockLimit: waits ? options.lockBudget : nil, holdsLocks: holdsLocks)
     try connection.limitStatements(to: limit * 2)
     let deadline = ContinuousClock.now + .milliseconds(options.lockBudget.milliseconds)
     while true {
-      let began = ContinuousClock.now
       do throws(StepFailure) {
         try connection.run(text, within: limit, watch: watch)
-        if !isOnline { hold?.note(since: began) }
-        return
+        if !isOnline { hold?.note(since: watch.heldSince) }
+        return watch.heldSince
       } catch {
         // In a transaction a deadlock has taken back what came before, so all of it begins again.
         guard standsAlone, waitsForGap(error, until: deadline) else {
@@ -130,11 +137,7 @@ struct StatementRunner {
   ) -> StepFailure {
     switch (failure.code, watch.reason) {
     case ("Interrupted", .waitedForLock):
-      var locked = failure
-      locked.code = "DatabaseLocked"
-      locked.message =
-        "A lock in \(connection.address.name) was not had within \(options.lockBudget)."
-      return locked
+      return .lockNotFree(within: options.lockBudget, connection.address.name)
     case ("Interrupted", .overdue), ("Interrupted", nil):
       return StepFailure(
         code: "HoldBudgetExceeded", disposition: .stop,

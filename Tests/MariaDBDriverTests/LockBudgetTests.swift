@@ -71,6 +71,29 @@ struct LockBudgetTests {
     #expect(try other.scalar("SELECT COUNT(*) FROM t WHERE n > 0 AND c IS NULL") == .integer(4))
   }
 
+  // A server waits a second for a row at least, which is as long as a lock may be held by default.
+  @Test(arguments: [Interval.milliseconds(50), .seconds(1)])
+  func `a row that somebody holds is worth another try, whatever the limits`(
+    lockBudget: Interval
+  ) async throws {
+    let fixture = try Fixture(["2_rows.up.sql": "UPDATE t SET n = n + 1"])
+      .with(deadline: .milliseconds(300), lockBudget: lockBudget, holdBudget: .seconds(1))
+    defer { fixture.remove() }
+    let holder = try fixture.other()
+    try holder.run("CREATE TABLE t (a INT PRIMARY KEY, n INT)")
+    try holder.run("INSERT INTO t VALUES (1, 0)")
+    try holder.run("START TRANSACTION")
+    try holder.run("UPDATE t SET n = 10")
+    let failure = await #expect(throws: StepFailure.self) {
+      try await fixture.migrator().migrate(request(fixture)) { _ in }
+    }
+    #expect(failure?.code == "LockNotObtained", "\(failure?.description ?? "none")")
+    #expect(failure?.disposition == .retry)
+    try holder.run("COMMIT")
+    #expect(try await fixture.migrator().migrate(request(fixture)) { _ in }.applied.count == 1)
+    #expect(try holder.scalar("SELECT n FROM t") == .integer(11))
+  }
+
   @Test func `a migration that loses a deadlock is applied once all the same`() async throws {
     let fixture = try Fixture([
       "2_rows.up.sql": "UPDATE first SET n = n + 1; UPDATE second SET n = n + 1;"

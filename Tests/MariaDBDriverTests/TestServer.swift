@@ -22,6 +22,11 @@ final class TestServer: Sendable {
   /// Whether it is MySQL and not MariaDB.
   static let isMySQL = !root.isEmpty && access("\(root)/usr/sbin/mysqld.real", X_OK) == 0
 
+  /// The server's own client.
+  static let client = isMySQL ? "\(root)/usr/bin/mysql" : "mariadb"
+  /// The server's own program that writes a database as statements.
+  static let dumpProgram = isMySQL ? "\(root)/usr/bin/mysqldump" : "mariadb-dump"
+
   /// The server, started on first use.
   static let shared = Result { try TestServer() }
 
