@@ -106,9 +106,41 @@ struct BackupTests {
     #expect(failed?.code == "ProgramTooOld")
     #expect(failed?.message.contains("postgresql-client-99") == true)
     let missing = #expect(throws: StepFailure.self) {
-      try ClientPrograms.find(serverVersion: 150_001, place: "db/app", in: ["/nowhere"])
+      try ClientPrograms.find(
+        serverVersion: 150_001, place: "db/app", named: "/nowhere", usual: ["/nowhere"])
     }
     #expect(missing?.code == "ProgramMissing")
+  }
+
+  @Test func `of several client versions one is taken that can back the server up`() throws {
+    func programs(_ version: String) throws -> String {
+      let directory = "\(world.directory)/\(version)"
+      try FileManager.default.createDirectory(
+        atPath: directory, withIntermediateDirectories: true)
+      for name in ["pg_dump", "pg_restore"] {
+        let file = "\(directory)/\(name)"
+        try Data("#!/bin/sh\necho '\(name) (PostgreSQL) \(version)'\n".utf8)
+          .write(to: URL(filePath: file))
+        #expect(chmod(file, 0o755) == 0)
+      }
+      return directory
+    }
+    let (old, own, newer) = (try programs("15.9"), try programs("17.4"), try programs("18.1"))
+    func found(named: String?, _ usual: [String]) throws -> String {
+      try ClientPrograms.find(
+        serverVersion: 170_002, place: "db/app", named: named, usual: usual
+      ).version
+    }
+    // The server's own version, or else the next one above.
+    #expect(try found(named: nil, [newer, old, own]) == "17.4")
+    #expect(try found(named: nil, [newer, old]) == "18.1")
+    // A person's choice, unless it can't do it.
+    #expect(try found(named: newer, [old, own]) == "18.1")
+    #expect(try found(named: old, [own]) == "17.4")
+    let failed = #expect(throws: StepFailure.self) { try found(named: old, []) }
+    #expect(failed?.code == "ProgramTooOld")
+    #expect(failed?.message.contains("PostgreSQL 17, and the newest pg_dump") == true)
+    #expect(failed?.message.contains("15.9 in \(old)") == true)
   }
 
   @Test func `a password is in a file of this user alone, and gone afterwards`() throws {

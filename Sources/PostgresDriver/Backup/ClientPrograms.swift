@@ -14,47 +14,71 @@ struct ClientPrograms: Hashable, Sendable {
   var dump: String { "\(directory)/pg_dump" }
   var restore: String { "\(directory)/pg_restore" }
 
-  /// Finds the programs for a server: those of its own major version, or else of the next one
-  /// above, since an older `pg_dump` does not know what a newer server holds.
+  /// Finds the programs for a server: those in the directory that was named where they can do it,
+  /// else those of the server's own major version, else of the next one above, since an older
+  /// `pg_dump` does not know what a newer server holds.
   ///
-  /// - Parameter serverVersion: such as 150004.
-  /// - Throws: `ProgramMissing` with the Debian package to install; `ProgramTooOld`.
+  /// - Parameters:
+  ///   - serverVersion: such as 150004.
+  ///   - named: the directory that a person named; nil where nobody did.
+  ///   - usual: where the programs may be besides.
+  /// - Throws: `ProgramMissing` with the Debian package to install; `ProgramTooOld` with the
+  ///   versions that were found and the one that is needed.
   static func find(
-    serverVersion: Int, place: String, in directories: [String] = ClientPrograms.directories()
+    serverVersion: Int, place: String, named: String? = ClientPrograms.namedDirectory(),
+    usual: [String] = ClientPrograms.usualDirectories()
   ) throws(StepFailure) -> ClientPrograms {
     let needed = serverVersion / 10_000
-    var found: [ClientPrograms] = []
-    for directory in directories {
-      guard access("\(directory)/pg_dump", X_OK) == 0,
-        access("\(directory)/pg_restore", X_OK) == 0,
-        let version = try version(of: "\(directory)/pg_dump")
-      else { continue }
-      let major = Int(version.prefix { $0.isNumber }) ?? 0
-      found.append(ClientPrograms(directory: directory, major: major, version: version))
+    if let named, let programs = try programs(in: named), programs.major >= needed {
+      return programs
     }
-    let fitting = found.filter { $0.major >= needed }.min { $0.major < $1.major }
-    if let fitting { return fitting }
+    var found: [ClientPrograms] = []
+    for directory in usual {
+      if let programs = try programs(in: directory) { found.append(programs) }
+    }
+    if let fitting = found.filter({ $0.major >= needed }).min(by: { $0.major < $1.major }) {
+      return fitting
+    }
+    if let named, let programs = try programs(in: named) { found.append(programs) }
+    let remedy =
+      "Install the Debian package postgresql-client-\(needed), or name the directory of such"
+      + " programs in \(variable)."
     guard let newest = found.max(by: { $0.major < $1.major }) else {
       throw StepFailure(
         code: "ProgramMissing", disposition: .stop,
         message: "The programs pg_dump and pg_restore, with which PostgreSQL is backed up, are not"
-          + " on this machine. Install the Debian package postgresql-client-\(needed).")
+          + " on this machine. \(remedy)")
     }
     throw StepFailure(
       code: "ProgramTooOld", disposition: .stop,
       message: "\(place) runs PostgreSQL \(needed), and the newest pg_dump on this machine is"
-        + " \(newest.version), which can't back it up. Install the Debian package"
-        + " postgresql-client-\(needed).")
+        + " \(newest.version) in \(newest.directory), which can't back it up. \(remedy)")
   }
 
-  /// Where the programs may be: the directory that `WINDLASS_CLIENT_PROGRAMS` names, Debian's
-  /// directory of each version, then the usual ones.
-  static func directories() -> [String] {
+  private static let variable = "WINDLASS_CLIENT_PROGRAMS"
+
+  /// The directory that `WINDLASS_CLIENT_PROGRAMS` names.
+  static func namedDirectory() -> String? {
+    guard let value = getenv(variable) else { return nil }
+    let directory = String(cString: value)
+    return directory.isEmpty ? nil : directory
+  }
+
+  /// Debian's directory of each version, then the usual ones.
+  static func usualDirectories() -> [String] {
     let root = "/usr/lib/postgresql"
-    let named = getenv("WINDLASS_CLIENT_PROGRAMS").map { String(cString: $0) } ?? ""
-    let chosen = named.isEmpty ? [] : [named]
     let versions = (FilePath.names(in: root) ?? []).filter { Int($0) != nil }
-    return chosen + versions.map { "\(root)/\($0)/bin" } + ["/usr/local/bin", "/usr/bin"]
+    return versions.map { "\(root)/\($0)/bin" } + ["/usr/local/bin", "/usr/bin"]
+  }
+
+  /// The programs of a directory; nil where one of the two is not there.
+  private static func programs(in directory: String) throws(StepFailure) -> ClientPrograms? {
+    guard access("\(directory)/pg_dump", X_OK) == 0,
+      access("\(directory)/pg_restore", X_OK) == 0,
+      let version = try version(of: "\(directory)/pg_dump")
+    else { return nil }
+    let major = Int(version.prefix { $0.isNumber }) ?? 0
+    return ClientPrograms(directory: directory, major: major, version: version)
   }
 
   /// Reads `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`; nil for anything else.

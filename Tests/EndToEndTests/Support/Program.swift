@@ -58,7 +58,8 @@ final class Program: Sendable {
   /// Starts a program of the package, or the one at an absolute path.
   ///
   /// - Parameters:
-  ///   - environment: All that it gets beside `PATH` and the directory for temporary files.
+  ///   - environment: All that it gets beside `PATH`, the directory for temporary files and the one
+  ///     of the database's client programs.
   ///   - listeners: What it finds at 3, 4, … by systemd's protocol.
   init(
     _ name: String, _ arguments: [String], environment: [String: String] = [:],
@@ -157,7 +158,10 @@ extension Program {
     _ environment: [String: String], _ listeners: [String]
   ) -> [String] {
     var all = ["PATH": "/usr/bin:/bin"]
-    if let directory = getenv("TMPDIR") { all["TMPDIR"] = String(cString: directory) }
+    // Where temporary files go, and the client programs that fit the server that is tested.
+    for name in ["TMPDIR", "WINDLASS_CLIENT_PROGRAMS"] {
+      if let value = getenv(name) { all[name] = String(cString: value) }
+    }
     if !listeners.isEmpty {
       all["LISTEN_FDS"] = "\(listeners.count)"
       all["LISTEN_PID"] = "00000000000000000000"
