@@ -61,13 +61,10 @@ package actor MySQLMigrator: MigrationEngine {
     let options = options
     let work = MySQLWork(options, name: "migrate")
     let forecast = try await work.retrying { () throws(StepFailure) -> MigrateForecast in
-      do throws(StepFailure) {
-        return try Self.forecast(request, directory, on: work.connection(), options)
-      } catch {
-        guard error.code == "DirtyLedger" else { throw error }
-        // golang-migrate marks the ledger while it is at work: only under its lock is the mark a
-        // dead one's.
-        return try work.withSharedLock { () throws(StepFailure) -> MigrateForecast in
+      try DirtyMark.settled { () throws(StepFailure) in
+        try Self.forecast(request, directory, on: work.connection(), options)
+      } underLock: { () throws(StepFailure) in
+        try work.withSharedLock { () throws(StepFailure) in
           try Self.forecast(request, directory, on: work.connection(), options)
         }
       }

@@ -49,7 +49,9 @@ package actor PostgresMigrator: MigrationEngine {
   ) async throws(StepFailure) -> MigrateOutcome {
     let directory = try MigrationDirectory.read(at: request.directory)
     var session = MigratingSession(options: options)
-    let forecast = try forecast(request, directory, on: session.connection())
+    // A server that is not reached is told at once, and not tried for as long as a lock is.
+    _ = try session.connection()
+    let forecast = try await forecast(request, directory, &session)
     guard !forecast.pending.isEmpty else { return MigrateOutcome(forecast: forecast, applied: []) }
     var batches = try batches(forecast, directory, run: request.run)
     if options.url.dialect == .postgres, forecast.from == nil,
@@ -80,6 +82,16 @@ package actor PostgresMigrator: MigrationEngine {
     }
     try await recordCatalogue(&session)
     return MigrateOutcome(forecast: forecast, applied: applied)
+  }
+
+  private func forecast(
+    _ request: MigrateRequest, _ directory: MigrationDirectory, _ session: inout MigratingSession
+  ) async throws(StepFailure) -> MigrateForecast {
+    try await options.retrying { () throws(StepFailure) in
+      try session.use { connection, _ throws(StepFailure) in
+        try forecast(request, directory, on: connection)
+      }
+    }
   }
 
   private func apply(
@@ -162,10 +174,10 @@ package actor PostgresMigrator: MigrationEngine {
   private func forecast(
     _ request: MigrateRequest, _ directory: MigrationDirectory, on connection: PostgresConnection
   ) throws(StepFailure) -> MigrateForecast {
-    let place = try options.ledger.located(on: connection)
     let options = options
-    return try connection.snapshot { connection throws(StepFailure) in
-      let own = try PostgresOwnSchema(connection, place)
+    let ledger = SettledLedger(
+      connection: connection, place: try options.ledger.located(on: connection), options: options)
+    return try ledger.read { own throws(StepFailure) in
       let version = try own.settledVersion()
       try MigrationHistory.check(directory, against: own.history(), ledger: version)
       if let drift = try own.drift() { throw drift.failure(options.url) }

@@ -8,17 +8,17 @@ extension PostgresServiceDatabase {
     let directory = try PlanCheck.directory(of: plan, engine: engine, locate: locate)
     let connection = try options.connect(for: "preflight", expecting: system)
     let place = try options.ledger.located(on: connection)
-    try connection.snapshot { connection throws(StepFailure) in
-      let check = PostgresPreflight(
-        own: try PostgresOwnSchema(connection, place), options: options, plan: plan)
+    let ledger = SettledLedger(connection: connection, place: place, options: options)
+    try ledger.read { own throws(StepFailure) in
+      let check = PostgresPreflight(own: own, options: options, plan: plan)
+      // First, because whoever migrates now marks the ledger meanwhile.
+      if own.connection.dialect == .postgres { try check.keys() }
       try check.ledger()
       if let directory { try check.files(in: directory) }
       try check.drift()
       try check.privileges(in: directory)
-      switch connection.dialect {
-      case .postgres:
-        try check.keys()
-        try check.longTransactions()
+      switch own.connection.dialect {
+      case .postgres: try check.longTransactions()
       case .cockroachdb: try check.cockroach()
       }
     }

@@ -106,7 +106,7 @@ package actor PostgresServiceDatabase: ServiceDatabase {
     try await options.retrying { () throws(StepFailure) in
       try session.use { connection, place throws(StepFailure) in
         // Before the keys, since every file is read; the ledger is looked at again under them.
-        try Self.check(directory, on: connection, place)
+        try Self.check(directory, on: connection, place, options)
         _ = try PostgresMigration(step, place: place, options: options).attempt(on: connection)
       }
     }
@@ -121,7 +121,7 @@ package actor PostgresServiceDatabase: ServiceDatabase {
     let options = session.options
     try await options.retrying { () throws(StepFailure) in
       try session.use { connection, place throws(StepFailure) in
-        try Self.check(directory, on: connection, place)
+        try Self.check(directory, on: connection, place, options)
       }
     }
     let outcome = try await PostgresBackfill(step, session).carryOn(while: goesOn)
@@ -136,10 +136,11 @@ package actor PostgresServiceDatabase: ServiceDatabase {
 
   /// Fails for files that are not those that were applied.
   private static func check(
-    _ directory: MigrationDirectory, on connection: PostgresConnection, _ place: LedgerPlace
+    _ directory: MigrationDirectory, on connection: PostgresConnection, _ place: LedgerPlace,
+    _ options: PostgresServiceOptions
   ) throws(StepFailure) {
-    try connection.snapshot { connection throws(StepFailure) in
-      let own = try PostgresOwnSchema(connection, place)
+    let ledger = SettledLedger(connection: connection, place: place, options: options)
+    try ledger.read { own throws(StepFailure) in
       try MigrationHistory.check(directory, against: own.history(), ledger: own.settledVersion())
     }
   }

@@ -158,12 +158,12 @@ struct CockroachHolder: Hashable {
         + " user \(user). If it hangs, end it with CANCEL SESSION '\(session)'.")
   }
 
-  /// Fails while Windlass migrates; call it inside a transaction.
+  /// Fails while another session of Windlass migrates; call it inside a transaction.
   static func requireNone(
     _ own: PostgresOwnSchema
   ) throws(StepFailure) {
     guard own.has(OwnTables.lock), let holder = try current(own.place, on: own.connection),
-      try holder.mayLive(on: own.connection)
+      try holder.session != own.connection.sessionID(), try holder.mayLive(on: own.connection)
     else { return }
     throw holder.failure(own.connection)
   }

@@ -1,0 +1,56 @@
+import WindlassCore
+import WindlassSchema
+
+/// A ledger, read so that a mark of golang-migrate's is believed only while golang-migrate is not
+/// at work.
+struct SettledLedger {
+  let connection: PostgresConnection
+  let place: LedgerPlace
+  let options: PostgresServiceOptions
+
+  /// Reads in one snapshot, and again under all keys where that finds another tool's dirty mark.
+  ///
+  /// - Parameter body: fails with `DirtyLedger` for such a mark; is called at most twice.
+  /// - Throws: `DatabaseLocked` with `.retry`, naming the holder, while somebody is at work behind
+  ///   the mark.
+  func read<Result>(
+    _ body: (PostgresOwnSchema) throws(StepFailure) -> Result
+  ) throws(StepFailure) -> Result {
+    try DirtyMark.settled { () throws(StepFailure) in
+      try snapshot(body)
+    } underLock: { () throws(StepFailure) in
+      switch connection.dialect {
+      case .postgres: return try underKeys(body)
+      case .cockroachdb:
+        try CockroachTables.make(place, on: connection)
+        let lock = try CockroachLock(connection, place)
+        defer { lock.release() }
+        return try snapshot(body)
+      }
+    }
+  }
+
+  private func snapshot<Result>(
+    _ body: (PostgresOwnSchema) throws(StepFailure) -> Result
+  ) throws(StepFailure) -> Result {
+    try connection.snapshot { connection throws(StepFailure) in
+      try body(PostgresOwnSchema(connection, place))
+    }
+  }
+
+  /// Reads in a transaction that holds golang-migrate's keys and rows, and leaves nothing.
+  private func underKeys<Result>(
+    _ body: (PostgresOwnSchema) throws(StepFailure) -> Result
+  ) throws(StepFailure) -> Result {
+    let keys = TransactionKeys(place: place)
+    return try connection.transaction(options.ownLimits, beginningWith: [keys.statement]) {
+      connection, answers throws(StepFailure) in
+      _ = try keys.check(answers[0], on: connection)
+      let own = try PostgresOwnSchema(connection, place)
+      try own.lockRows()
+      let result = try body(own)
+      try own.unlockRows()
+      return result
+    }.result
+  }
+}

@@ -1,0 +1,29 @@
+package import WindlassCore
+
+/// The dirty mark of another tool in a ledger, and when it is believed.
+///
+/// golang-migrate marks the ledger before each migration and takes the mark away behind it, both
+/// under its lock. A mark that is read without that lock may belong to a migration that is running
+/// well; what was left by one that ended halfway is still there when the lock is free.
+package enum DirtyMark {
+  /// Reads a ledger, and, where it is dirty, once more under the other tool's lock: that reading
+  /// holds.
+  ///
+  /// - Parameters:
+  ///   - reading: fails with `DirtyLedger` for a mark that is not Windlass's own.
+  ///   - lockedReading: takes every lock of the other tool, reads the same, and gives the locks
+  ///     back.
+  /// - Throws: what the reading that holds throws; that the lock is not had, for a mark whose
+  ///   maker is at work.
+  package static func settled<Result>(
+    _ reading: () throws(StepFailure) -> Result,
+    underLock lockedReading: () throws(StepFailure) -> Result
+  ) throws(StepFailure) -> Result {
+    do throws(StepFailure) {
+      return try reading()
+    } catch {
+      guard error.code == "DirtyLedger" else { throw error }
+      return try lockedReading()
+    }
+  }
+}
