@@ -133,7 +133,9 @@ struct FreeAgent {
   private func status(_ pod: JSONValue) -> JSONValue {
     var status = pod["status"] ?? .object([])
     status[member: "conditions"] = .array(
-      (status["conditions"]?.elements ?? []).filter { $0["type"] != "DisruptionTarget" })
+      (status["conditions"]?.elements ?? []).filter {
+        $0["type"] != "DisruptionTarget" && $0["type"] != "PodScheduled"
+      })
     return status
   }
 

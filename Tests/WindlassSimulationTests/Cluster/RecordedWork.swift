@@ -87,7 +87,7 @@ struct RecordedWork {
       works = pod(event, object, before, name)
     } else if event["type"] == "DELETED" {
       // The others are deleted by clients.
-      works = object["kind"] == "ReplicaSet" ? [.collected(object)] : []
+      works = ["Job", "ReplicaSet"].contains(object["kind"]) ? [.collected(object)] : []
     } else {
       let evicted = { (budget: JSONValue?) in
         budget?.value(at: "/status/disruptedPods")?.object?.count ?? 0
@@ -103,6 +103,8 @@ struct RecordedWork {
   ) -> [Work] {
     guard let before else { return event["type"] == "ADDED" ? [.controller(object)] : [] }
     if event["type"] == "DELETED" { return [.gone(pod: name)] }
+    let finalizers = { (pod: JSONValue) in pod.value(at: "/metadata/finalizers") }
+    if finalizers(object) != finalizers(before) { return [.controller(object)] }
     let mark = { (pod: JSONValue) in pod.value(at: "/metadata/deletionTimestamp") }
     let isMarked = event["type"] == "MODIFIED" && mark(before) == nil && mark(object) != nil
     if isMarked {

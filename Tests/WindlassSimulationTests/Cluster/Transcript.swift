@@ -87,6 +87,9 @@ extension Transcript {
   /// Whether the recording watches what controllers of workloads do.
   var watchesWorkloads: Bool { !watches(Self.workloads).isEmpty }
 
+  /// Whether the recording watches Jobs.
+  var watchesJobs: Bool { !watches(["jobs"]).isEmpty }
+
   /// Whether anything in it is about workloads.
   var usesWorkloads: Bool {
     steps.contains { step in Self.workloads.contains { step.path.contains("/\($0)") } }

@@ -112,14 +112,26 @@ struct JobTally: Sendable {
     return last + .seconds(min(600, 10 << min(failed - 1, 6)))
   }
 
-  /// A status with the numbers of pods that run now.
-  func counted(_ status: JSONValue, _ pods: [JSONValue]) -> JSONValue {
+  /// How many of a Job's pods run.
+  struct Counts: Hashable, Sendable {
+    var active: Int
+    var ready: Int
+    var terminating: Int
+
+    init(_ pods: [JSONValue]) {
+      let running = pods.filter { !$0.hasEnded && !$0.isTerminating }
+      active = running.count
+      ready = running.filter(\.isReady).count
+      terminating = pods.filter { !$0.hasEnded && $0.isTerminating }.count
+    }
+  }
+
+  /// A status with the numbers of pods that run.
+  static func counted(_ status: JSONValue, _ counts: Counts) -> JSONValue {
     var status = status
-    let active = pods.filter { !$0.hasEnded && !$0.isTerminating }
-    let terminating = pods.filter { !$0.hasEnded && $0.isTerminating }
-    status[member: "active"] = active.isEmpty ? nil : .integer(Int64(active.count))
-    status[member: "ready"] = .integer(Int64(active.filter(\.isReady).count))
-    status[member: "terminating"] = .integer(Int64(terminating.count))
+    status[member: "active"] = counts.active == 0 ? nil : .integer(Int64(counts.active))
+    status[member: "ready"] = .integer(Int64(counts.ready))
+    status[member: "terminating"] = .integer(Int64(counts.terminating))
     if status["uncountedTerminatedPods"] == nil {
       status[member: "uncountedTerminatedPods"] = .object([])
     }

@@ -81,24 +81,35 @@ extension SimulatedAPIServer {
     if let verdict = tally.verdict(at: now), !job.hasJobTarget {
       status.addJobCondition(verdict.target, verdict.reason, verdict.message, at: now)
       if verdict.target == "FailureTarget" { endActive(pods, &status) }
-      write(tally.counted(status, self.pods(of: job).map(\.object)), job, key)
+      write(JobTally.counted(status, countPods(of: job, key)), job, key)
       agenda.plan(.releaseJobPods(key), at: now + .milliseconds(8))
     } else if isNew || job.hasJobTarget {
-      write(tally.counted(status, pods.map(\.object)), job, key)
+      write(JobTally.counted(status, countPods(of: job, key)), job, key)
       agenda.plan(
         isNew ? .releaseJobPods(key) : .countJob(key), at: now + .milliseconds(8))
       planDeadline(job, key)
     } else if job.at("spec", "suspend") == .bool(true) {
       suspend(pods)
+      _ = countPods(of: job, key)
       agenda.plan(.countJob(key), at: now + .milliseconds(4))
     } else {
-      if makePods(job, key, tally) {
+      let isMade = makePods(job, key, tally)
+      let counts = countPods(of: job, key)
+      if isMade {
         agenda.plan(.countJob(key), at: now + .milliseconds(23))
       } else {
-        write(tally.counted(status, pods.map(\.object)), job, key)
+        write(JobTally.counted(status, counts), job, key)
       }
       planDeadline(job, key)
     }
+  }
+
+  /// Counts the pods that run, for this write of the status and for the one that ends the turn: a
+  /// controller counts once in a turn, whatever happens in its course.
+  private mutating func countPods(of job: JSONValue, _ key: ObjectKey) -> JobTally.Counts {
+    let counts = JobTally.Counts(pods(of: job).map(\.object))
+    jobCounts[key] = counts
+    return counts
   }
 
   private mutating func planDeadline(_ job: JSONValue, _ key: ObjectKey) {
@@ -217,7 +228,8 @@ extension SimulatedAPIServer {
       pods.contains { $0.object.uid == uid && $0.object.finalizers.contains(Self.jobFinalizer) }
     }
     let tally = JobTally(job, status, pods.map(\.object))
-    status = tally.counted(status, pods.map(\.object))
+    let counts = jobCounts.removeValue(forKey: key) ?? JobTally.Counts(pods.map(\.object))
+    status = JobTally.counted(status, counts)
     let isClear =
       status["uncountedTerminatedPods"] == .object([]) && status["terminating"] == 0
     if isClear, let target = status.jobCondition("SuccessCriteriaMet") {

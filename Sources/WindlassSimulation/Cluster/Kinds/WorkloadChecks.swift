@@ -84,8 +84,9 @@ enum WorkloadChecks {
     }
     for field in ["completions", "selector", "template"] {
       guard let old, old.at("spec", field) != spec[field] else { continue }
-      faults.append(
-        .invalid("spec.\(field)", spec[field]?.text ?? "null", "field is immutable"))
+      let new = spec[field] ?? .null
+      let quoted = field == "template" ? InternalForm.template(new) : new
+      faults.append(.invalid("spec.\(field)", quoted.text, "field is immutable"))
     }
     return faults + containers(spec.at("template", "spec") ?? .object([]), "spec.template.spec")
   }

@@ -35,6 +35,9 @@ struct Agenda: Sendable {
   }
 
   private var items: [(time: Timestamp, task: Task)] = []
+  /// How much longer than planned the controller of Jobs, the garbage collector and the removal of
+  /// pods wait, so that a test that knows their order lets each go when it should; zero for nobody.
+  var patience = Interval.zero
 
   /// Plans a task, unless it is planned already for that time or an earlier one.
   mutating func plan(_ task: Task, at time: Timestamp) {
@@ -44,12 +47,37 @@ struct Agenda: Sendable {
   }
 
   /// When the next task is due.
-  var next: Timestamp? { items.first?.time }
+  var next: Timestamp? {
+    guard patience > .zero else { return items.first?.time }
+    return items.map(due).min()
+  }
 
   /// Takes the first task that is due.
   mutating func take(due time: Timestamp) -> (time: Timestamp, task: Task)? {
-    guard let first = items.first, first.time <= time else { return nil }
-    return items.removeFirst()
+    guard patience > .zero else {
+      guard let first = items.first, first.time <= time else { return nil }
+      return items.removeFirst()
+    }
+    guard let place = items.indices.min(by: { due(items[$0]) < due(items[$1]) }),
+      due(items[place]) <= time
+    else { return nil }
+    let item = items.remove(at: place)
+    return (due(item), item.task)
+  }
+
+  private func due(_ item: (time: Timestamp, task: Task)) -> Timestamp {
+    item.task.canWait ? item.time + min(patience, item.task.patienceMax) : item.time
+  }
+
+  /// Tasks that a test may let go, in the order of their times, up to a time.
+  func waiting(until time: Timestamp) -> [Task] {
+    items.filter { $0.task.canWait && $0.time <= time }.map(\.task)
+  }
+
+  /// Takes a task off.
+  mutating func remove(_ task: Task) {
+    guard let place = items.firstIndex(where: { $0.task == task }) else { return }
+    items.remove(at: place)
   }
 }
 
@@ -65,6 +93,12 @@ extension SimulatedAPIServer {
 
   /// When the control plane has something to do next; nil when it waits for a request.
   package var nextTask: Timestamp? { agenda.next }
+
+  /// Does a planned task now, whenever it was planned for.
+  mutating func letGo(_ task: Agenda.Task) {
+    agenda.remove(task)
+    perform(task)
+  }
 
   private mutating func perform(_ task: Agenda.Task) {
     switch task {
@@ -82,6 +116,25 @@ extension SimulatedAPIServer {
     case .deleteEvicted(let key, let uid, let seconds): deleteEvicted(key, uid, seconds)
     case .removePod(let key, let uid): removeGonePod(key, uid)
     case .voidTokens(let uid): tokens = tokens.filter { $0.value.uid != uid }
+    }
+  }
+}
+
+extension Agenda.Task {
+  /// The longest that the task may wait for its turn.
+  fileprivate var patienceMax: Interval {
+    if case .collect = self { return .milliseconds(40) }
+    return .seconds(1)
+  }
+
+  /// Whether the task is one whose turn is chance in a real cluster: of the controller of Jobs, of
+  /// the garbage collector, or the removal of a pod.
+  fileprivate var canWait: Bool {
+    switch self {
+    case .syncJob, .releaseJobPods, .countJob, .removePod, .collect: true
+    case .establish, .emptyDefinition, .finishDefinition, .emptyNamespace, .furnishNamespace,
+      .expireJob, .turn, .deleteEvicted, .voidTokens:
+      false
     }
   }
 }

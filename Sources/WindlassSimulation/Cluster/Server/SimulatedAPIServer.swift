@@ -31,6 +31,8 @@ package struct SimulatedAPIServer: Sendable {
   package var faults = FaultPlan()
   /// Why the last pods of a ReplicaSet could not be made.
   var refusedPods: [ObjectKey: String] = [:]
+  /// What turns of the controller of Jobs that are not at their end have counted.
+  var jobCounts: [ObjectKey: JobTally.Counts] = [:]
   /// Whether the controllers of workloads and the garbage collector act only when they are told
   /// to, so that a test can choose the order of their writes.
   var areControllersLed = false
