@@ -9,29 +9,29 @@ extension SimulatedAPIServer {
   /// `chosen` is the one object that is looked at, when a test leads the collector.
   mutating func collectGarbage(only chosen: ObjectKey? = nil) {
     guard chosen != nil || !areControllersLed else { return }
-    let entries = store.objects.sorted { $0.key < $1.key }
+    // All of a round is decided by how things were when it began.
+    let dependents = store.index.allDependents.sorted().compactMap { key in
+      store.objects[key].map { (key: key, object: $0) }
+    }
     var owners: [String: JSONValue] = [:]
-    for entry in entries { owners[entry.value.uid] = entry.value }
+    for uid in store.index.owners {
+      owners[uid] = store.index.key(of: uid).flatMap { store.objects[$0] }
+    }
     var isChanged = false
-    var blocked: Set<String> = []
-    for (key, object) in entries {
-      guard let references = object.at("metadata", "ownerReferences")?.elements else { continue }
-      for reference in references { blocked.insert(reference["uid"]?.string ?? "") }
-      guard chosen == nil || chosen == key else { continue }
-      isChanged = collect(object, key, references, owners) || isChanged
+    for (key, object) in dependents where chosen == nil || chosen == key {
+      isChanged = collect(object, key, owners) || isChanged
     }
-    if !isChanged, chosen == nil {
-      isChanged = release(entries.map { ($0.key, $0.value) }, blocked)
-    }
+    if !isChanged, chosen == nil { isChanged = release() }
     if isChanged { agenda.plan(.collect, at: now + .milliseconds(15)) }
   }
 
   /// Deletes or orphans one dependent; returns whether there was a need.
   private mutating func collect(
-    _ object: JSONValue, _ key: ObjectKey, _ references: [JSONValue],
-    _ owners: [String: JSONValue]
+    _ object: JSONValue, _ key: ObjectKey, _ owners: [String: JSONValue]
   ) -> Bool {
-    guard let type = types.first(where: { $0.storage == key.resource }) else { return false }
+    guard let type = type(storage: key.resource),
+      let references = object.at("metadata", "ownerReferences")?.elements
+    else { return false }
     let holds = { (reference: JSONValue, finalizer: String) in
       owners[reference["uid"]?.string ?? ""]?.finalizers.contains(finalizer) ?? false
     }
@@ -52,11 +52,12 @@ extension SimulatedAPIServer {
   }
 
   /// Takes the collector's finalizers from owners that nothing depends on any more.
-  private mutating func release(
-    _ entries: [(ObjectKey, JSONValue)], _ blocked: Set<String>
-  ) -> Bool {
+  private mutating func release() -> Bool {
     var isChanged = false
-    for (key, object) in entries where object.isTerminating && !blocked.contains(object.uid) {
+    for key in store.index.terminating.sorted() {
+      guard let object = store.objects[key], store.index.dependents(of: object.uid).isEmpty else {
+        continue
+      }
       let left = object.finalizers.filter { $0 != "foregroundDeletion" && $0 != "orphan" }
       guard left.count < object.finalizers.count else { continue }
       isChanged = true

@@ -47,13 +47,14 @@ extension SimulatedAPIServer {
   /// empty.
   mutating func emptyNamespace(_ name: String) {
     let key = namespaceKey(name)
-    for (other, object) in store.objects.sorted(by: { $0.key < $1.key })
-    where other.namespace == name {
-      guard let type = types.first(where: { $0.storage == other.resource }) else { continue }
+    for other in store.index.keys(in: name).sorted() {
+      guard let object = store.objects[other], let type = type(storage: other.resource) else {
+        continue
+      }
       _ = remove(object, other, type, DeleteOptions())
     }
     guard let live = store.objects[key] else { return }
-    let left = store.objects.filter { $0.key.namespace == name }
+    let left = store.index.keys(in: name)
     var object = live
     let old = live.at("status", "conditions")?.elements ?? []
     object.set(
@@ -67,14 +68,14 @@ extension SimulatedAPIServer {
     }
   }
 
-  private func conditions(_ left: [ObjectKey: JSONValue]) -> [JSONValue] {
-    let counts = Dictionary(grouping: left.keys, by: \.resource).mapValues(\.count)
+  private func conditions(_ left: [ObjectKey]) -> [JSONValue] {
+    let counts = Dictionary(grouping: left, by: \.resource).mapValues(\.count)
     let remaining = counts.sorted { $0.key < $1.key }.map { resource, count in
       let name = resource.contains(".") ? resource : resource + "."
       return "\(name) has \(count) resource instances"
     }
     let finalizers = Dictionary(
-      grouping: left.values.flatMap(\.finalizers), by: { $0 }
+      grouping: left.flatMap { store.objects[$0]?.finalizers ?? [] }, by: { $0 }
     ).mapValues(\.count).sorted { $0.key < $1.key }.map {
       "\($0.key) in \($0.value) resource instances"
     }

@@ -58,7 +58,7 @@ extension SimulatedAPIServer {
     _ object: JSONValue, over live: JSONValue, _ key: ObjectKey, by manager: String,
     subresource: String = ""
   ) {
-    guard let type = types.first(where: { $0.storage == key.resource }) else { return }
+    guard let type = type(storage: key.resource) else { return }
     var owners = ManagedFields(live.at("metadata", "managedFields"))
     let ignored = subresource == "status" ? FieldSet(members: [.field("spec")]) : FieldSet()
     owners.recordUpdate(

@@ -85,18 +85,20 @@ extension SimulatedAPIServer {
 
   /// The pods that an object controls.
   func pods(of owner: JSONValue) -> [(key: ObjectKey, object: JSONValue)] {
-    let namespace = owner.at("metadata", "namespace")?.string ?? ""
-    return store.objects(of: "pods", namespace: namespace).filter { entry in
-      (entry.object.at("metadata", "ownerReferences")?.elements ?? []).contains {
-        $0["controller"] == .bool(true) && $0["uid"]?.string == owner.uid
-      }
-    }
+    store.dependents(of: owner.uid, "pods").filter { $0.object.isControlled(by: owner.uid) }
   }
 }
 
 extension JSONValue {
   /// Whether this pod has ended.
   var hasEnded: Bool { ["Succeeded", "Failed"].contains(at("status", "phase")?.string ?? "") }
+
+  /// Whether the owner of that uid controls this object.
+  func isControlled(by uid: String) -> Bool {
+    (at("metadata", "ownerReferences")?.elements ?? []).contains {
+      $0["controller"] == .bool(true) && $0["uid"]?.string == uid
+    }
+  }
 
   /// Whether this pod is ready.
   var isReady: Bool {

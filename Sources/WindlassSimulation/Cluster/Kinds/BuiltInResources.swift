@@ -91,6 +91,9 @@ enum BuiltInResources {
     return types
   }()
 
+  /// The first of each place where objects are kept.
+  static let byStorage = Dictionary(all.map { ($0.storage, $0) }) { first, _ in first }
+
   private static func resource(_ words: [String]) -> ResourceType {
     let (group, version) = parts(words[0])
     var type = ResourceType(

@@ -18,6 +18,14 @@ struct LabelSelector: Hashable, Sendable {
     }
   }
 
+  /// Labels of which only one value will do.
+  var fixed: [(name: String, value: String)] {
+    requirements.compactMap { requirement in
+      guard case .isIn(let name, let values) = requirement, values.count == 1 else { return nil }
+      return (name, values[0])
+    }
+  }
+
   /// Whether an object has the labels.
   func matches(_ object: JSONValue) -> Bool {
     let labels = object.at("metadata", "labels")

@@ -126,7 +126,12 @@ extension SimulatedAPIServer {
     let labels = try LabelSelector(call.target["labelSelector"] ?? "")
     let fields = try FieldSelector(call.target["fieldSelector"] ?? "", call.type)
     let namespace = call.type.isNamespaced ? call.namespace : nil
-    return store.objects(of: call.type.storage, namespace: namespace, at: version).filter {
+    let isPresent = version.map { $0 >= store.revision } ?? true
+    let candidates =
+      isPresent
+      ? store.objects(of: call.type.storage, namespace: namespace, with: labels.fixed)
+      : store.objects(of: call.type.storage, namespace: namespace, at: version)
+    return candidates.filter {
       labels.matches($0.object) && fields.matches(storedForm($0.object, call.type))
         && (call.name == nil || call.name == $0.key.name)
     }

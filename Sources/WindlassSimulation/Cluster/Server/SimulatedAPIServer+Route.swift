@@ -124,6 +124,11 @@ extension SimulatedAPIServer {
     return customTypes.first(where: isThis) ?? BuiltInResources.all.first(where: isThis)
   }
 
+  /// The resource whose objects are kept under that name.
+  func type(storage: String) -> ResourceType? {
+    BuiltInResources.byStorage[storage] ?? customTypes.first { $0.storage == storage }
+  }
+
   /// All resources.
   var types: [ResourceType] { BuiltInResources.all + customTypes }
 

@@ -38,6 +38,8 @@ struct ObjectStore: Sendable {
   private(set) var revision: Int64 = 0
   private(set) var objects: [ObjectKey: JSONValue] = [:]
   private(set) var history: [StoreEvent] = []
+  /// Where objects are found by what they are.
+  private(set) var index = ObjectIndex()
   /// Versions up to here can't be listed any more.
   private(set) var compacted: Int64 = 0
 
@@ -48,6 +50,7 @@ struct ObjectStore: Sendable {
     object.set(.string(String(revision)), at: ["metadata", "resourceVersion"])
     let previous = objects[key]
     objects[key] = object
+    index.note(key, from: previous, to: object)
     record(
       StoreEvent(
         revision: revision, time: time, kind: previous == nil ? .added : .modified, key: key,
@@ -58,6 +61,7 @@ struct ObjectStore: Sendable {
   /// Deletes an object; what watches see of it is its last state with the deletion's version.
   mutating func remove(_ key: ObjectKey, time: Timestamp) {
     guard let previous = objects.removeValue(forKey: key) else { return }
+    index.note(key, from: previous, to: nil)
     revision += 1
     var object = previous
     object.set(.string(String(revision)), at: ["metadata", "resourceVersion"])
@@ -85,19 +89,42 @@ struct ObjectStore: Sendable {
   func objects(
     of resource: String, namespace: String?, at version: Int64? = nil
   ) -> [(key: ObjectKey, object: JSONValue)] {
-    var state = objects.filter {
-      $0.key.resource == resource && (namespace == nil || $0.key.namespace == namespace)
+    guard let version, version < revision else {
+      return entries(index.keys(of: resource, in: namespace))
     }
-    if let version {
-      for event in history.reversed() {
-        guard event.revision > version else { break }
-        guard event.key.resource == resource,
-          namespace == nil || event.key.namespace == namespace
-        else { continue }
-        state[event.key] = event.previous
-      }
+    var state: [ObjectKey: JSONValue] = [:]
+    for key in index.keys(of: resource, in: namespace) { state[key] = objects[key] }
+    for event in history.reversed() {
+      guard event.revision > version else { break }
+      guard event.key.resource == resource,
+        namespace == nil || event.key.namespace == namespace
+      else { continue }
+      state[event.key] = event.previous
     }
     return state.sorted { $0.key < $1.key }.map { (key: $0.key, object: $0.value) }
+  }
+
+  /// Objects of a resource that have all of these labels now, in the order of their keys; without
+  /// labels all of the resource.
+  func objects(
+    of resource: String, namespace: String?, with labels: [(name: String, value: String)]
+  ) -> [(key: ObjectKey, object: JSONValue)] {
+    entries(
+      index.keys(of: resource, in: namespace, with: labels)
+        ?? index.keys(of: resource, in: namespace))
+  }
+
+  /// Objects of a resource that name an owner of that uid now, in the order of their keys.
+  func dependents(
+    of uid: String, _ resource: String
+  ) -> [(key: ObjectKey, object: JSONValue)] {
+    entries(index.dependents(of: uid).filter { $0.resource == resource })
+  }
+
+  private func entries(
+    _ keys: some Sequence<ObjectKey>
+  ) -> [(key: ObjectKey, object: JSONValue)] {
+    keys.sorted().compactMap { key in objects[key].map { (key: key, object: $0) } }
   }
 
   /// The place in the history of the first event after a version.

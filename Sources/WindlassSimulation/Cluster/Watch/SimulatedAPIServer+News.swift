@@ -19,7 +19,7 @@ extension SimulatedAPIServer {
 
   /// Forgets for watches what happened up to now, as a server does that starts again.
   package mutating func forgetHistory() {
-    let known = Set(store.objects.keys.map(\.resource) + watches.values.map(\.call.type.storage))
+    let known = Set(store.index.resources + watches.values.map(\.call.type.storage))
     for resource in known { cacheStarts[resource] = store.revision }
   }
 

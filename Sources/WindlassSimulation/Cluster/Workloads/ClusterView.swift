@@ -28,7 +28,10 @@ struct ClusterView: Sendable {
 
   /// The objects of a resource that an object controls.
   func dependents(of owner: JSONValue, _ resource: String) -> [JSONValue] {
-    objects(of: resource, in: owner.namespace).map(\.object).filter {
+    let entries =
+      version.map { $0 < store.revision } ?? false
+      ? objects(of: resource, in: owner.namespace) : store.dependents(of: owner.uid, resource)
+    return entries.map(\.object).filter {
       $0.controller?["uid"]?.string == owner.uid
     }
   }

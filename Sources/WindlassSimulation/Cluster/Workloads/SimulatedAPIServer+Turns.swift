@@ -15,7 +15,7 @@ extension SimulatedAPIServer {
       resource: type.storage, namespace: object.namespace, name: object.name)
     if let controller = WorkloadController(rawValue: type.storage) { plan(controller, key) }
     if type.kind == "Node" {
-      for other in store.objects.keys where other.resource == "daemonsets.apps" {
+      for other in store.index.keys(of: "daemonsets.apps", in: nil).sorted() {
         plan(.daemonSet, other)
       }
     }
@@ -69,9 +69,9 @@ extension SimulatedAPIServer {
 
   /// Lets every controller look at all of its objects.
   mutating func noticeAllWorkloads() {
-    for key in store.objects.keys.sorted() {
-      guard let controller = WorkloadController(rawValue: key.resource) else { continue }
-      plan(controller, key)
+    for resource in store.index.resources.sorted() {
+      guard let controller = WorkloadController(rawValue: resource) else { continue }
+      for key in store.index.keys(of: resource, in: nil).sorted() { plan(controller, key) }
     }
   }
 
@@ -82,14 +82,14 @@ extension SimulatedAPIServer {
 
   /// Writes what a controller wants; returns false if something had changed in between.
   mutating func carryOut(_ write: ControllerWrite) -> Bool {
-    guard let type = types.first(where: { $0.storage == write.key.resource }) else { return false }
+    guard let type = type(storage: write.key.resource) else { return false }
     let live = store.objects[write.key]
     switch write.deed {
     case .create(let body):
       var object = body
       object[member: "kind"] = .string(type.kind)
       let refusal = controllerCreate(object, in: write.key.namespace, by: Self.controllerName)
-      noteRefusal(refusal, of: body)
+      noteRefusal(refusal, of: body, in: write.key.namespace)
       return refusal == nil
     case .delete(let uid):
       guard let live, live.uid == uid else { return false }
@@ -105,10 +105,10 @@ extension SimulatedAPIServer {
   }
 
   /// Remembers why a pod of a ReplicaSet could not be made.
-  private mutating func noteRefusal(_ refusal: String?, of body: JSONValue) {
+  private mutating func noteRefusal(
+    _ refusal: String?, of body: JSONValue, in namespace: String
+  ) {
     guard let owner = body.controller, owner["kind"] == "ReplicaSet" else { return }
-    let namespace =
-      store.objects.first { $0.value.uid == owner["uid"]?.string }?.key.namespace ?? ""
     let key = ObjectKey(
       resource: "replicasets.apps", namespace: namespace, name: owner["name"]?.string ?? "")
     refusedPods[key] = refusal
