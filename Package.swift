@@ -98,7 +98,8 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "KubernetesFleet",
-      dependencies: ["WindlassCore", "WindlassWire", "CLinux", yams], swiftSettings: strict),
+      dependencies: ["WindlassCore", "WindlassWire", "CLinux", "CSodium", yams],
+      swiftSettings: strict),
     .target(
       name: "WindlassJournal", dependencies: ["WindlassCore", "CSodium"],
       swiftSettings: strict),
@@ -121,8 +122,8 @@ let package = Package(
         "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver", "PostgresDriver",
         "MariaDBDriver",
         "CurlTransport",
-        "ReleaseFeeds", "ProcessFleet", "WindlassJournal", "WindlassProof", "WindlassEngine",
-        "CLinux", "CSodium", argumentParser, logging, yams,
+        "ReleaseFeeds", "ProcessFleet", "KubernetesFleet", "WindlassJournal", "WindlassProof",
+        "WindlassEngine", "CLinux", "CSodium", argumentParser, logging, yams,
       ] + lifecycle,
       swiftSettings: strict, linkerSettings: quickStart),
     .executableTarget(
@@ -222,8 +223,8 @@ let package = Package(
         "windlass", "Beacon", "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver",
         "PostgresDriver", "MariaDBDriver",
         "CurlTransport",
-        "ReleaseFeeds", "ProcessFleet", "WindlassProof", "CLinux", "CMariaDB", "CPostgres",
-        "CSQLite",
+        "ReleaseFeeds", "ProcessFleet", "KubernetesFleet", "WindlassProof", "SimulatedCluster",
+        "WindlassSimulation", "CLinux", "CMariaDB", "CPostgres", "CSQLite",
       ], swiftSettings: strict),
     .testTarget(
       name: "CommandTests",

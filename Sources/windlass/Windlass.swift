@@ -43,6 +43,7 @@ struct Windlass: AsyncParsableCommand {
     ShimCommand.self,
     StageCommand.self,
     StatusCommand.self,
+    StepCommand.self,
   ]
 
   /// The version of this build.

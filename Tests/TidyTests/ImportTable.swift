@@ -27,7 +27,9 @@ enum ImportTable {
     "ReleaseFeeds": platform.union(["CSodium", "WindlassCore", "WindlassWire"]),
     "ProcessFleet": platform.union(
       ["CArchive", "CLinux", "CSodium", "WindlassCore", "WindlassWire"]),
-    "KubernetesFleet": platform.union(["CLinux", "WindlassCore", "WindlassWire", "Yams"]),
+    "KubernetesFleet": platform.union([
+      "CLinux", "CSodium", "WindlassCore", "WindlassWire", "Yams",
+    ]),
     "WindlassJournal": platform.union(["CSodium", "WindlassCore"]),
     // Layer 3
     "WindlassProof": platform.union(["WindlassCore", "WindlassSchema", "WindlassWire"]),
@@ -37,12 +39,10 @@ enum ImportTable {
     ],
     // Layer 4
     "windlass": platform.union([
-      "ArgumentParser", "CLinux", "CSodium", "CurlTransport", "Logging", "MariaDBDriver",
-      "ProcessFleet", "PostgresDriver", "ReleaseFeeds", "SQLiteDriver", "ServiceLifecycle",
-      "UnixSignals",
-      "WindlassCore",
-      "WindlassEngine", "WindlassJournal", "WindlassProof", "WindlassSchema", "WindlassWire",
-      "Yams",
+      "ArgumentParser", "CLinux", "CSodium", "CurlTransport", "KubernetesFleet", "Logging",
+      "MariaDBDriver", "ProcessFleet", "PostgresDriver", "ReleaseFeeds", "SQLiteDriver",
+      "ServiceLifecycle", "UnixSignals", "WindlassCore", "WindlassEngine",
+      "WindlassJournal", "WindlassProof", "WindlassSchema", "WindlassWire", "Yams",
     ]),
     "Beacon": platform.union([
       "CMariaDB", "CPostgres", "CSQLite", "NIOCore", "NIOHTTP1", "NIOPosix",

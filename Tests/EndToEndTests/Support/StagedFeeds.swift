@@ -28,13 +28,15 @@ struct StagedFeeds: Sendable {
   }
 
   /// The releases that an edition of a feed lists, ascending, after its signature was verified.
-  func releases(of feed: String, edition: String) throws -> [Release] {
+  func releases(
+    of feed: String, edition: String, engine: String = "sqlite"
+  ) throws -> [Release] {
     let path = "\(stage)/feeds/\(feed)/\(edition).json"
     let document = try VerifiedDocument.verify(
       [UInt8](try Data(contentsOf: URL(filePath: path))),
       signature: [UInt8](try Data(contentsOf: URL(filePath: path + ".minisig"))),
       by: TrustedKeys([publicKeys[feed]?.string ?? ""]))
-    return try Manifest(document).releases(engine: "sqlite").sorted { $0.version < $1.version }
+    return try Manifest(document).releases(engine: engine).sorted { $0.version < $1.version }
   }
 
   /// `windlass stage` did not do its work.

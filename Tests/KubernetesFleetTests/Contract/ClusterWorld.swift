@@ -21,10 +21,10 @@ struct ClusterWorld: Sendable {
 
   /// Runs a test against a new cluster, and ends the cluster with it.
   static func with(
-    _ way: Way, wrap: @escaping @Sendable (any HTTPTransport) -> any HTTPTransport = { $0 },
+    _ way: Way, clock: any RunClock = HostClock(),
+    wrap: @escaping @Sendable (any HTTPTransport) -> any HTTPTransport = { $0 },
     _ body: @Sendable (ClusterWorld) async throws -> Void
   ) async throws {
-    let clock = HostClock()
     var server = SimulatedAPIServer(at: clock.now())
     server.addAdministrator("admin", token: "admin-token")
     server.addUser("guest", token: "guest-token")
@@ -47,7 +47,7 @@ struct ClusterWorld: Sendable {
   }
 
   private init(
-    _ host: ClusterHost, _ clock: HostClock, _ url: String, _ transport: any HTTPTransport
+    _ host: ClusterHost, _ clock: any RunClock, _ url: String, _ transport: any HTTPTransport
   ) {
     self.host = host
     makeClient = { token, manager in

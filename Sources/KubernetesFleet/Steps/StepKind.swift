@@ -1,0 +1,142 @@
+package import WindlassCore
+
+/// What one Job does; the first word behind `windlass step`.
+package enum StepKind: String, Codable, Sendable, CaseIterable {
+  /// Fetches and verifies archives.
+  case prepare
+  /// Sets the fence to its next number.
+  case fence
+  /// Reads ledger, fence and history.
+  case inspect
+  /// Checks what would stop the plan's migrations.
+  case preflight
+  case backUp = "back-up"
+  /// Restores a backup and compares.
+  case verify
+  /// Reads a backup's receipt after checking its file.
+  case checkBackup = "check-backup"
+  /// Rehearses the plan on a backup.
+  case prove
+  case expand, backfill, contract
+  /// Records the commit point.
+  case commit
+  /// Asks a wave's pods for version and probes.
+  case probe
+  /// Deletes old backups.
+  case prune
+  /// Says whether a number is still the fence's; the init container of the service's own command.
+  case checkFence = "check-fence"
+  /// The service's own migrate command, which is no command of Windlass.
+  case command
+
+  /// Whose URL of the database the step gets; nil when it gets none.
+  package var role: StepRole? {
+    switch self {
+    case .fence, .preflight, .expand, .backfill, .contract, .commit, .checkFence, .command:
+      .migrate
+    case .inspect: .probe
+    case .backUp, .verify, .checkBackup, .prove, .prune: .backup
+    case .prepare, .probe: nil
+    }
+  }
+
+  /// Whether the step gets the URL of the server for scratch databases.
+  package var usesScratch: Bool { self == .verify || self == .prove }
+
+  /// Whether the claim of backups and evidence is mounted: by what writes and reads backups, and by
+  /// what runs files of an archive, which lies beside them.
+  package var mountsClaim: Bool {
+    switch self {
+    case .prepare, .backUp, .verify, .checkBackup, .prove, .expand, .backfill, .contract, .prune:
+      true
+    case .fence, .inspect, .preflight, .commit, .probe, .checkFence, .command: false
+    }
+  }
+
+  /// Whether only what it says at this moment counts, so that no earlier attempt will do.
+  package var isReading: Bool {
+    switch self {
+    case .inspect, .preflight, .checkBackup, .probe, .checkFence: true
+    case .prepare, .fence, .backUp, .verify, .prove, .expand, .backfill, .contract, .commit,
+      .prune, .command:
+      false
+    }
+  }
+
+  /// Whether an attempt that succeeded while nobody looked need not be made again: the same order
+  /// once more would find it done.
+  package var lasts: Bool {
+    switch self {
+    case .backUp, .verify, .prove, .expand, .backfill, .contract, .commit: true
+    case .prepare, .fence, .inspect, .preflight, .checkBackup, .probe, .prune, .checkFence,
+      .command:
+      false
+    }
+  }
+
+  /// The time that the Job may take from its creation, the pulling of its image included.
+  package var deadline: Interval {
+    switch self {
+    case .fence, .inspect, .preflight, .checkBackup, .commit, .probe, .prune, .checkFence:
+      StepBounds.shortDeadline
+    case .prepare: StepBounds.start + Bounds.archiveTimeout * 2
+    case .backUp, .verify: StepBounds.start + Bounds.backupDeadline
+    // The rehearsal's own deadline is looked at between its steps.
+    case .prove: StepBounds.start + Bounds.rehearsalDeadline + Bounds.backupDeadline
+    case .backfill:
+      StepBounds.start + Bounds.lockDeadline + Bounds.backfillPressureMax
+        + StepBounds.backfillSlice
+    case .expand, .contract, .command:
+      StepBounds.start + Bounds.lockDeadline + Bounds.concurrentIndexDeadline
+    }
+  }
+}
+
+/// Whose rights a step has in the database (`database.roles`).
+package enum StepRole: String, Codable, Sendable, CaseIterable {
+  /// Reads everything.
+  case backup
+  /// Changes the schema.
+  case migrate
+  /// Reads the catalogue and the ledger.
+  case probe
+}
+
+/// Limits of steps, all in one place.
+package enum StepBounds {
+  /// Bytes of a termination message; the server cuts at 4 KiB.
+  package static let messageSizeMax = 3_072
+  /// Bytes of a plan's document: an object has at most about 1 MiB.
+  package static let planSizeMax = 786_432
+  /// Bytes of an order; it stands in a command line and in an annotation.
+  package static let orderSizeMax = 65_536
+  /// Characters of a Job's name: it becomes the value of a label.
+  package static let nameLengthMax = 63
+  /// Time for a pod to be bound, its image to be pulled and its program to begin.
+  package static let start = Interval.minutes(10)
+  /// Time for a step that asks a few questions.
+  package static let shortDeadline = Interval.minutes(15)
+  /// How long one Job of a backfill works before it tells how far it came.
+  package static let backfillSlice = Interval.minutes(1)
+  /// How long a pod may fail to begin for one and the same reason before the Job is given up.
+  package static let stuckMax = Interval.minutes(2)
+  /// How often a Job is read while a watch would tell what changes, and while none would.
+  package static let readInterval = Interval.seconds(30)
+  package static let blindReadInterval = Interval.seconds(2)
+  /// Longest pause between two attempts to read after failures.
+  package static let readDelayMax = Interval.seconds(30)
+  /// How long beyond its deadline a Job's end is waited for.
+  package static let patience = Interval.minutes(10)
+  /// How often the creation of one object is tried whose reply was lost.
+  package static let createAttemptsMax = 4
+  /// Pods that one step asks: their answers have to fit into its message.
+  package static let podsAsked = 16
+  /// Pods whose ends are remembered.
+  package static let podsRememberedMax = 1_024
+  /// Time between SIGTERM and SIGKILL for a step: enough for the statement or batch under way.
+  package static let grace = Interval.seconds(60)
+  /// How often everything is told again by the watch.
+  package static let resync = Interval.minutes(5)
+  /// Failed attempts of one reading step that stay to be looked at.
+  package static let failedReadingsKept = 3
+}

@@ -1,0 +1,266 @@
+import Synchronization
+package import WindlassCore
+import WindlassWire
+
+/// Carries out the steps of one run, or of a service at rest, as Jobs.
+///
+/// A step's Job is found by its name, whoever made it: after a crash the next daemon goes on
+/// waiting for the Job that the last one made. No attempt begins before every pod of the earlier
+/// ones is known to be dead; should two run all the same, fence and history make that harmless.
+package final class StepRunner: Sendable {
+  package let scope: StepScope
+  let client: KubernetesClient
+  let watch: StepWatch
+  let clock: any RunClock
+  private let epoch = Mutex<Epoch?>(nil)
+
+  package init(_ scope: StepScope, client: KubernetesClient, watch: StepWatch) {
+    self.scope = scope
+    self.client = client
+    self.watch = watch
+    clock = client.clock
+  }
+
+  /// The fence's number that steps carry from now on: one that finds another does nothing.
+  package func carry(_ number: Epoch?) { epoch.withLock { $0 = number } }
+
+  /// Carries out one order and returns what its step said.
+  ///
+  /// - Parameter image: The release's image, for the service's own command.
+  /// - Throws: What the step said when it failed, or why it ended without saying anything.
+  package func perform(
+    _ order: StepOrder, image: String? = nil
+  ) async throws(StepFailure) -> StepMessage {
+    var job = StepJob(
+      scope: scope, order: order, attempt: 1, epoch: epoch.withLock { $0 }, image: image)
+    try await haveDocument(job)
+    let earlier = try await attempts(at: job)
+    if let found = earlier.adopted(job, watch) {
+      job = job.numbered(found.attempt)
+      return try await settle(job, uid: found.uid)
+    }
+    await sweep(earlier, job)
+    if !order.kind.isReading { try await awaitEnds(of: job) }
+    job = job.numbered(max(earlier.last, watch.lastAttempt(at: job.label)) + 1)
+    let made: KubernetesObject
+    (job, made) = try await haveJob(job)
+    return try await settle(job, uid: made.uid)
+  }
+
+  // MARK: - Objects that must be there
+
+  /// Has the ConfigMap that the steps read, with exactly this document in it.
+  private func haveDocument(_ job: StepJob) async throws(StepFailure) {
+    let object = scope.configMap
+    let reference = ObjectReference(.configMaps, object.name, in: object.namespace)
+    let failures = StepFailures(job: reference, kind: job.order.kind)
+    guard scope.document.bytes.count <= StepBounds.planSizeMax else {
+      throw StepFailure(
+        code: "PlanTooLarge", disposition: .stop,
+        message: "The plan of \(scope.run) has \(scope.document.bytes.count) bytes, and an object"
+          + " has room for \(StepBounds.planSizeMax). Shorten the releases' notes and probes.")
+    }
+    var last: APIError?
+    for _ in 0..<StepBounds.createAttemptsMax {
+      if let found = try await read(reference, failures) {
+        guard found.body["data"] == object.body["data"] else {
+          throw failures.taken(by: "its data is not the plan's")
+        }
+        if !found.isDeleting { return }
+      }
+      do throws(APIError) {
+        _ = try await client.create(object, as: .configMaps)
+        return
+      } catch {
+        guard isToBeReadBack(error) else { throw failures.refused(error) }
+        last = error
+        await pause(after: error)
+      }
+    }
+    throw last.map(failures.refused) ?? failures.abandoned
+  }
+
+  /// Has the Job: makes it, or finds the one that a lost reply or an earlier daemon left.
+  private func haveJob(
+    _ job: StepJob
+  ) async throws(StepFailure) -> (StepJob, KubernetesObject) {
+    var job = job
+    var last: APIError?
+    for _ in 0..<StepBounds.createAttemptsMax {
+      watch.note(attempt: job.attempt, at: job.label)
+      do throws(APIError) {
+        return (job, try await client.create(job.object, as: .jobs))
+      } catch {
+        guard isToBeReadBack(error) else { throw job.failures.refused(error) }
+        last = error
+        await pause(after: error)
+      }
+      // It never arrived, or is gone already: then it is made again under the same name.
+      guard let found = try await read(job.reference, job.failures) else { continue }
+      if let stranger = job.difference(from: found) { throw job.failures.taken(by: stranger) }
+      guard found.isDeleting else { return (job, found) }
+      job = job.numbered(job.attempt + 1)
+    }
+    throw last.map(job.failures.refused) ?? job.failures.abandoned
+  }
+
+  /// Whether a creation may have happened, or found the name taken.
+  private func isToBeReadBack(_ error: APIError) -> Bool {
+    error.mayHaveHappened || error.code == .alreadyExists || error.code == .conflict
+  }
+
+  /// Leaves a server alone for a moment that did not say whether it did what it was asked.
+  private func pause(after error: APIError) async {
+    guard error.code != .alreadyExists else { return }
+    await clock.sleep(until: clock.now() + client.delay(afterFailures: 1, error))
+  }
+
+  private func read(
+    _ reference: ObjectReference, _ failures: StepFailures
+  ) async throws(StepFailure) -> KubernetesObject? {
+    do throws(APIError) {
+      return try await client.get(reference)
+    } catch {
+      throw failures.unreadable(error)
+    }
+  }
+
+  // MARK: - Earlier attempts
+
+  /// What there is of earlier attempts at an order, read from the authority.
+  private func attempts(at job: StepJob) async throws(StepFailure) -> StepAttempts {
+    let labels = "\(StepLabel.order)=\(job.label)"
+    do throws(APIError) {
+      let namespace = scope.settings.namespace
+      let jobs = try await client.list(Selection(.jobs, in: namespace, labels: labels))
+      let pods = try await listPods(of: job)
+      return StepAttempts(jobs.objects, pods)
+    } catch {
+      throw job.failures.unreadable(error)
+    }
+  }
+
+  /// Lists and notes the pods of all attempts at an order.
+  func listPods(of job: StepJob) async throws(APIError) -> [PodSighting] {
+    let selection = Selection(
+      .pods, in: scope.settings.namespace, labels: "\(StepLabel.order)=\(job.label)")
+    watch.sightings.note(
+      try await client.list(selection).objects.map(PodSighting.init), of: job.label)
+    return watch.sightings.pods(of: job.label)
+  }
+
+  /// Waits until every pod of earlier attempts is known to be dead.
+  private func awaitEnds(of job: StepJob) async throws(StepFailure) {
+    let end = clock.now() + StepBounds.grace + StepBounds.patience
+    while true {
+      let seen = watch.news.count
+      let pods = watch.sightings.pods(of: job.label).filter { !$0.isDead }
+      guard let first = pods.first else { return }
+      if first.isGone {
+        guard await isNodeDead(of: first) else { throw job.failures.inDoubt(first) }
+        watch.sightings.bury { $0.uid == first.uid }
+        continue
+      }
+      guard clock.now() < end, !Task.isCancelled else { throw job.failures.awaiting(first) }
+      await rest(after: seen)
+      do throws(APIError) {
+        _ = try await listPods(of: job)
+      } catch {
+        guard error.disposition == .retry else { throw job.failures.unreadable(error) }
+      }
+    }
+  }
+
+  /// Deletes Jobs of readings that nobody will ask for again; what can't be deleted goes with its
+  /// owner.
+  private func sweep(_ earlier: StepAttempts, _ job: StepJob) async {
+    guard job.order.kind.isReading else { return }
+    for old in earlier.finished.dropLast(StepBounds.failedReadingsKept) {
+      await delete(ObjectReference(.jobs, old.name, in: old.namespace), uid: old.uid)
+    }
+  }
+
+  /// Deletes a Job with its pods; one that is gone or another's is left alone.
+  func delete(_ reference: ObjectReference, uid: String) async {
+    // Nothing rests on it: what stays is bounded by its deadline and goes with its owner.
+    _ = try? await client.delete(reference, .background, if: Preconditions(uid: uid))
+  }
+
+  /// Waits for news, or until it is time to look without any.
+  func rest(after seen: Int) async {
+    let pause = await watch.isCurrent ? StepBounds.readInterval : StepBounds.blindReadInterval
+    await watch.news.wait(after: seen, until: clock.now() + pause, clock)
+  }
+}
+
+/// Jobs and pods of attempts at one order.
+struct StepAttempts: Sendable {
+  /// Ascending by attempt.
+  private let jobs: [KubernetesObject]
+  /// The number of the last attempt; 0 when there was none.
+  let last: Int
+
+  init(_ jobs: [KubernetesObject], _ pods: [PodSighting]) {
+    self.jobs = jobs.sorted { $0.attempt < $1.attempt }
+    last = (jobs.map(\.attempt) + pods.map(\.attempt)).max() ?? 0
+  }
+
+  /// Jobs that ended, ascending.
+  var finished: [KubernetesObject] { jobs.filter { $0.jobEnd != nil } }
+
+  /// An earlier attempt whose outcome is the one that is asked for: one that goes on, or one that
+  /// succeeded and was told to nobody in this process.
+  func adopted(_ job: StepJob, _ watch: StepWatch) -> (attempt: Int, uid: String)? {
+    guard !job.order.kind.isReading else { return nil }
+    let found = jobs.last { candidate in
+      guard !candidate.isDeleting, job.difference(from: candidate) == nil else { return false }
+      switch candidate.jobEnd {
+      case nil: return true
+      case "Complete": return job.order.kind.lasts && !watch.isTold(candidate.uid)
+      default: return false
+      }
+    }
+    return found.map { ($0.attempt, $0.uid) }
+  }
+}
+
+extension StepJob {
+  /// The same order in another attempt.
+  func numbered(_ attempt: Int) -> StepJob {
+    StepJob(scope: scope, order: order, attempt: attempt, epoch: epoch, image: image)
+  }
+
+  /// The label of the order.
+  var label: String { StepName.order(scope, order) }
+
+  var failures: StepFailures { StepFailures(job: reference, kind: order.kind) }
+
+  /// How a Job differs from what this order's would be; nil when it is an attempt at it.
+  func difference(from found: KubernetesObject) -> String? {
+    if found.labels["app.kubernetes.io/managed-by"] != "windlass" { return "it is not labelled" }
+    if found.annotations[StepLabel.planDigest] != scope.document.digest.text {
+      return "it is of another plan"
+    }
+    if found.annotations[StepLabel.orderDigest] != order.digest.text {
+      return "it is of another step"
+    }
+    let owners = found.metadata["ownerReferences"]?.array ?? []
+    guard owners.contains(where: { $0["uid"]?.string == scope.owner.uid }) else {
+      return "it belongs to another \(scope.owner.type.kind)"
+    }
+    return nil
+  }
+}
+
+extension KubernetesObject {
+  /// The attempt that a step's Job is.
+  fileprivate var attempt: Int { Int(labels[StepLabel.attempt] ?? "") ?? 0 }
+
+  /// `Complete` or `Failed`; nil for a Job that has not ended.
+  fileprivate var jobEnd: String? {
+    let conditions = body.value(at: "/status/conditions")?.array ?? []
+    return ["Complete", "Failed"].first { type in
+      conditions.contains { $0["type"]?.string == type && $0["status"] == "True" }
+    }
+  }
+}
