@@ -61,6 +61,9 @@ run_on_mysql() {
   fi
 }
 
+# The tests of kubectl are skipped where there is none.
+if kubectl=$(.ci/kubectl.sh); then export WINDLASS_KUBECTL="$kubectl"; fi
+
 for level in $levels; do
   for name in $(level_names "$level"); do
     run "$name" "^$name\\."

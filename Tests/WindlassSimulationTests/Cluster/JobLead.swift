@@ -4,8 +4,8 @@ import WindlassWire
 @testable import WindlassSimulation
 
 /// Leads the controller of Jobs and the garbage collector through a recording: their next task is
-/// let go when the recorded one made the write that the task makes, at most three tenths of a second
-/// early or late.
+/// let go when the recorded one made the write that the task makes, at most three tenths of a
+/// second early or late.
 struct JobLead {
   private let isNeeded: Bool
   /// Writes of tasks that were let go, of which the recording is still to tell.

@@ -37,6 +37,18 @@ enum BuiltInSchemas {
     {type: string, status: string, observedGeneration: int, lastProbeTime: string,
      lastUpdateTime: string, lastTransitionTime: string, reason: string, message: string}
     """,
+    "Service": """
+    {spec: {ports: [{name: string, protocol: string=TCP, appProtocol: string, port: int!,
+                     targetPort: intstr, nodePort: int}]<port,protocol>,
+            selector: {*: string}^, clusterIP: string, clusterIPs: [string],
+            type: string=ClusterIP, externalIPs: [string], sessionAffinity: string=None,
+            loadBalancerIP: string, loadBalancerSourceRanges: [string], externalName: string,
+            externalTrafficPolicy: string, healthCheckNodePort: int,
+            publishNotReadyAddresses: bool, sessionAffinityConfig: any, ipFamilies: [string],
+            ipFamilyPolicy: string?, internalTrafficPolicy: string?, loadBalancerClass: string?,
+            allocateLoadBalancerNodePorts: bool?, trafficDistribution: string?}!,
+     status: {loadBalancer: any!, conditions: [@Condition]<type>}!}
+    """,
     "ServiceAccount": """
     {secrets: [any]<name>, imagePullSecrets: [any], automountServiceAccountToken: bool?}
     """,

@@ -28,6 +28,12 @@ extension SimulatedAPIServer {
       if let name = object.at("metadata", "name") {
         object.set(name, at: ["metadata", "labels", "kubernetes.io/metadata.name"])
       }
+    case "Secret":
+      for member in object["stringData"]?.members ?? [] {
+        let bytes = Array((member.value.string ?? "").utf8)
+        object.set(.string(Base64.padded(bytes)), at: ["data", member.name])
+      }
+      object[member: "stringData"] = nil
     case "CustomResourceDefinition": return completedDefinition(object)
     case "Job": return completedJob(object)
     case "Pod":
@@ -56,18 +62,14 @@ extension SimulatedAPIServer {
   }
 
   /// Makes what a create brings into the state that a new object has.
-  func prepareNew(_ object: inout JSONValue, _ type: ResourceType) {
+  mutating func prepareNew(_ object: inout JSONValue, _ type: ResourceType) {
     switch type.kind {
     case "Namespace":
       object.set(["kubernetes"], at: ["spec", "finalizers"])
       object.set("Active", at: ["status", "phase"])
     case "Job": prepareNewJob(&object)
     case "Pod": prepareNewPod(&object)
-    case "Secret":
-      for member in object["stringData"]?.members ?? [] {
-        object.set(member.value, at: ["data", member.name])
-      }
-      object[member: "stringData"] = nil
+    case "Service": prepareNewService(&object)
     case "CustomResourceDefinition":
       object[member: "status"] = [
         "acceptedNames": ["kind": "", "plural": ""], "conditions": .null,

@@ -41,6 +41,12 @@ enum Base64 {
   private static let alphabet = Array(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
+  /// The form with `+`, `/` and padding, as documents have it.
+  static func padded(_ bytes: [UInt8]) -> String {
+    let text = String(encoded(bytes).map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 })
+    return text + String(repeating: "=", count: (4 - text.count % 4) % 4)
+  }
+
   static func encoded(_ bytes: [UInt8]) -> String {
     var text: [UInt8] = []
     for start in stride(from: 0, to: bytes.count, by: 3) {

@@ -75,6 +75,12 @@ extension SimulatedAPIServer {
         throw unrecognized("error converting YAML to JSON", call)
       }
       return Decoded(object: value.canonical, duplicates: [])
+    case "application/vnd.kubernetes.protobuf" where !call.type.isCustom:
+      do throws(ProtobufReader.Failure) {
+        return Decoded(object: try ProtobufReader.document(body), duplicates: [])
+      } catch {
+        throw unrecognized("protobuf: \(error.message)", call)
+      }
     default:
       throw .unsupportedMediaType([
         "application/json", "application/yaml", "application/vnd.kubernetes.protobuf",

@@ -59,7 +59,13 @@ extension SimulatedAPIServer {
     try checkDryRun(call, "DeleteOptions")
     options.isDryRun = call.isDryRun
     var body: JSONValue = .object([])
-    if !call.request.body.isEmpty {
+    if call.mediaType("Content-Type") == "application/vnd.kubernetes.protobuf" {
+      do throws(ProtobufReader.Failure) {
+        body = try ProtobufReader.document(call.request.body)
+      } catch {
+        throw .badRequest("invalid DeleteOptions: protobuf: \(error.message)")
+      }
+    } else if !call.request.body.isEmpty {
       var reader = GoJSONReader(call.request.body)
       guard let value = try? reader.read() else { throw .badRequest("invalid DeleteOptions") }
       body = value

@@ -5,12 +5,11 @@ extension SimulatedAPIServer {
   /// The answer to a path that names no objects; nil when it does.
   func discover(_ path: [String], _ call: Call) throws(APIFailure) -> APIResponse? {
     guard call.request.method == "GET" else { return nil }
+    if path.first == "openapi" { return try describe(path, call) }
     switch path.count {
     case 1 where ["healthz", "livez", "readyz"].contains(path[0]): return .text("ok")
     case 1 where path[0] == "version": return .json(Self.version)
     case 1 where path[0] == "api" || path[0] == "apis": return groups(path[0], call)
-    case 2 where path == ["openapi", "v3"]:
-      return .json(openAPIIndex, type: "text/plain; charset=utf-8")
     case 2 where path == ["api", "v1"]: return .json(resources(group: "", "v1"))
     case 2 where path[0] == "apis":
       return allGroups.first { $0.name == path[1] }.map { .json(Self.group($0, withKind: true)) }
@@ -130,9 +129,7 @@ extension SimulatedAPIServer {
     let isDefinition = type.kind == "CustomResourceDefinition"
     let version = isDefinition ? "v1beta1" : type.version
     let digest = SHA256.digest(Array("\(group)/\(version)/\(type.kind)".utf8))
-    let text = Base64.encoded(Array(digest.prefix(8)))
-    let plain = String(text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 })
-    return plain + String(repeating: "=", count: (4 - plain.count % 4) % 4)
+    return Base64.padded(Array(digest.prefix(8)))
   }
 
   private static func strings(_ texts: [String]) -> JSONValue {
@@ -177,25 +174,5 @@ extension SimulatedAPIServer {
         })
     }
     return body
-  }
-
-  // MARK: - OpenAPI
-
-  private var openAPIIndex: JSONValue {
-    var paths = [".well-known/openid-configuration", "api", "api/v1", "apis", "openid/v1/jwks"]
-    paths.append("version")
-    for group in BuiltInResources.groups {
-      paths.append("apis/\(group.name)")
-      paths += group.versions.map { "apis/\(group.name)/\($0)" }
-    }
-    paths += customTypes.map { "apis/\($0.group)/\($0.version)" }
-    var body: JSONValue = .object([])
-    for path in Set(paths) {
-      let hash = SHA256.digest(Array("\(path) \(store.revision)".utf8)).map { byte in
-        (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-      }.joined()
-      body[member: path] = ["serverRelativeURL": .string("/openapi/v3/\(path)?hash=\(hash)")]
-    }
-    return ["paths": body]
   }
 }

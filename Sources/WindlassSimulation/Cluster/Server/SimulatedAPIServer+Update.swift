@@ -125,7 +125,7 @@ extension SimulatedAPIServer {
       metadata[member: name] = live.at("metadata", name)
     }
     object[member: "metadata"] = metadata
-    return object
+    return call.type.kind == "Service" ? keepingAddress(object, live) : object
   }
 
   /// Counts the templates that a DaemonSet has had; a client can't change that number.

@@ -27,6 +27,9 @@ package struct SimulatedAPIServer: Sendable {
   /// Users whose requests are turned down with 429, as an overloaded server does.
   package var throttledUsers: Set<String> = []
 
+  /// The second and third number of the first address of 127.0.0.0/8 that a Service gets.
+  package var serviceNetwork: (UInt8, UInt8) = (96, 0)
+
   /// What goes wrong.
   package var faults = FaultPlan()
   /// Why the last pods of a ReplicaSet could not be made.
