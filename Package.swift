@@ -141,7 +141,8 @@ let package = Package(
     .executableTarget(
       name: "SimulatedCluster",
       dependencies: [
-        "WindlassCore", "WindlassWire", "WindlassSimulation", "KubernetesFleet", argumentParser,
+        "WindlassCore", "WindlassWire", "WindlassSimulation", "KubernetesFleet", "CLinux",
+        argumentParser,
       ] + nio, swiftSettings: strict),
     .executableTarget(name: "crds", dependencies: ["KubernetesFleet"], swiftSettings: strict),
     .executableTarget(

@@ -9,10 +9,14 @@ import WindlassSimulation
     commandName: "SimulatedCluster",
     abstract: "Serve a simulated Kubernetes API server over HTTP.",
     discussion: """
-      It has no nodes and keeps everything in memory. There is no TLS, and kubectl sends no \
-      credentials without: with --open, who brings none may do all.
+      It keeps everything in memory. There is no TLS, and kubectl sends no credentials without: with \
+      --open, who brings none may do all.
 
-      Example: SimulatedCluster --port 8001 --open --kubeconfig /tmp/simulated.yaml
+      With --node, pods are run as processes of this machine: images stand for local files, named by \
+      --image, and addresses of pods and Services are ones of 127.0.0.0/8.
+
+      Example: SimulatedCluster --port 8001 --open --kubeconfig /tmp/simulated.yaml \
+      --node node-a --image registry.example.com/beacon=.build/debug/beacon
       """)
 
   @Option(help: "The address to listen on.") var address = "127.0.0.1"
@@ -23,7 +27,22 @@ import WindlassSimulation
   @Flag(help: "Let those who bring no token do all.") var open = false
   @Option(help: "Write a kubeconfig for the administrator to this file.") var kubeconfig: String?
 
+  @Option(help: "A node that runs pods; may be repeated.") var node: [String] = []
+  @Option(help: "A local file or folder for an image, as NAME=PATH; may be repeated.")
+  var image: [String] = []
+  @Option(help: "Where the nodes keep their files.") var folder = "/tmp/simulated-nodes"
+  @Option(help: "Milliseconds after which it is told that a pod is ready no more, up to 60000.")
+  var endpointLag: Int64 = 0
+  @Option(help: "How mounts come about: namespace (root alone) or rewriting.")
+  var mounts = MountWay.possible
+
   func validate() throws {
+    guard (0...60_000).contains(endpointLag) else {
+      throw ValidationError("--endpoint-lag takes 0 to 60000")
+    }
+    for pair in image where !pair.contains("=") {
+      throw ValidationError("--image takes NAME=PATH, not \(pair)")
+    }
     guard (0...65_535).contains(port) else { throw ValidationError("--port takes 0 to 65535") }
     for pair in user where !pair.contains("=") {
       throw ValidationError("--user takes NAME=TOKEN, not \(pair)")
@@ -38,15 +57,36 @@ import WindlassSimulation
       let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
       server.addUser(parts[0], token: parts.count > 1 ? parts[1] : "")
     }
+    let host = ClusterHost(server, clock: clock)
     let face = try await HTTPFace(
-      ClusterHost(server, clock: clock), address: address, port: port,
+      host, address: address, port: port,
       guestToken: open ? token : nil)
     let url = "http://\(address.contains(":") ? "[\(address)]" : address):\(face.port)"
     if let kubeconfig { try write(Self.config(url, token), to: kubeconfig) }
     // Whoever started this reads the line to learn the port; nobody sees it in a buffer.
     print("serving \(url)")
     fflush(nil)
-    try await face.run()
+    let nodes = node.enumerated().map { settings($1, UInt8($0 % 128)) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await face.run() }
+      if !nodes.isEmpty {
+        let api = NodeAPI(ClusterTransport(host), server: "http://simulated.invalid", token: token)
+        let set = NodeSet(nodes, api, clock: clock, endpointLag: .milliseconds(endpointLag))
+        group.addTask { try await set.run() }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  private func settings(_ name: String, _ number: UInt8) -> NodeSettings {
+    var settings = NodeSettings(
+      name: name, folder: "\(folder)/\(name)", subnet: (32, number * 2))
+    for pair in image {
+      let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
+      settings.images.add(parts[0], parts.count > 1 ? parts[1] : "")
+    }
+    settings.mounts = mounts
+    return settings
   }
 
   /// A kubeconfig that leads to this server.
@@ -77,3 +117,5 @@ import WindlassSimulation
     close(descriptor)
   }
 }
+
+extension MountWay: ExpressibleByArgument {}

@@ -53,8 +53,8 @@ enum ImportTable {
     ],
     "WindlassSimulation": ["Synchronization", "WindlassCore", "WindlassSchema", "WindlassWire"],
     "SimulatedCluster": platform.union([
-      "ArgumentParser", "KubernetesFleet", "NIOCore", "NIOHTTP1", "NIOPosix", "WindlassCore",
-      "WindlassSimulation", "WindlassWire",
+      "ArgumentParser", "CLinux", "KubernetesFleet", "NIOCore", "NIOHTTP1", "NIOPosix",
+      "WindlassCore", "WindlassSimulation", "WindlassWire",
     ]),
     "crds": ["Glibc", "KubernetesFleet"],
     "fuzz": platform.union(["ReleaseFeeds", "WindlassCore", "WindlassSchema", "WindlassWire"]),

@@ -106,3 +106,18 @@ package struct Kubeconfig: Hashable, Sendable {
     return merged
   }
 }
+
+extension Kubeconfig {
+  /// A configuration of one cluster and of one user, who has a token.
+  ///
+  /// - Parameter server: scheme, host and port.
+  package init(server: String, token: Secret) {
+    var user = User()
+    user.token = token
+    self.init()
+    currentContext = "only"
+    contexts["only"] = Context(cluster: "only", user: "only", namespace: nil)
+    clusters["only"] = Cluster(server: server)
+    users["only"] = user
+  }
+}
