@@ -30,23 +30,20 @@ package actor NodeAgent {
     await withDiscardingTaskGroup { group in
       group.addTask { await pods.run() }
       group.addTask { await self.keepRegistered() }
-      for await change in changes { follow(change, &group) }
+      for await change in changes { await follow(change, &group) }
       group.cancelAll()
     }
   }
 
-  private func follow(_ change: CacheChange, _ group: inout DiscardingTaskGroup) {
+  private func follow(_ change: CacheChange, _ group: inout DiscardingTaskGroup) async {
     let pod = change.object.body
     let known = runners[pod.uid]
     switch change {
     case .removed:
       runners[pod.uid] = nil
-      group.addTask { await known?.vanish() }
+      await known?.vanish()
     case .added, .updated, .resynced:
-      if let known {
-        group.addTask { await known.update(pod) }
-        return
-      }
+      if let known { return await known.update(pod) }
       let runner = PodRunner(pod, address: makeAddress(), node)
       runners[pod.uid] = runner
       group.addTask { await runner.run() }

@@ -71,7 +71,13 @@ extension PodRunner {
       }
     }
     while !status.isStopping, !Task.isCancelled {
-      guard await runOnce(name) else { return }
+      guard let container = record(name)?.spec else { return }
+      let image = container.text("image")
+      guard let path = node.settings.images.path(of: image) else {
+        return await missImage(name, image)
+      }
+      guard let start = await configure(name, container, path) else { continue }
+      await runOnce(name, container, start)
       guard let record = record(name), let ended = record.termination,
         status.restarts(record, code: ended.code)
       else { return }
@@ -79,20 +85,33 @@ extension PodRunner {
     }
   }
 
-  /// Starts a container and waits for its end; false when it could not be started.
-  private func runOnce(_ name: String) async -> Bool {
-    guard let container = record(name)?.spec else { return false }
-    let image = container.text("image")
-    guard let path = node.settings.images.path(of: image) else {
-      await missImage(name, image)
-      return false
+  /// Makes a container ready to be started; nil, after a while, when something that it names is
+  /// missing.
+  private func configure(
+    _ name: String, _ container: JSONValue, _ image: String
+  ) async -> PodMaterial.Start? {
+    do throws(StartFailure) {
+      guard let material else { throw StartFailure(description: "the pod is not prepared") }
+      return try material.start(
+        container, image: image, folder: folder, way: node.settings.mounts)
+    } catch {
+      change(name) { record in
+        record.state = .waiting(
+          reason: "CreateContainerConfigError", message: error.description)
+      }
+      await wait(until: node.clock.now() + .milliseconds(500)) { status.isStopping }
+      await prepare()
+      return nil
     }
+  }
+
+  /// Starts a container and waits for its end.
+  private func runOnce(
+    _ name: String, _ container: JSONValue, _ start: PodMaterial.Start
+  ) async {
     let id =
       "containerd://\(ImageTable.digits(of: "\(uid) \(name) \(record(name)?.restarts ?? 0)"))"
     do throws(StartFailure) {
-      guard let material else { throw StartFailure(description: "the pod is not prepared") }
-      let start = try material.start(
-        container, image: path, folder: folder, way: node.settings.mounts)
       let process = try ContainerProcess(start.order(log: log(name), mark: id))
       processes[name] = process
       starts[name] = start
@@ -106,7 +125,6 @@ extension PodRunner {
       if status.isStopping { process.signal(15) }
       await attend(name, process, start)
       await takeEnd(of: name, process, start, started, id)
-      return true
     } catch {
       let now = node.clock.now()
       change(name) { record in
@@ -117,7 +135,6 @@ extension PodRunner {
             code: 128, reason: "StartError", message: error.description, started: now,
             finished: now, containerID: id))
       }
-      return true
     }
   }
 

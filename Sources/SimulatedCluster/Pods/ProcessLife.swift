@@ -140,11 +140,18 @@ final class ProcessLife: Sendable {
     return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress) }
   }
 
-  /// Ends every process that carries the mark, whatever session it has made for itself.
+  /// Ends every process that carries the mark, whatever session it has made for itself; looks again
+  /// for as long as there were some, for they may have started others meanwhile.
   static func killMarked(_ mark: String, but pid: Int32) {
+    for _ in 0..<5 where !killOnce(mark, but: pid) { return }
+  }
+
+  /// Ends those that are there; false when there were none.
+  private static func killOnce(_ mark: String, but pid: Int32) -> Bool {
     let entry = Array("\(ContainerProcess.markName)=\(mark)".utf8)
-    guard let directory = opendir("/proc") else { return }
+    guard let directory = opendir("/proc") else { return false }
     defer { closedir(directory) }
+    var isAny = false
     while let found = readdir(directory) {
       let name = withUnsafePointer(to: &found.pointee.d_name) { pointer in
         pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
@@ -154,6 +161,8 @@ final class ProcessLife: Sendable {
         environment.split(separator: 0).contains(where: { $0.elementsEqual(entry) })
       else { continue }
       Glibc.kill(other, SIGKILL)
+      isAny = true
     }
+    return isAny
   }
 }

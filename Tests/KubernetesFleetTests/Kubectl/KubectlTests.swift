@@ -185,6 +185,8 @@ struct KubectlTests {
       #expect(try await kubectl.succeed("get", "deploy", "web", "-o", web) == "2 80 web")
       let port = "jsonpath={.spec.ports[0].port} {.spec.ports[0].targetPort}"
       #expect(try await kubectl.succeed("get", "svc", "web", "-o", port) == "80 8080")
+      let services = try await kubectl.succeed("get", "services")
+      #expect(services.contains("CLUSTER-IP") && services.contains("80/TCP"), "\(services)")
       #expect(try await kubectl.succeed("auth", "can-i", "create", "pods") == "yes\n")
       let who = try await kubectl.run(
         "auth", "can-i", "delete", "pods", "--as=system:serviceaccount:shop:runner")

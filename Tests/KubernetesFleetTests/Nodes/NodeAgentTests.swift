@@ -19,6 +19,11 @@ struct NodeAgentTests {
       ] + more)
   }
 
+  /// Holds back what comes next until the sidecar has written its word.
+  private static let written: JSONValue = [
+    "exec": ["command": ["grep", "-q", "beside", "/windlass-work/order"]], "periodSeconds": 1,
+  ]
+
   private static let mounts: JSONValue = [
     ["name": "work", "mountPath": "/windlass-work"],
     ["name": "conf", "mountPath": "/windlass-conf", "readOnly": true],
@@ -53,7 +58,9 @@ struct NodeAgentTests {
             Self.container(
               "beside",
               "echo beside >>/windlass-work/order; trap 'exit 0' TERM; while :; do sleep 0.1; done",
-              more + [JSONMember("restartPolicy", "Always")]),
+              more + [
+                JSONMember("restartPolicy", "Always"), JSONMember("startupProbe", Self.written),
+              ]),
             Self.container("second", "echo second >>/windlass-work/order", more),
           ],
           "containers": [
@@ -137,7 +144,7 @@ struct NodeAgentTests {
       #expect(try await world.waitUntilGone("stubborn", within: 15))
       #expect(world.clock.now() - began >= .milliseconds(900))
       let pid = try #require(Int32(world.text("grandchild").dropLast()))
-      #expect(kill(pid, 0) != 0, "the grandchild outlived its container")
+      #expect(try await world.waitUntilDead(pid), "the grandchild outlived its container")
     }
   }
 
@@ -212,6 +219,39 @@ struct NodeAgentTests {
       #expect(absent.phase == "Pending")
       try await world.delete("absent")
       #expect(try await world.waitUntilGone("absent"))
+    }
+  }
+
+  @Test func `what a container names is waited for, and a forced deletion ends all at once`()
+    async throws
+  {
+    try await NodeWorld.with { world in
+      let file = world.folder.appendingPathComponent("pid").path
+      let url: JSONValue = [
+        ["name": "URL", "valueFrom": ["secretKeyRef": ["name": "late", "key": "url"]]]
+      ]
+      try await world.run(
+        "waits",
+        [
+          "terminationGracePeriodSeconds": 30,
+          "containers": [
+            Self.container(
+              "main", "trap '' TERM; echo $$$$ >\(file); while :; do sleep 0.05; done",
+              [JSONMember("env", url)])
+          ],
+        ])
+      let waiting = try await world.pod("waits") {
+        $0.container().value(at: "/state/waiting/reason") == "CreateContainerConfigError"
+      }
+      #expect(
+        waiting.container().value(at: "/state/waiting/message") == "secret \"late\" not found")
+      try await world.create(
+        ResourceType(plural: "secrets", kind: "Secret"), "late", ["stringData": ["url": "x"]])
+      try await world.pod("waits") { $0.isReadyPod && !world.text("pid").isEmpty }
+      let pid = try #require(Int32(world.text("pid").dropLast()))
+      try await world.force("waits")
+      #expect(try await world.waitUntilGone("waits", within: 5))
+      #expect(try await world.waitUntilDead(pid), "the process outlived its pod")
     }
   }
 

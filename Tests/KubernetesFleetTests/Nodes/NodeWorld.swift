@@ -125,9 +125,31 @@ struct NodeWorld: Sendable {
     return false
   }
 
+  /// Waits until a process has ended; one that nobody has reaped yet has.
+  func waitUntilDead(_ pid: Int32) async throws -> Bool {
+    let end = clock.now() + .seconds(10)
+    while clock.now() < end {
+      let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+      guard let stat, let name = stat.lastIndex(of: ")") else { return true }
+      if stat[stat.index(after: name)...].hasPrefix(" Z") { return true }
+      await clock.sleep(until: clock.now() + .milliseconds(20))
+    }
+    return false
+  }
+
   /// What a file of the test's folder holds.
   func text(_ name: String) -> String {
     (try? String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)) ?? ""
+  }
+
+  /// Removes a pod's object without waiting for its node.
+  func force(_ name: String) async throws {
+    let path = "http://simulated.invalid/api/v1/namespaces/shop/pods/\(name)?gracePeriodSeconds=0"
+    _ = try await transport.send(
+      HTTPRequest(
+        method: "DELETE", url: path, headers: [HTTPHeader("Authorization", "Bearer admin-token")],
+        body: nil),
+      limits: HTTPLimits(bodySizeMax: 1 << 20, deadline: .seconds(10)))
   }
 
   func delete(_ name: String) async throws {

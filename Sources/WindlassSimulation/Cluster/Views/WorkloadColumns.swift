@@ -7,6 +7,13 @@ enum WorkloadColumns {
   struct Column: Sendable {
     var definition: JSONValue
     var cell: @Sendable (JSONValue, Timestamp) -> JSONValue
+
+    /// The column, shown only to who asks for more than usual.
+    var whenWide: Column {
+      var column = self
+      column.definition[member: "priority"] = 1
+      return column
+    }
   }
 
   /// The columns of a kind behind its name; nil for kinds that have no others.
@@ -58,13 +65,13 @@ enum WorkloadColumns {
     case "Namespace": [text("Status", ["status", "phase"], "The state of the namespace."), age]
     case "Lease":
       [text("Holder", ["spec", "holderIdentity"], "Who holds the lease."), age]
-    default: nil
+    default: NetworkColumns.columns(of: kind)
     }
   }
 
   // MARK: - Columns
 
-  private static let age = Column(
+  static let age = Column(
     definition: TableColumns.age,
     cell: { object, now in
       TableColumns.age(since: object.at("metadata", "creationTimestamp") ?? .null, at: now)
@@ -135,9 +142,11 @@ enum WorkloadColumns {
       definition: TableColumns.column("Status", "string", "The state of the pod."),
       cell: { pod, _ in
         if pod.isTerminating { return "Terminating" }
-        let waiting = (pod.at("status", "containerStatuses")?.elements ?? [])
-          .compactMap { $0.at("state", "waiting", "reason") }
-        return waiting.first ?? pod.at("status", "reason") ?? pod.at("status", "phase") ?? ""
+        let containers = pod.at("status", "containerStatuses")?.elements ?? []
+        let reasons = ["waiting", "terminated"].flatMap { state in
+          containers.compactMap { $0.at("state", state, "reason") }
+        }
+        return reasons.first ?? pod.at("status", "reason") ?? pod.at("status", "phase") ?? ""
       }),
     Column(
       definition: TableColumns.column("Restarts", "string", "How often containers were restarted."),
@@ -146,8 +155,8 @@ enum WorkloadColumns {
           .map { $0["restartCount"]?.integer ?? 0 }
         return .string(String(counts.reduce(0, +)))
       }), age,
-    text("IP", ["status", "podIP"], "The pod's address."),
-    text("Node", ["spec", "nodeName"], "The pod's node."),
+    text("IP", ["status", "podIP"], "The pod's address.").whenWide,
+    text("Node", ["spec", "nodeName"], "The pod's node.").whenWide,
   ]
 
   private static let jobs = [
