@@ -11,6 +11,13 @@ enum WorkloadChecks {
         .forbidden(
           "spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'"))
     }
+    let ready = spec["minReadySeconds"]?.integer ?? 0
+    if let deadline = spec["progressDeadlineSeconds"]?.integer, deadline <= ready {
+      faults.append(
+        .invalid(
+          "spec.progressDeadlineSeconds", String(deadline),
+          "must be greater than minReadySeconds"))
+    }
     return set(object, old) + faults
   }
 

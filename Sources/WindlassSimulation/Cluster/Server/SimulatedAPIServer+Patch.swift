@@ -113,6 +113,12 @@ extension SimulatedAPIServer {
       throw call.type.notFound(call.name ?? "")
     }
     let live = store.objects[call.key] == nil ? nil : try existing(call)
+    if live == nil, !configuration.uid.isEmpty {
+      throw call.type.conflict(
+        call.name ?? "",
+        "uid mismatch: the provided object specified uid \(configuration.uid), and no existing "
+          + "object was found")
+    }
     if let live, let version = configuration.at("metadata", "resourceVersion")?.string,
       version != live.at("metadata", "resourceVersion")?.string
     {
