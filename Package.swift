@@ -197,8 +197,8 @@ let package = Package(
     .testTarget(
       name: "KubernetesFleetTests",
       dependencies: [
-        "WindlassCore", "WindlassWire", "CurlTransport", "KubernetesFleet", "SimulatedCluster",
-        "WindlassSimulation", yams,
+        "WindlassContracts", "WindlassCore", "WindlassWire", "CurlTransport", "KubernetesFleet",
+        "SimulatedCluster", "WindlassSimulation", yams,
       ], swiftSettings: strict),
     .testTarget(
       name: "WindlassJournalTests",

@@ -35,10 +35,17 @@ extension ResourceType {
   package static let jobs = ResourceType(group: "batch", plural: "jobs", kind: "Job")
   package static let deployments = ResourceType(
     group: "apps", plural: "deployments", kind: "Deployment")
+  package static let replicaSets = ResourceType(
+    group: "apps", plural: "replicasets", kind: "ReplicaSet")
   package static let statefulSets = ResourceType(
     group: "apps", plural: "statefulsets", kind: "StatefulSet")
   package static let daemonSets = ResourceType(
     group: "apps", plural: "daemonsets", kind: "DaemonSet")
+  package static let disruptionBudgets = ResourceType(
+    group: "policy", plural: "poddisruptionbudgets", kind: "PodDisruptionBudget")
+  package static let autoscalers = ResourceType(
+    group: "autoscaling", version: "v2", plural: "horizontalpodautoscalers",
+    kind: "HorizontalPodAutoscaler")
   package static let leases = ResourceType(
     group: "coordination.k8s.io", plural: "leases", kind: "Lease")
   package static let events = ResourceType(

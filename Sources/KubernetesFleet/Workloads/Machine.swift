@@ -1,0 +1,18 @@
+import WindlassCore
+import WindlassWire
+
+/// A node, asked for by name.
+struct Machine: Sendable {
+  var reading: MachineReading
+  /// Whether its agent was heard of lately.
+  var answers: Bool
+
+  /// - Parameter object: Nil when there is no node of that name.
+  init(_ name: String, _ object: KubernetesObject?) {
+    let status = object?.body["status"]
+    let boot = status?["nodeInfo"]?["bootID"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+    reading = MachineReading(name: name, boot: boot, isGone: object == nil)
+    let ready = status?["conditions"]?.array?.first { $0["type"] == "Ready" }
+    answers = object != nil && ready?["status"] != "Unknown"
+  }
+}
