@@ -148,27 +148,32 @@ struct RestoreTests {
 
   @Test func `a copy whose directory is gone is swept once it is old, and nothing else is`() throws
   {
-    let server = try world.backups.scratchServer()
+    // A server of its own: on the shared one other tests' backup stores sweep what is old as well.
+    let url = try PostgresURL(PostgresServer(standby: false).url("postgres"))
+    let connection = try PostgresConnection(PostgresOptions(url: url))
+    let server = try PostgresBackupOptions(
+      url: url, ledger: world.service.ledger, directory: world.backups.directory,
+      freeSpaceMargin: nil
+    ).scratchServer()
     let now = Timestamp(milliseconds: Interval.hours(26).milliseconds)
     let promise = "Windlass made this; it may be dropped at any time."
     let other = String(repeating: "0", count: 31) + "x"
     let hour = Interval.hours(1).milliseconds
-    // Purpose and hour of making; moments long ago, so that no other test's copies are old.
+    // Purpose and hour of making.
     let comments = [
       "\(promise) \(other) rehearse \(hour)", "\(promise) \(other) rehearse \(hour * 20)",
       "\(promise) \(other) restore \(hour)", "\(promise) \(other) rehearse", "rehearse \(hour)",
     ]
     let names = comments.indices.map { "\(server.name(.rehearsal, "stale"))_\($0)" }
     for (name, comment) in zip(names, comments) {
-      try world.connect().run(script: "CREATE DATABASE \(name)")
-      try world.connect().run(script: "COMMENT ON DATABASE \(name) IS '\(comment)'")
+      try connection.run(script: "CREATE DATABASE \(name)")
+      try connection.run(script: "COMMENT ON DATABASE \(name) IS '\(comment)'")
     }
     #expect(try server.sweep(.rehearsal, olderThan: .zero, at: now) == 1)
     for (index, name) in names.enumerated() {
-      let count = try world.connect().scalar(
+      let count = try connection.scalar(
         "SELECT count(*) FROM pg_database WHERE datname = $1", [.text(name)])
       #expect(count == .integer(index == 0 ? 0 : 1), "\(comments[index])")
-      try world.connect().run(script: "DROP DATABASE IF EXISTS \(name)")
     }
   }
 }
