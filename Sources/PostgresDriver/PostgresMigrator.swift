@@ -295,7 +295,7 @@ extension PostgresServiceOptions {
         try change(step: step, expecting: system, body)
       } catch {
         var failure = error
-        if failure.code == "OutcomeUnknown" { failure.disposition = .retry }
+        failure.repeatIfOutcomeIsUnknown()
         throw failure
       }
     }

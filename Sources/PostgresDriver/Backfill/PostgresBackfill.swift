@@ -51,7 +51,7 @@ final class PostgresBackfill {
     } catch {
       var failure = error
       // Whether it was committed stands in the mark, which the next attempt reads.
-      if failure.code == "OutcomeUnknown" { failure.disposition = .retry }
+      failure.repeatIfOutcomeIsUnknown()
       throw failure
     }
   }

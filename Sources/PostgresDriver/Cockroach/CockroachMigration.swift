@@ -50,7 +50,7 @@ struct CockroachMigration {
       return try CockroachStepwise(migration: self, connection: connection, lock: lock).apply()
     } catch {
       var failure = error
-      if failure.code == "OutcomeUnknown" { failure.disposition = .retry }
+      failure.repeatIfOutcomeIsUnknown()
       throw failure
     }
   }

@@ -43,14 +43,20 @@ struct SettledLedger {
     _ body: (PostgresOwnSchema) throws(StepFailure) -> Result
   ) throws(StepFailure) -> Result {
     let keys = TransactionKeys(place: place)
-    return try connection.transaction(options.ownLimits, beginningWith: [keys.statement]) {
-      connection, answers throws(StepFailure) in
-      _ = try keys.check(answers[0], on: connection)
-      let own = try PostgresOwnSchema(connection, place)
-      try own.lockRows()
-      let result = try body(own)
-      try own.unlockRows()
-      return result
-    }.result
+    do throws(StepFailure) {
+      return try connection.transaction(options.ownLimits, beginningWith: [keys.statement]) {
+        connection, answers throws(StepFailure) in
+        _ = try keys.check(answers[0], on: connection)
+        let own = try PostgresOwnSchema(connection, place)
+        try own.lockRows()
+        let result = try body(own)
+        try own.unlockRows()
+        return result
+      }.result
+    } catch {
+      var failure = error
+      failure.repeatIfOutcomeIsUnknown()
+      throw failure
+    }
   }
 }

@@ -53,7 +53,7 @@ struct PostgresBatch {
       if outcome == .applied { return entries }
     } catch {
       var failure = error
-      if failure.code == "OutcomeUnknown" { failure.disposition = .retry }
+      failure.repeatIfOutcomeIsUnknown()
       // Too much for one transaction of this server, and not for one of each.
       if failure.code == "DatabaseBusy" { failure.disposition = .stop }
       throw failure

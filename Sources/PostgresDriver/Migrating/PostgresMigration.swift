@@ -88,13 +88,21 @@ struct PostgresMigration {
   }
 
   /// Records the schema where no record is, in a transaction that keeps nobody out.
+  ///
+  /// - Throws: `.retry` also when the reply to its commit was lost: the next attempt finds the record.
   static func recordCatalogue(
     _ place: LedgerPlace, _ options: PostgresServiceOptions, on connection: PostgresConnection
   ) throws(StepFailure) {
-    _ = try connection.transaction(options.ownLimits) { connection throws(StepFailure) in
-      let own = try PostgresOwnSchema(connection, place)
-      guard own.has(OwnTables.catalogue) else { return }
-      try own.recordCatalogueIfMissing()
+    do throws(StepFailure) {
+      _ = try connection.transaction(options.ownLimits) { connection throws(StepFailure) in
+        let own = try PostgresOwnSchema(connection, place)
+        guard own.has(OwnTables.catalogue) else { return }
+        try own.recordCatalogueIfMissing()
+      }
+    } catch {
+      var failure = error
+      failure.repeatIfOutcomeIsUnknown()
+      throw failure
     }
   }
 
@@ -137,7 +145,7 @@ struct PostgresMigration {
     _ failure: StepFailure, on connection: PostgresConnection
   ) throws(StepFailure) -> StepFailure {
     var failure = failure
-    if failure.code == "OutcomeUnknown" { failure.disposition = .retry }
+    failure.repeatIfOutcomeIsUnknown()
     guard failure.code == "DatabaseLocked", connection.isAlive, !connection.isInTransaction else {
       return failure
     }
