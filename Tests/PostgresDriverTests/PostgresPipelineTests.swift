@@ -32,7 +32,8 @@ struct PostgresPipelineTests {
   @Test func `after one that fails nothing runs, and the session goes on`() throws {
     try connection.run(script: "CREATE TABLE t (a int)")
     let failure = #expect(throws: StepFailure.self) {
-      try connection.transaction(PostgresLimits()) { connection throws(StepFailure) in
+      try connection.transaction(PostgresLimits(holdBudget: .seconds(30))) {
+        connection throws(StepFailure) in
         _ = try connection.pipeline([
           SQLStatement("INSERT INTO t VALUES (1)"), SQLStatement("SELECT 1 / (SELECT 0)"),
           SQLStatement("INSERT INTO t VALUES (2)"),
@@ -51,7 +52,9 @@ struct PostgresPipelineTests {
     let place = try PostgresLedger().located(on: connection)
     let other = try PostgresConnection(PostgresOptions(url: url))
     let keys = TransactionKeys(place: place)
-    _ = try connection.transaction(PostgresLimits(), beginningWith: [keys.statement]) {
+    _ = try connection.transaction(
+      PostgresLimits(holdBudget: .seconds(30)), beginningWith: [keys.statement]
+    ) {
       connection, answers throws(StepFailure) in
       #expect(try !keys.check(answers[0], on: connection))
       for key in place.keys {
@@ -70,7 +73,9 @@ struct PostgresPipelineTests {
     for key in place.keys {
       try other.execute("SELECT pg_advisory_lock(\(key))")
       let failure = #expect(throws: StepFailure.self) {
-        try connection.transaction(PostgresLimits(), beginningWith: [keys.statement]) {
+        try connection.transaction(
+          PostgresLimits(holdBudget: .seconds(30)), beginningWith: [keys.statement]
+        ) {
           connection, answers throws(StepFailure) in
           _ = try keys.check(answers[0], on: connection)
         }

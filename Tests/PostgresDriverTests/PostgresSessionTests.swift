@@ -62,14 +62,16 @@ struct PostgresSessionTests {
     try holder.run(script: "BEGIN; LOCK TABLE a")
     let other = try connection()
     let failure = #expect(throws: StepFailure.self) {
-      try other.transaction(PostgresLimits()) { connection throws(StepFailure) in
+      try other.transaction(PostgresLimits(holdBudget: .seconds(30))) {
+        connection throws(StepFailure) in
         try connection.execute("INSERT INTO a VALUES (1)")
       }
     }
     #expect(failure?.code == "DatabaseLocked")
     #expect(failure?.disposition == .retry)
     try holder.run(script: "ROLLBACK")
-    let held = try other.transaction(PostgresLimits()) { connection throws(StepFailure) in
+    let held = try other.transaction(PostgresLimits(holdBudget: .seconds(30))) {
+      connection throws(StepFailure) in
       try connection.execute("INSERT INTO a VALUES (1)")
     }
     #expect(held.result == 1)
