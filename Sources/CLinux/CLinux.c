@@ -2,11 +2,14 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,6 +130,18 @@ int clinux_peer_uid(int socket, uid_t *uid) {
   socklen_t size = sizeof credentials;
   if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0) return -errno;
   *uid = credentials.uid;
+  return 0;
+}
+
+int clinux_identify_file(const char *path, struct clinux_file_identity *identity) {
+  struct statx status;
+  unsigned int wanted = STATX_INO | STATX_BTIME;
+  if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, wanted, &status) < 0) return -errno;
+  if ((status.stx_mask & wanted) != wanted) return -EOPNOTSUPP;
+  identity->device = makedev(status.stx_dev_major, status.stx_dev_minor);
+  identity->inode = status.stx_ino;
+  identity->born_seconds = status.stx_btime.tv_sec;
+  identity->born_nanoseconds = status.stx_btime.tv_nsec;
   return 0;
 }
 

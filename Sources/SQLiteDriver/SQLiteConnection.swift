@@ -9,6 +9,8 @@ package final class SQLiteConnection {
   let handle: OpaquePointer
   /// The path that the connection was opened with.
   package let path: String
+  /// The journal that is kept between transactions; nil where none may be.
+  let keptJournal: KeptJournal?
 
   /// Opens the database and brings it to the options' modes.
   package init(_ options: SQLiteOptions) throws(StepFailure) {
@@ -21,8 +23,10 @@ package final class SQLiteConnection {
     case .readWrite: flags |= SQLITE_OPEN_READWRITE
     case .create: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
     }
+    // Only what is synced in full by each commit can be relied on by the next.
+    keptJournal = options.mayKeepJournal && options.durability != .normal ? KeptJournal() : nil
     var opened: OpaquePointer?
-    let code = sqlite3_open_v2(options.path, &opened, flags, nil)
+    let code = sqlite3_open_v2(options.path, &opened, flags, keptJournal?.name)
     guard code == SQLITE_OK, let opened else {
       let message = String(cString: sqlite3_errmsg(opened))
       let systemError = sqlite3_system_errno(opened)
@@ -71,7 +75,7 @@ package final class SQLiteConnection {
 
   /// Lets this connection keep the rollback journal's file between its transactions, and end each
   /// by making the file's beginning invalid, instead of making and removing a file for each. What
-  /// is on the disk when a commit returns stays the same.
+  /// is on the disk when a commit returns stays the same; the directory is synced for the first.
   ///
   /// - Returns: whether it is so now; a write-ahead log, or a mode that somebody chose, is left as
   ///   it is.

@@ -65,7 +65,7 @@ package actor SQLiteMigrator: MigrationEngine {
     defer { withExtendedLifetime(lock) {} }
     let connection =
       request.createsDatabase && !FilePath.exists(options.path)
-      ? try options.connect(.create) : try options.connectExisting()
+      ? try options.connect(.create) : try options.connectExisting(mayKeepJournal: true)
     let forecast = try forecast(request, directory, on: connection)
     let series = MigrationSeries(
       first: forecast.pending.first?.version, last: forecast.pending.last?.version)

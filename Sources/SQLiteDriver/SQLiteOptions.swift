@@ -41,11 +41,14 @@ package struct SQLiteOptions: Hashable, Sendable {
   package var allowsDoubleQuotedStrings: Bool
   /// How long all attempts at a lock may take together.
   package var lockDeadline: Interval
+  /// Whether the connection may keep a rollback journal's file between its transactions; see
+  /// `SQLiteConnection.keepJournalFile()`.
+  package var mayKeepJournal: Bool
 
   package init(
     path: String, access: Access = .readWrite, durability: Durability = .extra,
     journalMode: JournalMode? = nil, allowsDoubleQuotedStrings: Bool = false,
-    lockDeadline: Interval = Bounds.lockDeadline
+    lockDeadline: Interval = Bounds.lockDeadline, mayKeepJournal: Bool = false
   ) {
     self.path = path
     self.access = access
@@ -53,5 +56,6 @@ package struct SQLiteOptions: Hashable, Sendable {
     self.journalMode = journalMode
     self.allowsDoubleQuotedStrings = allowsDoubleQuotedStrings
     self.lockDeadline = lockDeadline
+    self.mayKeepJournal = mayKeepJournal
   }
 }

@@ -66,23 +66,28 @@ package struct SQLiteServiceOptions: Hashable, Sendable {
   var lockFile: String { FilePath.resolved(path) + ".windlass-lock" }
 
   /// Opens a new connection for one step.
+  ///
+  /// - Parameter mayKeepJournal: whether it may keep a rollback journal's file for a series of
+  ///   transactions.
   func connect(
-    _ access: SQLiteOptions.Access = .readWrite
+    _ access: SQLiteOptions.Access = .readWrite, mayKeepJournal: Bool = false
   ) throws(StepFailure) -> SQLiteConnection {
     try SQLiteConnection(
       SQLiteOptions(
         path: path, access: access, journalMode: access == .create ? .wal : nil,
-        lockDeadline: lockDeadline))
+        lockDeadline: lockDeadline, mayKeepJournal: mayKeepJournal))
   }
 
   /// Opens a connection to a database that must exist already.
-  func connectExisting() throws(StepFailure) -> SQLiteConnection {
+  func connectExisting(
+    mayKeepJournal: Bool = false
+  ) throws(StepFailure) -> SQLiteConnection {
     guard FilePath.exists(path) else {
       throw StepFailure(
         code: "DatabaseMissing", disposition: .stop,
         message: "There is no database \(path). Check the database URL; the first upgrade of"
           + " a new service makes one, and so does `windlass migrate --create`.")
     }
-    return try connect()
+    return try connect(mayKeepJournal: mayKeepJournal)
   }
 }

@@ -62,6 +62,7 @@ extension SQLiteConnection {
       }
       if let deadline, deadline.isOver { throw holdBudgetExceeded(limits) }
       try execute("COMMIT")
+      keptJournal?.noteCommit()
       return (result, (ContinuousClock.now - began).interval)
     } catch {
       rollBack()
@@ -102,6 +103,7 @@ extension SQLiteConnection {
     // SQLite rolls back by itself on some errors; then there is nothing left to do. A ROLLBACK
     // that fails leaves a transaction that closing the connection ends.
     if isInTransaction { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
+    keptJournal?.noteRollback()
   }
 
   private func watched<Result>(

@@ -124,6 +124,18 @@ int clinux_accept(int socket);
 /// Tells the effective uid of the process that connected the UNIX socket.
 int clinux_peer_uid(int socket, uid_t *uid);
 
+/// What tells a file from any other that ever had its name.
+struct clinux_file_identity {
+  uint64_t device;
+  uint64_t inode;
+  int64_t born_seconds;
+  uint32_t born_nanoseconds;
+};
+
+/// Tells which file is in that place, the link itself for a link; returns 0. It fails with
+/// EOPNOTSUPP where the file system does not know when a file was made.
+int clinux_identify_file(const char *path, struct clinux_file_identity *identity);
+
 /// The milliseconds that a clock shows; `struct timespec` belongs to a different module from build
 /// to build, so that Swift can't rely on seeing its members.
 int64_t clinux_milliseconds(clockid_t clock);
