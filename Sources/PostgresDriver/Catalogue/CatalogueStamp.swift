@@ -28,16 +28,22 @@ enum CatalogueStamp {
       "trigger", "type",
     ].map { "SELECT '\($0) ' || oid || ' ' || xmin FROM pg_\($0) WHERE oid >= 16384" }
 
-  static let statement = """
-    SELECT string_agg(line, e'\\n' ORDER BY line COLLATE "C") FROM
-      (\(rows.joined(separator: "\n  UNION ALL "))) AS rows (line)
+  /// Asks for the stamp. The server makes the digest, since the rows are many.
+  static let question = SQLStatement(
     """
+    SELECT encode(sha256(convert_to('stamp' || e'\\n'
+      || coalesce(string_agg(line, e'\\n' ORDER BY line COLLATE "C"), ''), 'UTF8')), 'hex') FROM
+      (\(rows.joined(separator: "\n  UNION ALL "))) AS rows (line)
+    """)
+
+  /// The stamp in the answer.
+  static func digest(in rows: [SQLRow]) -> Digest { Digest(rows.first?.values[0].text ?? "") }
 }
 
 extension PostgresConnection {
   /// The stamp of the schema as it is now; nil where rows do not tell who wrote them.
   func catalogueStamp() throws(StepFailure) -> Digest? {
     guard dialect == .postgres else { return nil }
-    return SHA256.digest(of: "stamp\n" + (try scalar(CatalogueStamp.statement).text ?? ""))
+    return CatalogueStamp.digest(in: try rows(CatalogueStamp.question.text, limit: 1))
   }
 }

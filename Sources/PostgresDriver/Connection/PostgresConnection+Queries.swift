@@ -17,15 +17,20 @@ extension PostgresConnection {
       for row in 0..<result.rowCount {
         guard rows.count < limit else {
           giveUp()
-          throw StepFailure(
-            code: "TooManyRows", disposition: .stop,
-            message: "A query on \(place) returned more than \(limit) rows.")
+          throw tooManyRows(limit)
         }
         rows.append(
           SQLRow(columns: names, values: (0..<count).map { result.value(row, $0) }))
       }
     }
     return rows
+  }
+
+  /// The failure of a query with more rows than are allowed.
+  func tooManyRows(_ limit: Int) -> StepFailure {
+    StepFailure(
+      code: "TooManyRows", disposition: .stop,
+      message: "A query on \(place) returned more than \(limit) rows.")
   }
 
   /// The first row's first value; null when there is none.

@@ -39,9 +39,7 @@ package final class PostgresConnection {
     try self.init(opening: options)
     do throws(StepFailure) {
       switch dialect {
-      case .postgres:
-        try configure(options)
-        server = try identify(options)
+      case .postgres: server = try configure(options)
       case .cockroachdb:
         try configureCockroach(options)
         server = try identifyCockroach(options)

@@ -15,8 +15,9 @@ package struct ServerIdentity: Hashable, Sendable {
 }
 
 extension PostgresConnection {
-  /// Brings the session's limits to the options' values.
-  func configure(_ options: PostgresOptions) throws(StepFailure) {
+  /// Brings the session's limits to the options' values, reads them back, and reads who the server
+  /// is; refuses one that no migration may run on.
+  func configure(_ options: PostgresOptions) throws(StepFailure) -> ServerIdentity {
     var settings = [
       ("lock_timeout", options.lockTimeout), ("statement_timeout", options.statementTimeout),
       ("idle_in_transaction_session_timeout", options.idleTimeout),
@@ -29,34 +30,37 @@ extension PostgresConnection {
       "SELECT "
         + settings.map { "set_config('\($0.0)', '\($0.1.milliseconds)', false)" }.joined(
           separator: ", "))
-    // In a round trip of its own: behind a pooler this one may reach another server process.
-    let names = settings.map { "'\($0.0)'" }.joined(separator: ", ")
-    let rows = try rows(
-      "SELECT pg_backend_pid(), name, setting FROM pg_settings WHERE name IN (\(names))",
-      limit: settings.count)
-    guard !rows.isEmpty, rows.allSatisfy({ $0.values[0] == .integer(Int64(process)) }) else {
-      throw pooled()
+    // In a round trip of its own: behind a pooler this one may reach another server process. The
+    // server writes a limit with its unit, and reads what it wrote.
+    let kept = settings.map {
+      "current_setting('\($0.0)')::interval = interval '\($0.1.milliseconds) milliseconds'"
     }
-    for setting in settings
-    where rows.first(where: { $0.values[1] == .text(setting.0) })?.values[2]
-      != .text(String(setting.1.milliseconds))
-    {
+    let answers = try pipeline([
+      SQLStatement("SELECT pg_backend_pid(), " + kept.joined(separator: ", ")), Self.identity,
+    ])
+    guard let values = answers[0].first?.values, values.count == 1 + settings.count,
+      values[0] == .integer(Int64(process)), let row = answers[1].first
+    else { throw pooled() }
+    for (setting, isKept) in zip(settings, values.dropFirst()) where isKept != .integer(1) {
       throw StepFailure(
         code: "SettingRefused", disposition: .stop,
         message: "\(place) did not keep \(setting.0) = \(setting.1), without which a migration"
           + " could stall the service. Connect to the server itself, not through a pooler.")
     }
+    return try identify(row, options)
   }
 
-  /// Reads who the server is, and refuses one that no migration may run on.
-  func identify(_ options: PostgresOptions) throws(StepFailure) -> ServerIdentity {
-    let rows = try rows(
-      """
-      SELECT pg_is_in_recovery(), current_database(), current_schema(),
-        CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
-          THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE '' END, version()
-      """, limit: 1)
-    guard let row = rows.first else { throw pooled() }
+  private static let identity = SQLStatement(
+    """
+    SELECT pg_is_in_recovery(), current_database(), current_schema(),
+      CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
+        THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE '' END, version()
+    """)
+
+  /// Refuses a server that no migration may run on.
+  private func identify(
+    _ row: SQLRow, _ options: PostgresOptions
+  ) throws(StepFailure) -> ServerIdentity {
     if let failure = otherEngine(row.values[4].text ?? "") { throw failure }
     guard row.values[0] == .integer(0) else {
       throw StepFailure(

@@ -107,22 +107,24 @@ extension PostgresOwnSchema {
     try recordCatalogue()
   }
 
+  /// Reads what is recorded but for the schema itself.
+  var recordQuestion: SQLStatement {
+    SQLStatement("SELECT version, fingerprint FROM \(place.own(OwnTables.catalogue))")
+  }
+
   /// How the schema differs from the recorded one; nil when it does not, none is recorded, or a
   /// migration of Windlass is under way.
   func drift() throws(StepFailure) -> SchemaDrift? {
     guard has(OwnTables.catalogue) else { return nil }
     let (version, isDirty) = try ledgerRow()
     if isDirty, try progress() != nil { return nil }
-    guard
-      let row = try connection.rows(
-        "SELECT version, fingerprint FROM \(place.own(OwnTables.catalogue))", limit: 1
-      ).first
-    else { return nil }
+    guard let row = try rows(recordQuestion, limit: 1).first else { return nil }
     var record = RecordedCatalogue(
       version: row["version"].integer.map { SchemaVersion(UInt64(bitPattern: $0)) },
       fingerprint: row["fingerprint"].text ?? "", json: "")
-    if record.version == version, let stamp = try connection.catalogueStamp(),
-      record.fingerprint == stamp.text
+    if record.version == version, connection.dialect == .postgres,
+      try CatalogueStamp.digest(in: rows(CatalogueStamp.question, limit: 1)).text
+        == record.fingerprint
     {
       return nil
     }

@@ -10,6 +10,9 @@ struct PostgresOwnSchema {
   let place: LedgerPlace
   /// Which of the tables exist, the ledger's and its lock's among them.
   private(set) var existing: Set<String>
+  /// What was asked for in the same breath, by the text of the question; only in a snapshot, where
+  /// every answer stays true.
+  private var answers: [String: [SQLRow]] = [:]
 
   /// Looks which tables there are.
   init(_ connection: PostgresConnection, _ place: LedgerPlace) throws(StepFailure) {
@@ -22,6 +25,28 @@ struct PostgresOwnSchema {
         AND (c.relname LIKE 'windlass\\_%' OR c.relname = $2 OR c.relname = $3)
       """, [.text(place.schema), .text(place.table), .text(place.lockTable)])
     existing = Set(rows.compactMap { $0.values[0].text })
+  }
+
+  /// Asks for ledger, history and the stamp of the schema in one turn; call it inside a snapshot.
+  mutating func readAhead() throws(StepFailure) {
+    guard connection.dialect == .postgres else { return }
+    var questions: [SQLStatement] = []
+    if has(place.table) { questions.append(ledgerQuestion) }
+    if has(OwnTables.history) { questions.append(historyQuestion(of: nil)) }
+    if has(OwnTables.catalogue) { questions += [recordQuestion, CatalogueStamp.question] }
+    guard questions.count > 1 else { return }
+    for (question, rows) in zip(questions, try connection.pipeline(questions)) {
+      answers[question.text] = rows
+    }
+  }
+
+  /// The answer to a question without parameters, which may have come already.
+  func rows(_ question: SQLStatement, limit: Int) throws(StepFailure) -> [SQLRow] {
+    guard question.parameters.isEmpty, let rows = answers[question.text] else {
+      return try connection.rows(question.text, question.parameters, limit: limit)
+    }
+    guard rows.count <= limit else { throw connection.tooManyRows(limit) }
+    return rows
   }
 
   /// Whether a table of that name exists in the ledger's schema.
@@ -136,7 +161,7 @@ struct PostgresOwnSchema {
   /// What the ledger's row says.
   func ledgerRow() throws(StepFailure) -> (version: SchemaVersion?, isDirty: Bool) {
     guard has(place.table) else { return (nil, false) }
-    return try ledgerRow(connection.rows(ledgerQuestion.text, limit: 16))
+    return try ledgerRow(rows(ledgerQuestion, limit: 16))
   }
 
   /// Reads the ledger.
@@ -154,10 +179,9 @@ struct PostgresOwnSchema {
   /// - Parameter version: the only version that is asked for; nil for all.
   func history(of version: SchemaVersion? = nil) throws(StepFailure) -> [HistoryEntry] {
     guard has(OwnTables.history) else { return [] }
-    let question = historyQuestion(of: version)
-    return try connection.rows(
-      question.text, question.parameters, limit: Bounds.migrationFilesMax
-    ).map { HistoryEntry($0) }
+    return try rows(historyQuestion(of: version), limit: Bounds.migrationFilesMax).map {
+      HistoryEntry($0)
+    }
   }
 
   /// Reads the history.

@@ -34,7 +34,9 @@ struct SettledLedger {
     _ body: (PostgresOwnSchema) throws(StepFailure) -> Result
   ) throws(StepFailure) -> Result {
     try connection.snapshot { connection throws(StepFailure) in
-      try body(PostgresOwnSchema(connection, place))
+      var own = try PostgresOwnSchema(connection, place)
+      try own.readAhead()
+      return try body(own)
     }
   }
 
