@@ -9,14 +9,18 @@ package enum MigrationHistory {
   package static func check(
     _ directory: MigrationDirectory, against history: [HistoryEntry], ledger: SchemaVersion?
   ) throws(StepFailure) {
-    let newest = directory.entries.last?.version
+    let files = directory.entries
+    let newest = files.last?.version
+    // Both are ascending, so one pass over the files is enough.
+    var next = files.startIndex
     for entry in history {
-      guard let file = directory.entry(entry.version) else {
+      while next < files.endIndex, files[next].version < entry.version { next += 1 }
+      guard next < files.endIndex, files[next].version == entry.version else {
         // Above the newest file it is a later release's, which this one may run on.
         if let newest, entry.version > newest { continue }
         throw missing(entry.version, directory)
       }
-      let checksum = SHA256.digest(of: try directory.bytes(of: file))
+      let checksum = SHA256.digest(of: try directory.bytes(of: files[next]))
       guard checksum == entry.checksum else {
         throw changed(entry, now: checksum, directory: directory.path)
       }

@@ -27,9 +27,9 @@ extension Timestamp {
     let day = seconds.flooredQuotient(by: 86_400)
     let second = seconds - day * 86_400
     let date = CivilDay.date(daysSinceEpoch: day)
-    let clock = [second / 3_600, second / 60 % 60, second % 60].map { $0.padded(to: 2) }
+    let (hour, minute) = (second / 3_600, second / 60 % 60)
     return "\(date.year.padded(to: 4))-\(date.month.padded(to: 2))-\(date.day.padded(to: 2))"
-      + "T\(clock.joined(separator: ":"))Z"
+      + "T\(hour.padded(to: 2)):\(minute.padded(to: 2)):\((second % 60).padded(to: 2))Z"
   }
 }
 
