@@ -67,7 +67,8 @@ struct PodSighting: Hashable, Sendable {
   /// Whether it is known to do nothing any more: its end was seen, or it went before it began.
   var isDead: Bool { hasEnded || (isGone && !hasBegun) }
 
-  /// The same pod seen again: what was once seen is not unseen.
+  /// The same pod seen again: what was once seen to have happened is not unseen; whether it is
+  /// there is as it was seen last.
   func followed(by next: PodSighting) -> PodSighting {
     var both = next
     both.hasBegun = hasBegun || next.hasBegun
@@ -78,7 +79,6 @@ struct PodSighting: Hashable, Sendable {
     both.reason = next.reason.isEmpty ? reason : next.reason
     both.end = next.end ?? end
     both.message = next.message ?? message
-    both.isGone = isGone || next.isGone
     return both
   }
 }

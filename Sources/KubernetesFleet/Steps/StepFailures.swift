@@ -152,6 +152,23 @@ struct StepFailures: Hashable, Sendable {
         + " has not ended. Look at that node if this stays.")
   }
 
+  /// The service's own migrate command may be running, which no fence stops.
+  func yielding(to pod: PodSighting) -> StepFailure {
+    failure(
+      "StepStillRunning", .wait,
+      "waits for the pod \(pod.name), in which the service's own migrate command runs on node"
+        + " \(pod.node ?? "unknown"): no fence stops that. It goes on when the pod has ended.")
+  }
+
+  /// A pod was told to end long ago, and nobody says that it has.
+  func lingering(_ pod: PodSighting) -> StepFailure {
+    failure(
+      "StepStillRunning", .wait,
+      "has a pod, \(pod.name), that was told to end long ago, and node \(pod.node ?? "unknown")"
+        + " does not say that it has. Look at that node: no other attempt begins before it is"
+        + " back, or is removed from the cluster.")
+  }
+
   /// The program ended without a word.
   func crashed(_ end: ContainerEnd?) -> StepFailure {
     if end?.exitCode == 2 {

@@ -135,6 +135,8 @@ package enum StepBounds {
   package static let podsRememberedMax = 1_024
   /// Time between SIGTERM and SIGKILL for a step: enough for the statement or batch under way.
   package static let grace = Interval.seconds(60)
+  /// How far what is read may be ahead of what a watch tells.
+  package static let watchDelayMax = Interval.seconds(5)
   /// How often everything is told again by the watch.
   package static let resync = Interval.minutes(5)
   /// Failed attempts of one reading step that stay to be looked at.

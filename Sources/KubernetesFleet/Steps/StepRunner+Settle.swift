@@ -9,6 +9,10 @@ extension StepRunner {
     var readFailures = 0
     var obstacle: PodObstacle?
     var obstacleSince: Timestamp
+    /// Since when a pod is to end and has not.
+    var endingSince: Timestamp?
+    /// Since when a pod is known to be gone whose end nobody saw.
+    var vanishedSince: Timestamp?
   }
 
   /// Waits until a Job's step has ended, and returns what it said.
@@ -28,6 +32,7 @@ extension StepRunner {
         continue
       }
       if let message = try await act(on: judgement, job, uid, &patience) { return message }
+      try await bear(endingOf: job, uid, &patience)
       if clock.now() >= patience.end { try overstay(job, uid) }
       await rest(after: seen)
     }
@@ -54,7 +59,7 @@ extension StepRunner {
       throw failure
     case .suspended: throw job.failures.suspended
     case .deleted:
-      try await bear(deletionOf: job, uid)
+      try await bear(deletionOf: job, uid, &patience)
       return nil
     case .going(let obstacle):
       try await bear(obstacle, job, uid, &patience)
@@ -90,15 +95,42 @@ extension StepRunner {
 
   /// A Job that somebody deleted is over when its pods are known to be; until then one of them may
   /// still say what became of the step.
-  private func bear(deletionOf job: StepJob, _ uid: String) async throws(StepFailure) {
+  private func bear(
+    deletionOf job: StepJob, _ uid: String, _ patience: inout Patience
+  ) async throws(StepFailure) {
     let pods = watch.sightings.pods(of: job.label).filter { $0.job == uid && !$0.isDead }
     guard let first = pods.first else {
       watch.tell(uid)
       throw job.failures.deleted
     }
-    guard first.isGone else { return }
+    guard first.isGone else {
+      patience.vanishedSince = nil
+      return
+    }
+    // Reading may be ahead of the watch, which may have seen the end.
+    let since = patience.vanishedSince ?? clock.now()
+    patience.vanishedSince = since
+    guard clock.now() - since >= StepBounds.watchDelayMax else { return }
     guard await isNodeDead(of: first) else { throw job.failures.inDoubt(first) }
     watch.sightings.bury { $0.uid == first.uid }
+  }
+
+  /// A pod on a node that nobody hears of is never said to have ended.
+  private func bear(
+    endingOf job: StepJob, _ uid: String, _ patience: inout Patience
+  ) async throws(StepFailure) {
+    let ending = watch.sightings.pods(of: job.label).first {
+      $0.job == uid && $0.isDeleting && !$0.isGone && !$0.hasEnded
+    }
+    guard let ending else {
+      patience.endingSince = nil
+      return
+    }
+    let since = patience.endingSince ?? clock.now()
+    patience.endingSince = since
+    guard clock.now() - since >= StepBounds.grace + StepBounds.stuckMax else { return }
+    guard await isNodeDead(of: ending) else { throw job.failures.lingering(ending) }
+    watch.sightings.bury { $0.uid == ending.uid }
   }
 
   /// Gives a Job up whose pod can't begin, so that what is wrong is told and not waited out.

@@ -34,6 +34,7 @@ package final class StepRunner: Sendable {
     var job = StepJob(
       scope: scope, order: order, attempt: 1, epoch: epoch.withLock { $0 }, image: image)
     try await haveDocument(job)
+    if case .fence = order { try await refuseForeignCommands(job) }
     let earlier = try await attempts(at: job)
     if let found = earlier.adopted(job, watch) {
       job = job.numbered(found.attempt)
@@ -144,19 +145,21 @@ package final class StepRunner: Sendable {
   func listPods(of job: StepJob) async throws(APIError) -> [PodSighting] {
     let selection = Selection(
       .pods, in: scope.settings.namespace, labels: "\(StepLabel.order)=\(job.label)")
+    let known = watch.sightings.pods(of: job.label)
     watch.sightings.note(
-      try await client.list(selection).objects.map(PodSighting.init), of: job.label)
+      try await client.list(selection).objects.map(PodSighting.init), knownBefore: known)
     return watch.sightings.pods(of: job.label)
   }
 
   /// Waits until every pod of earlier attempts is known to be dead.
   private func awaitEnds(of job: StepJob) async throws(StepFailure) {
-    let end = clock.now() + StepBounds.grace + StepBounds.patience
+    let began = clock.now()
+    let end = began + StepBounds.grace + StepBounds.patience
     while true {
       let seen = watch.news.count
       let pods = watch.sightings.pods(of: job.label).filter { !$0.isDead }
       guard let first = pods.first else { return }
-      if first.isGone {
+      if first.isGone, clock.now() - began >= StepBounds.watchDelayMax {
         guard await isNodeDead(of: first) else { throw job.failures.inDoubt(first) }
         watch.sightings.bury { $0.uid == first.uid }
         continue
@@ -169,6 +172,22 @@ package final class StepRunner: Sendable {
         guard error.disposition == .retry else { throw job.failures.unreadable(error) }
       }
     }
+  }
+
+  /// The service's own command can't be stopped by a fence: nobody takes it while one may run.
+  private func refuseForeignCommands(_ job: StepJob) async throws(StepFailure) {
+    guard scope.wish.migrations.command != nil else { return }
+    let labels =
+      "\(StepLabel.step)=\(StepKind.command.rawValue),"
+      + "\(StepLabel.service)=\(StepName.label(scope.document.service.text))"
+    let pods: [PodSighting]
+    do throws(APIError) {
+      let selection = Selection(.pods, in: scope.settings.namespace, labels: labels)
+      pods = try await client.list(selection).objects.map(PodSighting.init)
+    } catch {
+      throw job.failures.unreadable(error)
+    }
+    if let alive = pods.first(where: { !$0.hasEnded }) { throw job.failures.yielding(to: alive) }
   }
 
   /// Deletes Jobs of readings that nobody will ask for again; what can't be deleted goes with its
@@ -208,15 +227,18 @@ struct StepAttempts: Sendable {
   /// Jobs that ended, ascending.
   var finished: [KubernetesObject] { jobs.filter { $0.jobEnd != nil } }
 
-  /// An earlier attempt whose outcome is the one that is asked for: one that goes on, or one that
-  /// succeeded and was told to nobody in this process.
+  /// An earlier attempt whose outcome is the one that is asked for, and was told to nobody in this
+  /// process: one that goes on, or one that succeeded.
   func adopted(_ job: StepJob, _ watch: StepWatch) -> (attempt: Int, uid: String)? {
     guard !job.order.kind.isReading else { return nil }
     let found = jobs.last { candidate in
-      guard !candidate.isDeleting, job.difference(from: candidate) == nil else { return false }
+      // A Job's status follows its pod's by a second: what was told may look as if it went on.
+      guard !candidate.isDeleting, !watch.isTold(candidate.uid),
+        job.difference(from: candidate) == nil
+      else { return false }
       switch candidate.jobEnd {
       case nil: return true
-      case "Complete": return job.order.kind.lasts && !watch.isTold(candidate.uid)
+      case "Complete": return job.order.kind.lasts
       default: return false
       }
     }

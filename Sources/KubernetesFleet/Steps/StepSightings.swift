@@ -16,14 +16,13 @@ final class StepSightings: Sendable {
     note(sighting)
   }
 
-  /// Notes all pods of an order as the authority listed them: others of it are gone.
-  func note(_ listed: [PodSighting], of order: String) {
+  /// Notes all pods of an order as the authority listed them: others of it that were known before
+  /// it was asked are gone. One that a watch told of meanwhile may be younger than the list.
+  func note(_ listed: [PodSighting], knownBefore: [PodSighting]) {
     for sighting in listed { note(sighting) }
     let uids = Set(listed.map(\.uid))
     state.withLock { state in
-      for (uid, pod) in state.pods where pod.order == order && !uids.contains(uid) {
-        state.pods[uid]?.isGone = true
-      }
+      for pod in knownBefore where !uids.contains(pod.uid) { state.pods[pod.uid]?.isGone = true }
     }
   }
 

@@ -110,12 +110,30 @@ struct StepEndTests {
       _ = try await world.cluster.client.delete(
         ObjectReference(.jobs, job.name, in: "shop"), .background)
       let found = try #require(await failure)
-      #expect(found.code == "StepDeleted" && found.disposition == .retry)
+      #expect(found.code == "StepDeleted" && found.disposition == .retry, "\(found)")
       // The next attempt has a name of its own.
       let next = Task { try? await world.runner.perform(.verify("b")) }
       #expect(await eventually { world.kubelet.jobs.count == 2 })
       next.cancel()
       #expect(Set(world.kubelet.jobs).count == 2)
+    }
+  }
+
+  @Test func `a pod on a silent node is told, and nothing else begins`() async throws {
+    try await StepWorld.with(rate: 300) { _, _ in
+      .lost
+    } _: { world in
+      async let failure = stepFailure { () throws(StepFailure) in
+        try await world.runner.perform(.verify("b"))
+      }
+      #expect(await eventually { !world.kubelet.jobs.isEmpty })
+      let pod = try #require(try await world.pods().first)
+      _ = try await world.cluster.client.delete(
+        ObjectReference(.pods, pod.name, in: "shop"), .background)
+      let found = try #require(await failure)
+      #expect(found.code == "StepStillRunning" && found.disposition == .wait, "\(found)")
+      #expect(found.message.contains("node-a"))
+      #expect(world.kubelet.jobs.count == 1)
     }
   }
 

@@ -117,6 +117,65 @@ struct StepJudgementTests {
     #expect(gone.isDead)
   }
 
+  @Test func `a list that is older than what a watch told makes no pod vanish`() {
+    let sightings = StepSightings()
+    let known = sightings.pods(of: "")
+    // Told while the list was on its way, which was made before the pod was.
+    let young = pod("Running", ["running": [:]])
+    sightings.note([young], knownBefore: [])
+    sightings.note([], knownBefore: known)
+    #expect(sightings.pods(of: "").map(\.isGone) == [false])
+    // Known before the list was asked for, and not in it.
+    sightings.note([], knownBefore: sightings.pods(of: ""))
+    #expect(sightings.pods(of: "").map(\.isGone) == [true])
+    sightings.note([young], knownBefore: [])
+    #expect(sightings.pods(of: "").map(\.isGone) == [false])
+  }
+
+  @Test func `the service's own command that the fence kept from beginning says so`() throws {
+    let order = try Steps.job(.command(Steps.order()))
+    var message = Steps.message(try Steps.job(.checkFence(Epoch(7))))
+    message.failure = StepFailure(
+      code: "FenceLost", disposition: .stop, message: "the fence is at 8")
+    let status: JSONValue = [
+      "phase": "Failed",
+      "initContainerStatuses": [
+        [
+          "name": "fence",
+          "state": ended(1, String(decoding: message.bytes, as: UTF8.self), "Error"),
+        ]
+      ],
+      "containerStatuses": [
+        ["name": "migrate", "state": ["waiting": ["reason": "PodInitializing"]]]
+      ],
+    ]
+    let pod = PodSighting(
+      KubernetesObject([
+        "metadata": [
+          "name": "pod", "uid": "pod-uid",
+          "labels": ["batch.kubernetes.io/controller-uid": "job-uid"],
+        ], "status": status,
+      ]))
+    guard
+      case .failed(let failure) = StepJudgement(job(), uid: "job-uid", pods: [pod], order)
+    else {
+      Issue.record("no failure")
+      return
+    }
+    #expect(failure.code == "FenceLost" && failure.message.contains(order.name))
+    // Its own words are no message, and its success is told by the Job.
+    let done = self.pod("Succeeded", ended(0, "migrated"))
+    #expect(
+      StepJudgement(job(), uid: "job-uid", pods: [done], order) == .going(obstacle: nil))
+    guard
+      case .told(let told) = StepJudgement(job("Complete"), uid: "job-uid", pods: [done], order)
+    else {
+      Issue.record("not told")
+      return
+    }
+    #expect(told.kind == .command && told.failure == nil)
+  }
+
   @Test func `a suspended Job is told as one`() {
     #expect(StepJudgement(job("Suspended"), uid: "job-uid", pods: [], order) == .suspended)
   }

@@ -55,6 +55,60 @@ struct StepRunnerTests {
     }
   }
 
+  @Test func `a step that failed is tried anew at once, whatever its Job's status says`()
+    async throws
+  {
+    let attempts = Mutex(0)
+    try await StepWorld.with { pod, scope in
+      guard let order = StepWorld.order(of: pod) else { return .ignore }
+      var message = StepWorld.answer(to: order, scope)
+      let attempt = attempts.withLock { attempts in
+        attempts += 1
+        return attempts
+      }
+      guard attempt < 3 else { return .end(code: 0, message: StepWorld.text(message)) }
+      message.failure = StepFailure(
+        code: "DatabaseBusy", disposition: .retry, message: "attempt \(attempt)")
+      return .end(code: 1, message: StepWorld.text(message))
+    } _: { world in
+      for attempt in 1...2 {
+        let failure = await stepFailure { () throws(StepFailure) in
+          try await JobBackups(world.runner).verify("b")
+        }
+        #expect(failure?.message.hasPrefix("attempt \(attempt)") == true, "\(attempt)")
+      }
+      let receipt = try await JobBackups(world.runner).verify("b")
+      #expect(receipt.isVerified)
+      #expect(attempts.withLock { $0 } == 3)
+    }
+  }
+
+  @Test func `nobody takes the fence while the service's own command may run`() async throws {
+    let changes: [(path: String, value: JSONValue?)] = [
+      ("migrations", ["command": ["beacon", "migrate"]])
+    ]
+    try await StepWorld.with(changes: changes) { pod, scope in
+      if pod.labels[StepLabel.step] == "command" { return .run }
+      return StepWorld.good(pod, scope)
+    } _: { world in
+      let command = Task {
+        _ = try? await world.runner.perform(.command(Steps.order()), image: "beacon@sha256:0")
+      }
+      #expect(await eventually { !world.kubelet.jobs.isEmpty })
+      let next = JobDatabase(world.successor())
+      let failure = await stepFailure { () throws(StepFailure) in
+        try await next.takeFence(after: Epoch(7), run: "beacon-1")
+      }
+      #expect(failure?.code == "StepStillRunning" && failure?.disposition == .wait)
+      let pod = try #require(
+        try await world.pods().first { $0.labels[StepLabel.step] == "command" })
+      await world.kubelet.end(pod, StepWorld.answer(to: .inspect, world.scope))
+      #expect(try await next.takeFence(after: Epoch(7), run: "beacon-1") == Epoch(8))
+      command.cancel()
+      await command.value
+    }
+  }
+
   @Test func `an unsafe verdict of a Job that failed is a verdict`() async throws {
     try await StepWorld.with { pod, scope in
       guard let order = StepWorld.order(of: pod) else { return .ignore }

@@ -20,6 +20,8 @@ final class TestKubelet: Sendable {
     case unschedulable
     /// It runs, and the node throws it out.
     case evict
+    /// It runs, and its node falls silent.
+    case lost
     /// It is left alone.
     case ignore
   }
@@ -54,6 +56,7 @@ final class TestKubelet: Sendable {
   private func care(for pod: KubernetesObject) async {
     let phase = pod.body.value(at: "/status/phase")?.string ?? ""
     if pod.isDeleting {
+      if case .lost = fate(pod) { return }
       await remove(pod, phase)
       return
     }
@@ -99,7 +102,7 @@ final class TestKubelet: Sendable {
     case .wait(let reason, let detail):
       let state: JSONValue = ["waiting": ["reason": .string(reason), "message": .string(detail)]]
       return ["phase": "Pending", "containerStatuses": container(state)]
-    case .run, .evict, .ignore, .unschedulable:
+    case .run, .evict, .lost, .ignore, .unschedulable:
       return [
         "phase": "Running",
         "containerStatuses": container(["running": ["startedAt": "2026-11-27T05:00:00Z"]]),
@@ -151,6 +154,11 @@ final class TestKubelet: Sendable {
   }
 }
 
+/// What stands between a daemon and the server; a type, so that no closure is taken for it.
+struct StepTransport: Sendable {
+  var wrap: @Sendable (any HTTPTransport) -> any HTTPTransport = { $0 }
+}
+
 /// A cluster in which steps are run.
 struct StepWorld: Sendable {
   let cluster: ClusterWorld
@@ -187,14 +195,19 @@ struct StepWorld: Sendable {
   /// Runs a test in a new cluster whose time goes fast.
   static func with(
     follows: Bool = true, rate: Int64 = 20,
+    changes: [(path: String, value: JSONValue?)] = [],
+    through transport: StepTransport = StepTransport(),
     fate: @escaping @Sendable (KubernetesObject, StepScope) -> TestKubelet.Fate = StepWorld.good,
     _ body: @escaping @Sendable (StepWorld) async throws -> Void
   ) async throws {
-    try await ClusterWorld.with(.inProcess, clock: FastClock(rate: rate)) { cluster in
+    try await ClusterWorld.with(
+      .inProcess, clock: FastClock(rate: rate), wrap: transport.wrap
+    ) { cluster in
       await cluster.host.change { $0.addAdministrator("kubelet", token: "kubelet-token") }
       // The collector of a cluster removes what belongs to an owner that is not there.
-      let run = try await cluster.create("run")
-      let scope = try Steps.scope(owner: StepOwner(.configMaps, name: "run", uid: run.uid))
+      let run = try await ownerUID(cluster)
+      let scope = try Steps.scope(
+        changes, owner: StepOwner(.configMaps, name: "run", uid: run))
       let kubelet = TestKubelet(cluster) { fate($0, scope) }
       let watch = StepWatch(cluster.client, service: "beacon", namespace: "shop")
       let world = StepWorld(
@@ -207,6 +220,22 @@ struct StepWorld: Sendable {
         try await body(world)
       }
     }
+  }
+
+  /// Makes the owner of all Jobs, past whatever the transport does to replies.
+  private static func ownerUID(_ cluster: ClusterWorld) async throws -> String {
+    for _ in 0..<50 {
+      // A reply that was lost is read back in the next turn.
+      if let found = try? await cluster.client.get(.configMap("run")) { return found.uid }
+      _ = try? await cluster.create("run")
+    }
+    return try await cluster.create("run").uid
+  }
+
+  /// The Jobs that are there once nothing goes wrong any more.
+  func settledJobs(_ chaos: Chaos) async throws -> [KubernetesObject] {
+    chaos.stop()
+    return try await jobs()
   }
 
   /// The order that a pod carries out.
