@@ -1,4 +1,5 @@
 package import WindlassCore
+package import WindlassSchema
 
 /// Where a MySQL or MariaDB database is, and how it is reached.
 package struct MySQLAddress: Hashable, Sendable {
@@ -29,6 +30,8 @@ package struct MySQLAddress: Hashable, Sendable {
   package var key: String?
   /// What `x-migrations-table` says.
   package var ledgerTable: String?
+  /// What the address's user is for; nil for a URL from the command line.
+  package var role: DatabaseRole?
 
   /// The URL as it was given; nil for an address put together otherwise.
   var source: Secret?
@@ -56,6 +59,9 @@ package struct MySQLAddress: Hashable, Sendable {
     case .socket(let path): "\(database) on \(path)"
     }
   }
+
+  /// The address's user for a person, behind an article.
+  var whom: String { DatabaseRole.words(user: user.isEmpty ? nil : user, role) }
 
   /// The URL without its password.
   package var publicURL: String {

@@ -248,6 +248,6 @@ final class MySQLConnection {
     let text = { (pointer: UnsafePointer<CChar>?) in pointer.map { String(cString: $0) } ?? "" }
     return MySQLFailure.failure(
       library.errorNumber(handle), state: text(library.stateText(handle)),
-      text(library.errorText(handle)), database: address.name)
+      text(library.errorText(handle)), address)
   }
 }

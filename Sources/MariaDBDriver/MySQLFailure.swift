@@ -8,10 +8,11 @@ enum MySQLFailure {
   ///   - number: the server's or the library's error number; never 0.
   ///   - state: the SQLSTATE.
   ///   - message: the server's own words; values of rows are taken out of them here.
-  ///   - database: the database's name for a person.
+  ///   - address: whose user it is, and in which database.
   static func failure(
-    _ number: UInt32, state: String, _ message: String, database: String
+    _ number: UInt32, state: String, _ message: String, _ address: MySQLAddress
   ) -> StepFailure {
+    let database = address.name
     let words = "\(withoutValues(number, message)) [\(number), \(state)]"
     switch number {
     case 1205, 1213, 1614, 3572:
@@ -31,20 +32,22 @@ enum MySQLFailure {
         code: "DatabaseUnreachable", disposition: number == 1130 ? .stop : .retry,
         message: "\(database) can't be reached (\(words)). Check that the server runs, that the"
           + " address is right and that it has connections left.")
-    default: return lasting(number, words, database: database)
+    default: return lasting(number, words, address)
     }
   }
 
   /// Failures for which trying again can't help.
   private static func lasting(
-    _ number: UInt32, _ words: String, database: String
+    _ number: UInt32, _ words: String, _ address: MySQLAddress
   ) -> StepFailure {
+    let database = address.name
     let (code, message): (String, String) =
       switch number {
       case 1044, 1045, 1142, 1143, 1227, 1370, 1410, 1419, 1698, 1820, 1862:
         (
           "AccessDenied",
-          "\(database) refuses this user (\(words)). Check user, password and rights."
+          "\(database) refuses the \(address.whom) (\(words)). Check user, password and rights;"
+            + " docs/roles.md says what each role needs, and why."
         )
       case 1049:
         (

@@ -248,8 +248,11 @@ struct MySQLOwnSchema {
     let record = RecordedCatalogue(
       version: row["version"].integer.map { SchemaVersion(UInt64(bitPattern: $0)) },
       fingerprint: row["fingerprint"].text ?? "", json: row["catalogue"].text ?? "")
-    return try record.drift(
+    let drift = try record.drift(
       to: connection.catalogue(ledger: ledger, countsRows: false),
       version: ledgerRow(tables).version, database: connection.address.name)
+    // What the user may not see would be told as gone.
+    if drift != nil { try MySQLRights(connection).requireSeeingAll() }
+    return drift
   }
 }

@@ -38,10 +38,13 @@ package actor MySQLServiceDatabase: ServiceDatabase {
   package func inspect() async throws(StepFailure) -> LedgerReading {
     let asOf = now()
     let ledger = options.ledger
-    let connection = try connect("inspect")
+    let connection = try connect("inspect", reads: true)
+    // What this user may not see is left out of every list, and would be taken for missing.
+    let rights = options.probe == nil ? nil : try MySQLRights(connection)
     return try connection.snapshot { connection throws(StepFailure) in
       let own = MySQLOwnSchema(connection: connection, ledger: ledger)
       let tables = try own.tables()
+      try rights?.requireReading(tables)
       let (version, isDirty) = try own.ledgerRow(tables)
       let interrupted = isDirty ? try own.interrupted(tables) : nil
       let isOurs = interrupted.map { $0.version == version } ?? false
@@ -66,6 +69,7 @@ package actor MySQLServiceDatabase: ServiceDatabase {
     let work = try work("fence")
     try await work.retrying(epoch: next) { () throws(StepFailure) -> Void in
       let own = try work.own()
+      try MySQLRights(own.connection).requireMigrating()
       try own.requireEpoch(current)
       try own.create()
       try own.connection.transaction { _ throws(StepFailure) in
@@ -108,6 +112,7 @@ package actor MySQLServiceDatabase: ServiceDatabase {
     try await work.retrying(epoch: order.epoch) { () throws(StepFailure) -> Void in
       try work.withSharedLock { () throws(StepFailure) -> Void in
         let own = try work.own()
+        try MySQLRights(own.connection).requireMigrating(body.text)
         let tables = try own.tables()
         let history = try own.history(tables)
         try MigrationHistory.check(directory, against: history, ledger: order.after)
@@ -161,6 +166,11 @@ package actor MySQLServiceDatabase: ServiceDatabase {
         throw drift.failure(database: name, reference: options.address.publicURL)
       }
     }
+    var bodies: [String] = []
+    for migration in directory == nil ? [] : plan.migrations {
+      if let body = try directory?.body(of: migration.version) { bodies.append(body.text) }
+    }
+    try MySQLRoleCheck(options, connection).all(bodies)
     try refuseLongTransactions(connection)
   }
 
@@ -168,7 +178,7 @@ package actor MySQLServiceDatabase: ServiceDatabase {
   /// its lock.
   private func refuseLongTransactions(_ connection: MySQLConnection) throws(StepFailure) {
     let limit = Bounds.preflightTransactionAgeMax.milliseconds / 1_000
-    let rows = try? connection.rows(
+    let rows = try connection.rows(
       """
       SELECT trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, trx_started, NOW()) AS age
       FROM information_schema.INNODB_TRX
@@ -176,8 +186,7 @@ package actor MySQLServiceDatabase: ServiceDatabase {
         AND trx_started < NOW() - INTERVAL \(limit) SECOND
       ORDER BY trx_started LIMIT 1
       """)
-    // A user who may not see the transactions of others meets them at the lock instead.
-    guard let row = rows?.first else { return }
+    guard let row = rows.first else { return }
     throw StepFailure(
       code: "WriterActive", disposition: .wait,
       message: "Session \(row.text("id")) on \(options.address.name) has had a transaction open for"
@@ -193,8 +202,10 @@ package actor MySQLServiceDatabase: ServiceDatabase {
   }
 
   /// A connection to the server that the first step met, and to no other.
-  private func connect(_ step: String) throws(StepFailure) -> MySQLConnection {
-    let connection = try options.connect(step)
+  private func connect(
+    _ step: String, reads: Bool = false
+  ) throws(StepFailure) -> MySQLConnection {
+    let connection = try reads ? options.connectToRead(step) : options.connect(step)
     let identity = try connection.serverIdentity()
     if let server, server != identity {
       throw StepFailure(

@@ -3,7 +3,15 @@ import WindlassSchema
 
 /// How a service's MySQL or MariaDB database is treated.
 package struct MySQLServiceOptions: Hashable, Sendable {
+  /// Whose user does what the options are for.
   package var address: MySQLAddress
+  /// Whose user reads the ledger; nil for the same.
+  package var probe: MySQLAddress?
+  /// Whose user takes backups and makes copies, whose rights preflight looks at as well; nil for
+  /// nobody.
+  package var backup: MySQLAddress?
+  /// What the service itself is told, whose form a copy's URL takes; nil for the address.
+  package var service: MySQLAddress?
   package var ledger: MySQLLedger
   /// How long one attempt waits for a lock that blocks others.
   package var lockBudget: Interval
@@ -37,6 +45,18 @@ package struct MySQLServiceOptions: Hashable, Sendable {
     let connection = try MySQLConnection(address, application: "\(application)/\(step)")
     try connection.prepareSession()
     return connection
+  }
+
+  /// Opens a connection of the user who reads the ledger.
+  func connectToRead(_ step: String) throws(StepFailure) -> MySQLConnection {
+    try acting(as: probe ?? address).connect(step)
+  }
+
+  /// The same as another user.
+  func acting(as address: MySQLAddress) -> MySQLServiceOptions {
+    var options = self
+    options.address = address
+    return options
   }
 
   /// The pace of backfills beside the service.

@@ -22,6 +22,7 @@ extension PostgresServiceDatabase {
       case .cockroachdb: try check.cockroach()
       }
     }
+    if connection.dialect == .postgres { try PostgresRoleCheck(options, connection).all() }
   }
 }
 
@@ -48,47 +49,20 @@ private struct PostgresPreflight {
     if let drift = try own.drift() { throw drift.failure(options.url) }
   }
 
-  /// Whether the user may make Windlass's tables and change the ledger and the tables that the
-  /// plan's migrations name.
+  /// Whether the user may make Windlass's tables, change the ledger and the tables that the plan's
+  /// migrations name, and see who would be in their way.
   func privileges(in directory: MigrationDirectory?) throws(StepFailure) {
-    let place = own.place
-    if !own.has(OwnTables.fence) || !own.has(place.table) {
-      guard
-        try connection.scalar(
-          "SELECT has_schema_privilege($1::text, 'CREATE')", [.text(place.schema)]) == .integer(1)
-      else { throw missing("make tables in schema \(place.schema)") }
-    }
-    if own.has(place.table) {
-      guard
-        try connection.scalar(
-          """
-          SELECT has_table_privilege($1::text, 'INSERT') AND has_table_privilege($1::text, 'DELETE')
-          """,
-          [.text(place.name)]) == .integer(1)
-      else { throw missing("write the ledger \(place.name)") }
-    }
+    let rights = try PostgresRights(connection)
+    try rights.requireWriting(own)
     guard let directory else { return }
-    var names: Set<String> = []
+    var statements: [PostgresStatement] = []
     for migration in plan.migrations {
       let body = try directory.body(of: migration.version)
       // A text that can't be cut was refused before.
-      for statement in (try? PostgresStatement.split(body.text, connection.dialect)) ?? []
-      where statement.begins(with: "ALTER", "TABLE") || statement.begins(with: "DROP", "TABLE") {
-        names.formUnion(statement.relationNames)
-      }
+      statements += (try? PostgresStatement.split(body.text, connection.dialect)) ?? []
     }
-    let foreign = try connection.rows(
-      """
-      SELECT c.relname::text, pg_get_userbyid(c.relowner)::text
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT pg_has_role(c.relowner, 'USAGE')
-      ORDER BY 1
-      """, [.text(place.schema)])
-    if let table = foreign.first(where: { names.contains($0.values[0].text ?? "") }) {
-      throw missing(
-        "change table \(table.values[0].text ?? ""), which belongs to"
-          + " \(table.values[1].text ?? "")")
-    }
+    try rights.requireChanging(by: statements, own.place)
+    if !plan.migrations.isEmpty { try rights.requireSeeingSessions() }
   }
 
   /// Whether somebody migrates now.
@@ -151,12 +125,5 @@ private struct PostgresPreflight {
       code: "LongTransaction", disposition: .wait,
       message: "On \(connection.place) transactions are open beside which a migration may not get"
         + " its locks: \(names.joined(separator: ", ")). Wait for them, or end them.")
-  }
-
-  private func missing(_ what: String) -> StepFailure {
-    StepFailure(
-      code: "PrivilegeMissing", disposition: .stop,
-      message: "The user of the database URL may not \(what) on \(connection.place). Grant it, or"
-        + " give `database.roles.migrate` another user.")
   }
 }

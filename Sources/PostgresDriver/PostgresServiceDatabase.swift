@@ -35,13 +35,27 @@ package actor PostgresServiceDatabase: ServiceDatabase {
     let asOf = now()
     let connection: PostgresConnection
     do throws(StepFailure) {
-      connection = try options.connect(for: "inspect")
+      connection = try options.connectToRead(for: "inspect")
     } catch {
       guard error.code == "DatabaseMissing" else { throw error }
       return LedgerReading(version: nil, hasTables: false, asOf: asOf)
     }
     let place = try options.ledger.located(on: connection)
-    return try connection.snapshot { connection throws(StepFailure) in
+    do throws(StepFailure) {
+      return try read(place, on: connection, asOf: asOf)
+    } catch {
+      // The server names the table, and this the statement that helps.
+      if error.code == "PrivilegeMissing" {
+        try PostgresRights(connection).requireReading(place)
+      }
+      throw error
+    }
+  }
+
+  private func read(
+    _ place: LedgerPlace, on connection: PostgresConnection, asOf: Timestamp
+  ) throws(StepFailure) -> LedgerReading {
+    try connection.snapshot { connection throws(StepFailure) in
       let own = try PostgresOwnSchema(connection, place)
       let (version, isDirty) = try own.ledgerRow()
       let interrupted = isDirty ? try own.progress() : nil
@@ -65,11 +79,14 @@ package actor PostgresServiceDatabase: ServiceDatabase {
     let token = String(UInt64.random(in: .min ... .max), radix: 16)
     let holder = "\(run) \(token)"
     var reached: String?
+    let reader = options.probe.flatMap(\.user)
     try await options.changing(step: "fence") { own throws(StepFailure) in
       reached = own.connection.server.system
+      try PostgresRights(own.connection).requireWriting(own)
       if try own.fenceHolder() == holder { return }
       try own.requireEpoch(current)
       try own.create()
+      if let reader, own.connection.dialect == .postgres { try own.letRead(reader) }
       try own.setEpoch(next, holder: holder)
     }
     system = reached
@@ -107,6 +124,7 @@ package actor PostgresServiceDatabase: ServiceDatabase {
       try session.use { connection, place throws(StepFailure) in
         // Before the keys, since every file is read; the ledger is looked at again under them.
         try Self.check(directory, on: connection, place, options)
+        try Self.requireRights(for: body, on: connection, place)
         _ = try PostgresMigration(step, place: place, options: options).attempt(on: connection)
       }
     }
@@ -122,6 +140,7 @@ package actor PostgresServiceDatabase: ServiceDatabase {
     try await options.retrying { () throws(StepFailure) in
       try session.use { connection, place throws(StepFailure) in
         try Self.check(directory, on: connection, place, options)
+        try Self.requireRights(for: step.step.body, on: connection, place)
       }
     }
     let outcome = try await PostgresBackfill(step, session).carryOn(while: goesOn)
@@ -132,6 +151,17 @@ package actor PostgresServiceDatabase: ServiceDatabase {
       }
     }
     return nil
+  }
+
+  /// Fails where the user may not do what the file does, before any of it is done.
+  private static func requireRights(
+    for body: MigrationBody, on connection: PostgresConnection, _ place: LedgerPlace
+  ) throws(StepFailure) {
+    // A text that can't be cut is refused when it is read.
+    guard let statements = try? PostgresStatement.split(body.text, connection.dialect) else {
+      return
+    }
+    try PostgresRights(connection).requireChanging(by: statements, place)
   }
 
   /// Fails for files that are not those that were applied.

@@ -3,7 +3,12 @@ import WindlassSchema
 
 /// How a service's PostgreSQL database is treated.
 package struct PostgresServiceOptions: Hashable, Sendable {
+  /// Whose user migrates.
   package var url: PostgresURL
+  /// Whose user reads the ledger; nil for the one that migrates.
+  package var probe: PostgresURL?
+  /// Where and as whom backups are taken, whose rights preflight looks at as well; nil for nobody.
+  package var backups: PostgresBackupOptions?
   package var ledger: PostgresLedger
   /// How long one statement waits for a lock.
   package var lockBudget: Interval
@@ -62,6 +67,17 @@ package struct PostgresServiceOptions: Hashable, Sendable {
   ///   - system: the server's number, where another server is an error.
   package func connect(
     for step: String, expecting system: String? = nil
+  ) throws(StepFailure) -> PostgresConnection {
+    try connect(to: url, for: step, expecting: system)
+  }
+
+  /// The same as the user who reads the ledger.
+  func connectToRead(for step: String) throws(StepFailure) -> PostgresConnection {
+    try connect(to: probe ?? url, for: step, expecting: nil)
+  }
+
+  private func connect(
+    to url: PostgresURL, for step: String, expecting system: String?
   ) throws(StepFailure) -> PostgresConnection {
     try PostgresConnection(
       PostgresOptions(

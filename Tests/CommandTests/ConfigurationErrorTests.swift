@@ -49,7 +49,14 @@ import Testing
     ("a bad variable", "urlFrom: {env: BEACON_DB}", "urlFrom: {env: BEACON-DB}"),
     ("another ledger", "ledger: golang-migrate", "ledger: flyway"),
     ("another format", "format: url", "format: dsn"),
-    ("roles", "roles: {}", "roles: {backup: other}"),
+    ("a role without a URL", "roles: {}", "roles: {backup: {}}"),
+    ("a role's URL in the file", "roles: {}", "roles: {probe: \"postgres://u:pw@h/d\"}"),
+    ("a role that there is not", "roles: {}", "roles: {backups: {urlFrom: {env: A}}}"),
+    ("a role's URL from nowhere", "roles: {}", "roles: {migrate: {urlFrom: {}}}"),
+    (
+      "a role's URL from a missing file", "roles: {}",
+      "roles: {migrate: {urlFrom: {file: /no/such}}}"
+    ),
     ("a migrate command", "    engine: {}", "    command: [\"beacon\", \"migrate\"]"),
     ("a relative folder for backups", "directory: /var/lib", "directory: lib"),
     ("a folder with two dots", "directory: /var/lib", "directory: /var/../lib"),

@@ -14,6 +14,9 @@ struct OneSchemaTests {
     ("spec.source.github", ["repository": "flipt-io/flipt"]),
     ("spec.database.urlFrom.secretKeyRef", ["name": "beacon-db", "key": "url"]),
     ("spec.proof.scratchURLFrom.secretKeyRef", ["name": "scratch", "key": "url"]),
+    ("spec.database.roles.backup.urlFrom.secretKeyRef", ["name": "backup", "key": "url"]),
+    ("spec.database.roles.migrate.urlFrom.secretKeyRef", ["name": "migrate", "key": "url"]),
+    ("spec.database.roles.probe.urlFrom.secretKeyRef", ["name": "probe", "key": "url"]),
     ("spec.fleet.deployment", ["name": "beacon", "container": "server"]),
     ("spec.fleet.statefulSet", ["name": "beacon", "container": "server"]),
     ("spec.fleet.daemonSet", ["name": "beacon", "container": "server"]),
@@ -21,9 +24,6 @@ struct OneSchemaTests {
     ("spec.windows", [["version": "1.0.0", "min": 1, "max": 2]]),
     ("spec.backup.volumeClaim", "backups"), ("spec.migrations.command", ["beacon", "migrate"]),
   ]
-
-  /// Sections that a file may only have empty, so that their fields can't be told apart there.
-  private static let emptyOnly: Set<String> = ["spec.database.roles"]
 
   /// A document with every section that a file may have.
   private let whole: JSONValue = [
@@ -36,7 +36,14 @@ struct OneSchemaTests {
           "publicKeys": [.string("RWQ" + String(repeating: "a", count: 53))],
         ]
       ],
-      "database": ["urlFrom": ["env": "BEACON_DB"], "inject": ["env": "BEACON_DB"]],
+      "database": [
+        "urlFrom": ["env": "BEACON_DB"], "inject": ["env": "BEACON_DB"],
+        "roles": [
+          "backup": ["urlFrom": ["env": "BACKUP_DB"]],
+          "migrate": ["urlFrom": ["env": "MIGRATE_DB"]],
+          "probe": ["urlFrom": ["env": "PROBE_DB"]],
+        ],
+      ],
       "migrations": ["engine": .object([])], "backup": .object([]),
       "proof": ["scratchURLFrom": ["env": "SCRATCH_DB"]],
       "fleet": [
@@ -75,9 +82,7 @@ struct OneSchemaTests {
     guard schema["type"] == "object", schema["additionalProperties"] == nil else { return [] }
     let inner = members.flatMap { member -> [(String, [String])] in
       let place = "\(path).\(member.name)"
-      guard !Self.refused.contains(where: { $0.path == place }),
-        !Self.emptyOnly.contains(place)
-      else { return [] }
+      guard !Self.refused.contains(where: { $0.path == place }) else { return [] }
       if let items = member.value["items"] { return sections(items, "\(place)[0]") }
       return sections(member.value, place)
     }

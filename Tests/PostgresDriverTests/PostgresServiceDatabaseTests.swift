@@ -113,6 +113,12 @@ struct PostgresServiceDatabaseTests {
     // The table to be altered belongs to another user.
     #expect(try await preflight(world, options: options) == "PrivilegeMissing")
     try connection.run(script: "ALTER TABLE a OWNER TO \(user)")
+    // Windlass's own tables can't be written, and other users' sessions are not seen.
+    #expect(try await preflight(world, options: options) == "PrivilegeMissing")
+    try connection.run(
+      script: "GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO \(user)")
+    #expect(try await preflight(world, options: options) == "PrivilegeMissing")
+    try connection.run(script: "GRANT pg_read_all_stats TO \(user)")
     #expect(try await preflight(world, options: options) == nil)
   }
 }

@@ -7,11 +7,21 @@ final class ClientChild {
   private let pid: pid_t
   private let output: Int32
   private let errors: Int32
+  private var feed: ClientFeed?
   private var words: [UInt8] = []
   private var isEnded = false
 
-  private init(pid: pid_t, output: Int32, errors: Int32) {
-    (self.pid, self.output, self.errors) = (pid, output, errors)
+  /// What a program reads.
+  enum Input {
+    case nothing
+    /// A file, by its path.
+    case file(String)
+    /// A dump, by its path, without the definers of its objects.
+    case filtered(String)
+  }
+
+  private init(pid: pid_t, output: Int32, errors: Int32, feed: ClientFeed?) {
+    (self.pid, self.output, self.errors, self.feed) = (pid, output, errors, feed)
   }
 
   deinit {
@@ -21,11 +31,11 @@ final class ClientChild {
   }
 
   /// Starts a program.
-  ///
-  /// - Parameter input: the path of a file to read; nil for nothing.
   static func start(
-    _ program: String, _ arguments: [String], input: String?
+    _ program: String, _ arguments: [String], input: Input
   ) throws(StepFailure) -> ClientChild {
+    var feed: ClientFeed?
+    if case .filtered(let path) = input { feed = try ClientFeed(path) }
     let (output, errors) = (try pipe(), try pipe())
     defer {
       close(output.write)
@@ -34,7 +44,11 @@ final class ClientChild {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, 0, input ?? "/dev/null", O_RDONLY, 0)
+    switch input {
+    case .nothing: posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    case .file(let path): posix_spawn_file_actions_addopen(&actions, 0, path, O_RDONLY, 0)
+    case .filtered: posix_spawn_file_actions_adddup2(&actions, feed?.childEnd ?? -1, 0)
+    }
     posix_spawn_file_actions_adddup2(&actions, output.write, 1)
     posix_spawn_file_actions_adddup2(&actions, errors.write, 2)
     // Lines leave the program as they are complete, so that its beginning is seen; every other
@@ -53,7 +67,8 @@ final class ClientChild {
         code: "ClientProgramFailed", disposition: .retry,
         message: "\(program) could not be started: \(SystemError.text(code)).")
     }
-    return ClientChild(pid: pid, output: output.read, errors: errors.read)
+    feed?.began()
+    return ClientChild(pid: pid, output: output.read, errors: errors.read, feed: feed)
   }
 
   /// Hands over what comes until the program closes its output.
@@ -66,6 +81,7 @@ final class ClientChild {
     var entries = [
       pollfd(fd: output, events: Int16(POLLIN), revents: 0),
       pollfd(fd: errors, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: feed?.ownEnd ?? -1, events: Int16(POLLOUT), revents: 0),
     ]
     while entries[0].fd >= 0 || entries[1].fd >= 0 {
       guard ContinuousClock.now < deadline, !Task.isCancelled else {
@@ -74,7 +90,12 @@ final class ClientChild {
           message: "A client program ran for more than \(limit) and was ended.")
       }
       try look()
-      guard poll(&entries, 2, 20) > 0 else { continue }
+      guard poll(&entries, 3, 20) > 0 else { continue }
+      if entries[2].revents != 0, try feed?.write() != true {
+        feed = nil
+        entries[2].fd = -1
+        entries[2].revents = 0
+      }
       for index in 0..<2 where entries[index].revents != 0 {
         let count = read(entries[index].fd, &chunk, chunk.count)
         if count <= 0 {

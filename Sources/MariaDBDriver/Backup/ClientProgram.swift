@@ -36,7 +36,7 @@ struct ClientProgram {
 
   private static func maker(of path: String) throws(StepFailure) -> Maker {
     var words: [UInt8] = []
-    let child = try ClientChild.start(path, ["--version"], input: nil)
+    let child = try ClientChild.start(path, ["--version"], input: .nothing)
     do throws(StepFailure) {
       try child.consume(within: Bounds.programVersionDeadline, look: {}, { words += $0 })
     } catch {
@@ -67,12 +67,12 @@ struct ClientRun {
   ///
   /// - Parameters:
   ///   - arguments: behind the one that names the file with the password.
-  ///   - input: the path of a file to read; nil for nothing.
+  ///   - input: what the program reads.
   ///   - look: called again and again while the program runs; ends it by throwing.
   ///   - consume: gets what the program writes, in pieces.
   /// - Throws: `ClientProgramFailed` with the last words of the program.
   func run(
-    _ arguments: [String], input: String? = nil,
+    _ arguments: [String], input: ClientChild.Input = .nothing,
     look: () throws(StepFailure) -> Void = {}, consume: Consumer
   ) throws(StepFailure) {
     let file =

@@ -26,7 +26,7 @@ extension MySQLBackupStore: BackupArchive {
       try? scratch.drop(copyLabel, on: keeper)
       try? scratch.drop(atticLabel, on: keeper)
     }
-    try load(manifest, into: copy)
+    try load(manifest, into: copy, keepingDefiners: true)
     let keeperOwn = MySQLOwnSchema(connection: keeper, ledger: options.ledger)
     let isAdopted = try keeperOwn.epoch(keeperOwn.tables()) != nil
     let replacement = try DatabaseReplacement(

@@ -61,7 +61,7 @@ package actor MySQLBackupStore: BackupStore {
     let connection = try options.connect("verify")
     let name = try scratch.make(label, on: connection)
     defer { try? scratch.drop(label, on: connection) }  // Replaced by the next verification.
-    try load(manifest, into: name)
+    try load(manifest, into: name, keepingDefiners: false)
     manifest.proof = .restored
     manifest.verifiedAt = now()
     try FileStream.replace(directory.manifestFile(id), with: try manifest.encoded())
@@ -70,10 +70,16 @@ package actor MySQLBackupStore: BackupStore {
 
   /// Restores the backup into an empty database, and fails unless it then holds exactly what the
   /// service's held.
-  func load(_ manifest: BackupManifest, into name: String) throws(StepFailure) {
+  ///
+  /// - Parameter keepingDefiners: whether objects keep the users by whose rights they work, which
+  ///   only a user with rights of theirs can give them.
+  func load(
+    _ manifest: BackupManifest, into name: String, keepingDefiners: Bool
+  ) throws(StepFailure) {
     let dump = MySQLDump(options: options, directory: directory.path)
     do throws(StepFailure) {
-      try dump.read(directory.file(manifest.id), into: name)
+      try dump.read(
+        directory.file(manifest.id), into: name, keepingDefiners: keepingDefiners)
     } catch {
       guard error.code == "ClientProgramFailed" else { throw error }
       throw directory.damaged(manifest.id, "it can't be restored: \(error.message)")
@@ -129,6 +135,7 @@ package actor MySQLBackupStore: BackupStore {
       FileStream.remove(path)
       let keeper = try work.connection()
       let reader = try options.connect("backup-contents")
+      try MySQLRights(reader).requireReadingAll()
       let own = MySQLOwnSchema(connection: reader, ledger: options.ledger)
       let program = try MySQLDump.program(for: keeper)
       let volatile = try own.tables().intersection(OwnTables.volatile)

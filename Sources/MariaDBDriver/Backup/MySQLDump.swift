@@ -97,13 +97,19 @@ struct MySQLDump {
   }
 
   /// Reads a dump into a database of the same server.
-  func read(_ path: String, into database: String) throws(StepFailure) {
+  ///
+  /// - Parameter keepingDefiners: whether objects keep the users by whose rights they work. In a
+  ///   copy they work by the rights of the one who makes it: those users have none there, and
+  ///   naming another user needs rights that are as good as all.
+  func read(
+    _ path: String, into database: String, keepingDefiners: Bool
+  ) throws(StepFailure) {
     let run = ClientRun(
       program: try ClientProgram.find(["mariadb", "mysql"]), address: options.address,
       directory: directory, limit: Bounds.backupDeadline)
     try run.run(
       ["--binary-mode", "--default-character-set=utf8mb4", "--max-allowed-packet=1G", database],
-      input: path
+      input: keepingDefiners ? .file(path) : .filtered(path)
     ) { _ in }
   }
 

@@ -34,9 +34,10 @@ package actor MySQLScratch: ScratchDatabases {
     let connection = try options.connect("scratch")
     let name = try scratch.make(label, on: connection)
     let dump = MySQLDump(options: options, directory: backups.path)
-    try dump.read(backups.file(backup), into: name)
+    try dump.read(backups.file(backup), into: name, keepingDefiners: false)
     let role = try MySQLScratchRole.make(scratch.user(of: label), for: name, on: connection)
-    return ScratchCopy(label: label, url: options.address.url(of: name, for: role).reveal())
+    let form = options.service ?? options.address
+    return ScratchCopy(label: label, url: form.url(of: name, for: role).reveal())
   }
 
   /// The ways to fail that are the migration's own: its text, or what it does to these rows.

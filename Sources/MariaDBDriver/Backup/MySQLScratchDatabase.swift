@@ -14,6 +14,9 @@ struct MySQLScratchDatabase {
     Self.prefix + SHA256.digest(of: options.address.database).text.prefix(12) + "_"
   }
 
+  /// A name such as copies have, for a look at rights.
+  var sample: String { stem + "0" }
+
   private func stem(of label: String) -> String {
     stem + SHA256.digest(of: label).text.prefix(12) + "_"
   }

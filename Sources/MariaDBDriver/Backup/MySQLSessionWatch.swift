@@ -25,7 +25,7 @@ package actor MySQLSessionWatch {
     of copy: String
   ) throws(StepFailure) -> (scratch: Bool, production: Bool) {
     let address = try MySQLURL.address(of: Secret(copy))
-    let databases = try options.connect("watch").rows(
+    let databases = try options.connectToRead("watch").rows(
       "SELECT DISTINCT DB AS db FROM information_schema.PROCESSLIST WHERE USER = ?",
       [.text(address.user)]
     ).map { $0.text("db") }

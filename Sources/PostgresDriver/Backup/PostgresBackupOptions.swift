@@ -9,18 +9,21 @@ package struct PostgresBackupOptions: Hashable, Sendable {
   package var directory: String
   /// Where scratch databases are made; nil for the server of the database itself.
   package var scratch: PostgresURL?
+  /// What the service itself is told, whose settings a rehearsed server gets; nil for the URL.
+  package var service: PostgresURL?
   /// Bytes that must stay free beyond the backup's own; nil makes no forecast, so that a full disk
   /// is only met.
   package var freeSpaceMargin: Int64?
 
   package init(
     url: PostgresURL, ledger: PostgresLedger, directory: String, scratch: PostgresURL? = nil,
-    freeSpaceMargin: Int64? = Bounds.freeSpaceMargin
+    service: PostgresURL? = nil, freeSpaceMargin: Int64? = Bounds.freeSpaceMargin
   ) {
     self.url = url
     self.ledger = ledger
     self.directory = directory
     self.scratch = scratch
+    self.service = service
     self.freeSpaceMargin = freeSpaceMargin
   }
 

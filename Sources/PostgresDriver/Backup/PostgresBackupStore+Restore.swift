@@ -39,9 +39,11 @@ extension PostgresBackupStore {
     let server = ScratchServer(url: options.url, owner: try options.scratchServer().owner)
     try server.sweep(.restore, olderThan: .zero, at: now())
     let name = server.name(.restore, id.text)
-    let exists = try databaseExists()
+    let owner = try databaseOwner()
+    let exists = owner != nil
     do throws(StepFailure) {
-      try restoreCopy(of: manifest, to: name, .restore, on: server)
+      // Its owner may make objects in it before any right is put back.
+      try restoreCopy(of: manifest, to: name, .restore, on: server, owner: owner)
       try compare(server.url(of: name), with: manifest)
       let epoch = try await prepare(name, manifest, exists: exists, on: server)
       try takePlace(name, like: manifest, exists: exists, on: server)
@@ -54,13 +56,18 @@ extension PostgresBackupStore {
     }
   }
 
-  private func databaseExists() throws(StepFailure) -> Bool {
+  /// Whom the database belongs to, as a statement writes the name; nil for one that is gone.
+  private func databaseOwner() throws(StepFailure) -> String? {
     do throws(StepFailure) {
-      _ = try PostgresConnection(ScratchServer.patient(options.url, "windlass/restore"))
-      return true
+      return try PostgresConnection(ScratchServer.patient(options.url, "windlass/restore")).scalar(
+        """
+        SELECT quote_ident(pg_get_userbyid(datdba)) FROM pg_catalog.pg_database
+        WHERE datname = current_database()
+        """
+      ).text
     } catch {
       guard error.code == "DatabaseMissing" else { throw error }
-      return false
+      return nil
     }
   }
 

@@ -87,6 +87,7 @@ package actor PostgresBackupStore: BackupArchive {
     to path: String, id: BackupID, run: RunID, purpose: BackupPurpose
   ) throws(StepFailure) -> BackupManifest {
     let source = try PostgresConnection(ScratchServer.patient(options.url, "windlass/\(run)"))
+    try PostgresRights(source).requireReadingAll()
     let archive = PostgresArchive(
       programs: try ClientPrograms.find(
         serverVersion: source.serverVersion, place: source.place),
@@ -148,15 +149,23 @@ package actor PostgresBackupStore: BackupArchive {
 
   /// Restores a backup into a new database, in place of a leftover of that name, and fails unless
   /// its file is as it was written.
+  ///
+  /// - Parameter owner: whom the database is to belong to, as a statement writes the name; nil for
+  ///   the user that makes it.
   func restoreCopy(
     of manifest: BackupManifest, to name: String, _ purpose: ScratchServer.Purpose,
-    on server: ScratchServer
+    on server: ScratchServer, owner: String? = nil
   ) throws(StepFailure) {
     try directory.checkFile(of: manifest)
     let archive = PostgresArchive(
       programs: try ClientPrograms.find(
         serverVersion: server.version(), place: server.url.place), directory: directory.path)
     try server.make(name, purpose, like: DatabaseModel(parts: manifest.model ?? []), at: now())
+    if let owner {
+      _ = try server.withMaintenance { connection throws(StepFailure) in
+        try connection.run(script: "ALTER DATABASE \(name) OWNER TO \(owner)")
+      }
+    }
     do throws(StepFailure) {
       try archive.restore(
         directory.file(manifest.id), into: server.url(of: name),

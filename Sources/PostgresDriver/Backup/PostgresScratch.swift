@@ -36,7 +36,8 @@ package actor PostgresScratch: ScratchDatabases {
     let copy = server.url(of: name)
     do throws(StepFailure) {
       try WaysOut.refuse(in: copy)
-      return ScratchCopy(label: label, url: SessionMark.url(of: try copy.reachedBySocket()))
+      let reached = try ServiceSettings(options).applied(to: copy.reachedBySocket())
+      return ScratchCopy(label: label, url: SessionMark.url(of: reached))
     } catch {
       try? server.drop(name)  // The failure counts; leftovers are swept.
       throw error

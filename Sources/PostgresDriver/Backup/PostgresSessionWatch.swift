@@ -12,8 +12,10 @@ package actor PostgresSessionWatch {
   }
 
   /// Watches the server of the real database, and the one of the copies where that is another.
-  package init(_ options: PostgresBackupOptions) {
-    url = options.url
+  ///
+  /// - Parameter probe: as whom it looks at the real database; nil for the user of backups.
+  package init(_ options: PostgresBackupOptions, as probe: PostgresURL? = nil) {
+    url = probe ?? options.url
     scratch = options.scratch
     executor = BlockingExecutor(label: "windlass.watch")
   }

@@ -40,20 +40,12 @@ struct ScratchServer: Sendable {
   ) throws(StepFailure) {
     try withMaintenance { connection throws(StepFailure) in
       try drop(name, on: connection)
-      do throws(StepFailure) {
-        try connection.run(script: model.creation(of: name))
-        let comment = "\(mark(purpose)) \(moment.milliseconds)"
-        try connection.run(script: "COMMENT ON DATABASE \(name) IS '\(comment)'")
-        for setting in model.settings {
-          try connection.run(script: "ALTER DATABASE \(name) SET \(setting)")
-        }
-      } catch {
-        guard error.code == "PrivilegeMissing" else { throw error }
-        throw StepFailure(
-          code: "PrivilegeMissing", disposition: .stop,
-          message: "The user of the database URL may not make a scratch database on"
-            + " \(url.place): a backup is proven by restoring it. Run `ALTER ROLE … CREATEDB` for"
-            + " that user, or name another server with `proof.scratchURLFrom`.")
+      try PostgresRights(connection).requireMakingDatabases()
+      try connection.run(script: model.creation(of: name))
+      let comment = "\(mark(purpose)) \(moment.milliseconds)"
+      try connection.run(script: "COMMENT ON DATABASE \(name) IS '\(comment)'")
+      for setting in model.settings {
+        try connection.run(script: "ALTER DATABASE \(name) SET \(setting)")
       }
     }
   }

@@ -96,7 +96,7 @@ extension PostgresConnection {
     while let result = try nextResult(&limit) {
       switch result.status {
       case PGRES_FATAL_ERROR, PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR:
-        if failure == nil { failure = result.error(in: text).failure(place: place) }
+        if failure == nil { failure = result.error(in: text).failure(place: place, whom: whom) }
       case PGRES_COPY_IN, PGRES_COPY_BOTH:
         // The session waits for data that will not come, and is dropped.
         throw StepFailure(
@@ -159,7 +159,7 @@ extension PostgresConnection {
     if let failure, failure.disposition == .retry { return failure }
     let text = library.errorMessage(handle).map { String(cString: $0) } ?? ""
     let line = text.split(separator: "\n").first.map(String.init) ?? "it was closed"
-    return PostgresError(message: failure?.message ?? line).failure(place: place)
+    return PostgresError(message: failure?.message ?? line).failure(place: place, whom: whom)
   }
 }
 

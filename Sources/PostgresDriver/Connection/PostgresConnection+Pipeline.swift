@@ -55,7 +55,7 @@ extension PostgresConnection {
         switch result.status {
         case PGRES_FATAL_ERROR, PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR:
           if failure == nil {
-            failure = result.error(in: answers[index].text).failure(place: place)
+            failure = result.error(in: answers[index].text).failure(place: place, whom: whom)
           }
         case PGRES_TUPLES_OK: answers[index].add(result)
         default: break

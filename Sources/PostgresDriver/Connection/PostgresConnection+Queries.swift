@@ -83,7 +83,7 @@ extension PostgresConnection {
           try copyData(to: { _ in }, &limit)
         }
       case PGRES_FATAL_ERROR:
-        failure = failure ?? result.error(in: text).failure(place: place)
+        failure = failure ?? result.error(in: text).failure(place: place, whom: whom)
       default: break
       }
     }

@@ -13,6 +13,10 @@ package final class PostgresConnection {
   let handle: OpaquePointer
   /// Host and database, for a person.
   package let place: String
+  /// Whose session it is, for a person, behind an article.
+  let whom: String
+  /// What the session's user is for; nil for a URL from the command line.
+  let role: DatabaseRole?
   /// The server process of this session.
   package let process: Int32
   /// Such as 150004; CockroachDB tells that of the PostgreSQL that it is like.
@@ -52,6 +56,8 @@ package final class PostgresConnection {
   private init(opening options: PostgresOptions) throws(StepFailure) {
     let library = try PostgresLibrary.shared()
     place = options.url.place
+    whom = options.url.whom
+    role = options.url.role
     dialect = options.url.dialect
     self.library = library
     patience = options.statementTimeout
@@ -101,12 +107,13 @@ package final class PostgresConnection {
       library.connectStart(names.pointer, values.pointer, 0)
     }
     guard let handle else {
-      throw PostgresError(message: "no memory").failure(place: options.url.place)
+      throw PostgresError(message: "no memory").failure(
+        place: options.url.place, whom: options.url.whom)
     }
     // With its codes, since a connection that fails tells them in no other way.
     _ = library.setVerbosity(handle, PQERRORS_VERBOSE)
     do throws(StepFailure) {
-      try complete(handle, library, place: options.url.place)
+      try complete(handle, library, options.url)
     } catch {
       library.finish(handle)
       throw error
@@ -115,11 +122,11 @@ package final class PostgresConnection {
   }
 
   private static func complete(
-    _ handle: OpaquePointer, _ library: PostgresLibrary, place: String
+    _ handle: OpaquePointer, _ library: PostgresLibrary, _ url: PostgresURL
   ) throws(StepFailure) {
     let deadline = ContinuousClock.now + .milliseconds(Bounds.connectTimeout.milliseconds)
     guard library.status(handle) != CONNECTION_BAD else {
-      throw refused(handle, library, place: place)
+      throw refused(handle, library, url)
     }
     var state = PGRES_POLLING_WRITING
     while true {
@@ -130,28 +137,39 @@ package final class PostgresConnection {
         _ = Descriptor.wait(
           library.socket(handle), events, for: Bounds.cancellationPoll.milliseconds)
         guard ContinuousClock.now < deadline, !Task.isCancelled else {
-          throw unreachable(place, "it did not answer within \(Bounds.connectTimeout)")
+          throw unreachable(url.place, "it did not answer within \(Bounds.connectTimeout)")
         }
-      default: throw refused(handle, library, place: place)
+      default: throw refused(handle, library, url)
       }
       state = library.connectPoll(handle)
     }
   }
 
   private static func refused(
-    _ handle: OpaquePointer, _ library: PostgresLibrary, place: String
+    _ handle: OpaquePointer, _ library: PostgresLibrary, _ url: PostgresURL
   ) -> StepFailure {
     let text = library.errorMessage(handle).map { String(cString: $0) } ?? ""
     // Such as `… failed: FATAL:  28P01: password authentication failed for user "app"`.
-    let line = text.split(separator: "\n").last { !$0.hasPrefix("LOCATION:") } ?? ""
+    let line =
+      text.split(separator: "\n").last { line in
+        !["DETAIL:", "HINT:", "LOCATION:"].contains(where: line.hasPrefix)
+      } ?? ""
     for part in line.split(separator: ":").map({ $0.drop(while: { $0 == " " }) })
     where part.utf8.count == 5 && part.allSatisfy({ $0.isNumber || $0.isUppercase })
       && part.first?.isNumber == true || part.hasPrefix("XX")
     {
       let words = line[part.endIndex...].drop { $0 == ":" || $0 == " " }
-      return PostgresError(state: String(part), message: String(words)).failure(place: place)
+      if part == "42501" {
+        return MissingRight(
+          user: url.user, role: url.role, deed: "connect",
+          remedy: "GRANT CONNECT ON DATABASE \(url.database.nameInStatements) TO"
+            + " \(url.user?.nameInStatements ?? "…")"
+        ).failure(on: url.place)
+      }
+      return PostgresError(state: String(part), message: String(words)).failure(
+        place: url.place, whom: url.whom)
     }
-    return unreachable(place, String(line))
+    return unreachable(url.place, String(line))
   }
 
   private static func unreachable(_ place: String, _ reason: String) -> StepFailure {

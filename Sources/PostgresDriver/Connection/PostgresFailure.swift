@@ -13,15 +13,17 @@ struct PostgresError: Error, Hashable {
 extension PostgresError {
   /// The one place where PostgreSQL's results become failures.
   ///
-  /// - Parameter place: host and database, for a person.
-  func failure(place: String) -> StepFailure {
+  /// - Parameters:
+  ///   - place: host and database, for a person.
+  ///   - whom: the session's user, for a person, behind an article.
+  func failure(place: String, whom: String = "user of the database URL") -> StepFailure {
     guard let state else {
       return StepFailure(
         code: "ConnectionLost", disposition: .retry,
         message: "The connection to \(place) was lost (\(message)). Check the server and the"
           + " network; what was not committed is undone.")
     }
-    let known = exact(state, place) ?? byClass(state, place)
+    let known = exact(state, place, whom) ?? byClass(state, place, whom)
     return known
       ?? StepFailure(
         code: "StatementFailed", disposition: .stop,
@@ -30,7 +32,7 @@ extension PostgresError {
 
   private var at: String { line.map { " in line \($0)" } ?? "" }
 
-  private func exact(_ state: String, _ place: String) -> StepFailure? {
+  private func exact(_ state: String, _ place: String, _ whom: String) -> StepFailure? {
     switch state {
     case "55P03", "40P01":
       StepFailure(
@@ -71,8 +73,8 @@ extension PostgresError {
     case "42501":
       StepFailure(
         code: "PrivilegeMissing", disposition: .stop,
-        message: "The user of the database URL may not do what is needed on \(place)\(at):"
-          + " \(message). Grant it, or give `database.roles.migrate` another user.")
+        message: "The \(whom) may not do what is needed on \(place)\(at): \(message). Grant it;"
+          + " docs/roles.md says what each role needs, and why.")
     case "25006":
       StepFailure(
         code: "DatabaseReadOnly", disposition: .stop,
@@ -87,7 +89,7 @@ extension PostgresError {
     }
   }
 
-  private func byClass(_ state: String, _ place: String) -> StepFailure? {
+  private func byClass(_ state: String, _ place: String, _ whom: String) -> StepFailure? {
     switch state.prefix(2) {
     case "08":
       StepFailure(
@@ -101,7 +103,7 @@ extension PostgresError {
     case "28":
       StepFailure(
         code: "LoginRefused", disposition: .stop,
-        message: "\(place) refuses the user of the database URL (\(message)). Check user,"
+        message: "\(place) refuses the \(whom) (\(message)). Check user,"
           + " password and the server's pg_hba.conf.")
     case "40":
       StepFailure(

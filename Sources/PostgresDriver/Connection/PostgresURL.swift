@@ -18,6 +18,8 @@ package struct PostgresURL: Hashable, Sendable {
   package private(set) var database: String
   /// Which server the scheme names.
   package let dialect: PostgresDialect
+  /// What the URL's user is for; nil for a URL from the command line.
+  package var role: DatabaseRole?
 
   /// Reads a URL.
   ///
@@ -74,6 +76,25 @@ package struct PostgresURL: Hashable, Sendable {
     return copy
   }
 
+  /// The same database as another URL's client would use it: with its settings, and with those that
+  /// the server has for its user. golang-migrate's options are its as well.
+  ///
+  /// - Parameters:
+  ///   - user: whom `"$user"` in a search path means.
+  ///   - given: what the server has for the user; a later one replaces an earlier one.
+  func withSettings(
+    of service: PostgresURL, as user: String, given: [(name: String, value: String)]
+  ) -> PostgresURL {
+    var copy = self
+    (copy.settings, copy.options) = (service.settings, service.options)
+    copy.settings["search_path"] = service.settings["search_path"]?.naming(user: user)
+    let words = given.map { "-c \($0.name)=\(Self.escaped($0.value))" }
+    // Of two settings of one name the server takes the last.
+    let all = words + [service.parameters["options"]?.reveal() ?? ""].filter { !$0.isEmpty }
+    copy.parameters["options"] = all.isEmpty ? nil : Secret(all.joined(separator: " "))
+    return copy
+  }
+
   /// The user's name; nil where the environment or the system says it.
   package var user: String? { parameters["user"]?.reveal() }
 
@@ -90,6 +111,9 @@ package struct PostgresURL: Hashable, Sendable {
     }
     return "\(servers.isEmpty ? "localhost" : servers.joined(separator: ","))/\(database)"
   }
+
+  /// The URL's user for a person, behind an article.
+  var whom: String { DatabaseRole.words(user: user, role) }
 
   /// The URL without its password, as the command line takes it.
   package var reference: String { text(withPassword: false) }

@@ -53,10 +53,7 @@ package struct PostgresLedger: Hashable, Sendable {
   /// - Throws: `NoSchema` when the search path names no schema that exists.
   func located(on connection: PostgresConnection) throws(StepFailure) -> LedgerPlace {
     guard let schema = schema ?? connection.server.schema else {
-      throw StepFailure(
-        code: "NoSchema", disposition: .stop,
-        message: "The search path of \(connection.place) names no schema that exists. Make the"
-          + " schema, or set search_path in the database URL.")
+      throw try PostgresRights.noSchema(on: connection)
     }
     return LedgerPlace(
       schema: schema, table: table, lockTable: lockTable, database: connection.server.database)

@@ -123,6 +123,29 @@ struct PostgresOwnSchema {
     }
   }
 
+  /// Lets a user read the ledger and Windlass's tables as far as they belong to the session's user,
+  /// so that it needs no right on tables that are none of its business; the ledger is made where it
+  /// is missing, since nobody may be let read what is not there.
+  mutating func letRead(_ user: String) throws(StepFailure) {
+    if !has(place.table) {
+      try connection.run(script: place.creation)
+      existing.insert(place.table)
+    }
+    let tables = try connection.rows(
+      """
+      SELECT format('%I.%I', n.nspname, c.relname), quote_ident(r.rolname)
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
+        pg_catalog.pg_roles r
+      WHERE n.nspname = $1 AND r.rolname = $3 AND c.relkind IN ('r', 'p')
+        AND (c.relname LIKE 'windlass\\_%' OR c.relname = $2)
+        AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
+        AND NOT pg_catalog.has_table_privilege(r.oid, c.oid, 'SELECT') ORDER BY 1
+      """, [.text(place.schema), .text(place.table), .text(user)])
+    guard let reader = tables.first?.values[1].text else { return }
+    let names = tables.compactMap { $0.values[0].text }.joined(separator: ", ")
+    try connection.run(script: "GRANT SELECT ON \(names) TO \(reader)")
+  }
+
   // MARK: Fence
 
   /// The fence's number; nil when there is no fence yet.

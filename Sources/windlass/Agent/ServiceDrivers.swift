@@ -26,34 +26,32 @@ struct ServiceDrivers {
     _ configuration: ServiceConfiguration, url: Secret, folder: String,
     locate: @escaping MigrationLocator, now: @escaping @Sendable () -> Timestamp
   ) throws {
-    let target = try DatabaseTarget(url, ledgerTable: nil).within(
-      lockBudget: configuration.database.lockBudget,
-      holdBudget: configuration.database.holdBudget,
-      backfillShare: configuration.database.backfillShare)
+    let roles = try RoleTargets(configuration, main: url)
     let scratch = try configuration.proof.scratch?.resolve()
-    if scratch != nil, let reason = target.whyNoScratchServer {
+    if scratch != nil, let reason = roles.main.whyNoScratchServer {
       throw CommandFailure(
         .usage, "BadConfiguration",
         "proof.scratchURLFrom of \(configuration.name) names a scratch server for a database"
           + " \(reason). Leave it out; it is for PostgreSQL.")
     }
     try self.init(
-      target, backups: configuration.backup.directory ?? folder + "/backups", folder: folder,
+      roles, backups: configuration.backup.directory ?? folder + "/backups", folder: folder,
       scratch: scratch, locate: locate, now: now)
   }
 
-  /// Takes the drivers of the target's engine.
+  /// Takes the drivers of the engine.
   ///
   /// - Parameters:
+  ///   - roles: the database as each role reaches it.
   ///   - backups: the directory of the backups.
   ///   - folder: where copies lie that are files.
   ///   - scratch: the URL of the server for copies; nil for the database's own.
   ///   - locate: finds the unpacked migrations of an archive.
   init(
-    _ target: DatabaseTarget, backups: String, folder: String, scratch: Secret? = nil,
+    _ roles: RoleTargets, backups: String, folder: String, scratch: Secret? = nil,
     locate: @escaping MigrationLocator, now: @escaping @Sendable () -> Timestamp
   ) throws {
-    switch target {
+    switch roles.main {
     case .sqlite(var options):
       options.backupDirectory = backups
       engine = "sqlite"
@@ -63,9 +61,8 @@ struct ServiceDrivers {
         options, backups: backups, directory: folder + "/scratch", locate: locate, now: now)
       productionFiles = [options.path]
     case .postgres(let options):
-      let archive = PostgresBackupOptions(
-        url: options.url, ledger: options.ledger, directory: backups,
-        scratch: try scratch.map { try PostgresURL($0.reveal()) })
+      let archive = try roles.postgresBackups(options, directory: backups, scratch: scratch)
+      let options = roles.postgres(options, archive)
       engine = options.url.dialect.engine
       database = PostgresServiceDatabase(options, locate: locate, now: now)
       switch options.url.dialect {
@@ -76,12 +73,13 @@ struct ServiceDrivers {
         self.backups = CockroachBackupStore(archive, now: now)
         self.scratch = CockroachScratch(options, backups: archive, locate: locate, now: now)
       }
-      watch = ServiceDrivers.watch(archive)
+      watch = ServiceDrivers.watch(archive, as: options.probe)
     case .mysql(let options):
+      let (options, archive) = roles.mysql(options)
       engine = "mysql"
       database = MySQLServiceDatabase(options, locate: locate, now: now)
-      self.backups = MySQLBackupStore(options, directory: backups, now: now)
-      self.scratch = MySQLScratch(options, backups: backups, locate: locate, now: now)
+      self.backups = MySQLBackupStore(archive, directory: backups, now: now)
+      self.scratch = MySQLScratch(archive, backups: backups, locate: locate, now: now)
       let sessions = MySQLSessionWatch(options)
       watch = { url throws(StepFailure) in
         let use = try await sessions.use(of: url)
@@ -91,8 +89,10 @@ struct ServiceDrivers {
   }
 
   /// Sees which databases of PostgreSQL a rehearsed server uses.
-  static func watch(_ options: PostgresBackupOptions) -> DatabaseWatch {
-    let sessions = PostgresSessionWatch(options)
+  static func watch(
+    _ options: PostgresBackupOptions, as probe: PostgresURL? = nil
+  ) -> DatabaseWatch {
+    let sessions = PostgresSessionWatch(options, as: probe)
     return { url throws(StepFailure) in
       let use = try await sessions.use(of: url)
       return DatabaseUse(scratch: use.scratch, production: use.production)

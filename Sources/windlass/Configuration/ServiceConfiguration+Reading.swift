@@ -1,4 +1,5 @@
 import WindlassCore
+import WindlassSchema
 
 extension ServiceConfiguration {
   /// Reads one ManagedService document.
@@ -122,10 +123,20 @@ extension DatabaseConfiguration {
       try section.optional("holdBudget")?.interval(in: budgets) ?? Bounds.holdBudgetDefault
     backfillShare =
       try section.optional("backfillShare")?.integer(in: 1...100) ?? Bounds.backfillShareDefault
-    if let roles = section.optional("roles"), try !roles.texts("", where: { _ in true }).isEmpty {
-      throw roles.notBuilt(
-        "gives other URLs for single roles", instead: "Leave it out: SQLite has no roles.")
+    roles = try section.optional("roles").map(DatabaseConfiguration.roles) ?? [:]
+  }
+
+  private static func roles(
+    _ field: FieldReader
+  ) throws(ConfigurationError) -> [DatabaseRole: DatabaseSource] {
+    let section = try field.section("backup", "migrate", "probe")
+    var roles: [DatabaseRole: DatabaseSource] = [:]
+    for role in [DatabaseRole.backup, .migrate, .probe] {
+      guard let field = section.optional(role.rawValue) else { continue }
+      let url = try field.section("urlFrom").required("urlFrom", "urlFrom: {env: NAME}")
+      roles[role] = try DatabaseSource(url)
     }
+    return roles
   }
 }
 

@@ -1,4 +1,5 @@
 import WindlassCore
+import WindlassSchema
 
 /// One service under Windlass, as its ManagedService document says; checked whole.
 struct ServiceConfiguration: Hashable, Sendable {
@@ -40,6 +41,8 @@ struct DatabaseConfiguration: Hashable, Sendable {
 
   /// Where the URL is read from.
   var source: DatabaseSource
+  /// Where the URLs of single roles are read from; the main one stands for those that are absent.
+  var roles: [DatabaseRole: DatabaseSource] = [:]
   /// How an instance is told its database; nil when it is not, and then no rehearsal can be.
   var injection: Injection?
   /// The longest wait for a lock that blocks others, per attempt.

@@ -71,7 +71,7 @@ struct StepRoom: Sendable {
     // A directory of the volume, where the document names one.
     let backups = wish.backup.directory.map { (volume ?? "") + $0 } ?? folder + "/backups"
     return try ServiceDrivers(
-      target, backups: backups, folder: folder, scratch: scratch,
+      RoleTargets(target), backups: backups, folder: folder, scratch: scratch,
       locate: { archive throws(StepFailure) in artifacts.directory(of: archive) },
       now: clock.now)
   }

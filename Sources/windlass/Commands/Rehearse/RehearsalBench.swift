@@ -41,8 +41,8 @@ struct RehearsalBench: Sendable {
     let target = try DatabaseTarget(url, ledgerTable: nil).within(
       lockBudget: Bounds.lockBudgetDefault, holdBudget: terms.holdBudget)
     let drivers = try ServiceDrivers(
-      target, backups: "\(directory.path)/backups", folder: directory.path, locate: locate,
-      now: now)
+      RoleTargets(target), backups: "\(directory.path)/backups", folder: directory.path,
+      locate: locate, now: now)
     let plan = try await plan(drivers.database)
     _ = try await drivers.backups.backUp(Self.backup, run: run, purpose: .beforeExpand)
     let transport = try CurlTransport()

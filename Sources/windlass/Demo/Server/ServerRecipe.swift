@@ -40,8 +40,10 @@ struct PostgresRecipe: ServerRecipe {
   }
 
   func files(_ place: ServerPlace) -> [(name: String, text: String)] {
-    // One statement a line. The owner may make databases, so that a rehearsal gets its copies.
+    // One statement a line. The owner may make databases, so that a rehearsal gets its copies, and
+    // sees who would be in a migration's way.
     var text = "CREATE ROLE \(place.user) LOGIN CREATEDB PASSWORD '\(place.password)';\n"
+    text += "GRANT pg_read_all_stats TO \(place.user);\n"
     for database in place.databases {
       text += "CREATE DATABASE \(database) OWNER \(place.user);\n"
     }
