@@ -222,7 +222,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "windlass", "Beacon", "WindlassCore", "WindlassSchema", "WindlassWire", "SQLiteDriver",
+        "windlass", "Beacon", "WindlassContracts", "WindlassCore", "WindlassSchema",
+        "WindlassWire", "SQLiteDriver",
         "PostgresDriver", "MariaDBDriver",
         "CurlTransport",
         "ReleaseFeeds", "ProcessFleet", "KubernetesFleet", "WindlassProof", "SimulatedCluster",

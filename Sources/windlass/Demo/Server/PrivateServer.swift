@@ -13,6 +13,7 @@ final class PrivateServer {
   let directory: PrivateDirectory
   let engine: ServerEngine
   private let password: String
+  private let adminPassword: String
   private let process: LoggedProcess
 
   /// Makes the data directory with the databases, and starts the server.
@@ -45,10 +46,11 @@ final class PrivateServer {
     self.directory = directory
     self.engine = engine
     password = PrivateServer.randomText()
+    adminPassword = PrivateServer.randomText()
     try ServerAccount.give(directory)
     let place = ServerPlace(
       directory: directory.path, user: PrivateServer.user, password: password,
-      adminPassword: PrivateServer.randomText(), databases: databases)
+      adminPassword: adminPassword, databases: databases)
     for (name, text) in recipe.files(place) {
       try ServerAccount.give(try directory.write(name, text.utf8))
     }
@@ -82,8 +84,16 @@ final class PrivateServer {
   var pid: pid_t { process.pid }
 
   /// How a client reaches a database of the server, with its password.
-  func url(of database: String) -> String {
-    let place = "\(PrivateServer.user):\(password)@"
+  func url(of database: String) -> String { url(of: database, as: PrivateServer.user, password) }
+
+  /// The same as the engine's own first user, who may make others.
+  func adminURL(of database: String) -> String {
+    url(of: database, as: engine == .postgres ? "postgres" : "root", adminPassword)
+  }
+
+  /// The same as a user that was made later.
+  func url(of database: String, as user: String, _ password: String) -> String {
+    let place = "\(user):\(password)@"
     return switch engine {
     case .postgres: "postgres://\(place)/\(database)?host=\(directory.path)"
     case .mysql: "mysql://\(place)localhost/\(database)?socket=\(directory.path)/socket"
