@@ -36,7 +36,14 @@ struct ClientLibrary: Sendable {
   let freeResult: @Sendable @convention(c) (ResultSet?) -> Void
   let fieldCount: @Sendable @convention(c) (Handle?) -> UInt32
   let hasMoreResults: @Sendable @convention(c) (Handle?) -> my_bool
-  let nextResult: @Sendable @convention(c) (Handle?) -> Int32
+  let nextStart: @Sendable @convention(c) (UnsafeMutablePointer<Int32>?, Handle?) -> Int32
+  let nextContinue: @Sendable @convention(c) (UnsafeMutablePointer<Int32>?, Handle?, Int32) -> Int32
+  let serverOptionStart:
+    @Sendable @convention(c) (
+      UnsafeMutablePointer<Int32>?, Handle?, enum_mysql_set_option
+    ) -> Int32
+  let serverOptionContinue:
+    @Sendable @convention(c) (UnsafeMutablePointer<Int32>?, Handle?, Int32) -> Int32
   let affectedRows: @Sendable @convention(c) (Handle?) -> UInt64
   let errorNumber: @Sendable @convention(c) (Handle?) -> UInt32
   let errorText: @Sendable @convention(c) (Handle?) -> Text?
@@ -77,7 +84,10 @@ struct ClientLibrary: Sendable {
     freeResult = try Self.function("mysql_free_result", in: library)
     fieldCount = try Self.function("mysql_field_count", in: library)
     hasMoreResults = try Self.function("mysql_more_results", in: library)
-    nextResult = try Self.function("mysql_next_result", in: library)
+    nextStart = try Self.function("mysql_next_result_start", in: library)
+    nextContinue = try Self.function("mysql_next_result_cont", in: library)
+    serverOptionStart = try Self.function("mysql_set_server_option_start", in: library)
+    serverOptionContinue = try Self.function("mysql_set_server_option_cont", in: library)
     affectedRows = try Self.function("mysql_affected_rows", in: library)
     errorNumber = try Self.function("mysql_errno", in: library)
     errorText = try Self.function("mysql_error", in: library)

@@ -34,7 +34,7 @@ private struct CatalogueReader {
       """)
     {
       let name = row.text("TABLE_NAME")
-      guard isService(name) else { continue }
+      guard ledger.isService(name) else { continue }
       switch row.text("TABLE_TYPE") {
       case "BASE TABLE":
         let collation = row.text("TABLE_COLLATION")
@@ -58,10 +58,6 @@ private struct CatalogueReader {
     return Catalogue(
       tables: tables.sorted { $0.name < $1.name },
       objects: objects.sorted { ($0.kind, $0.name) < ($1.kind, $1.name) })
-  }
-
-  private func isService(_ table: String) -> Bool {
-    table.lowercased() != ledger.table.lowercased() && !OwnTables.isOwn(table)
   }
 
   private func count(_ table: String) throws(StepFailure) -> Int64 {
@@ -235,7 +231,7 @@ private struct CatalogueReader {
         ACTION_STATEMENT, SQL_MODE
       FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
       """
-    ).filter { isService($0.text("EVENT_OBJECT_TABLE")) }.map { row in
+    ).filter { ledger.isService($0.text("EVENT_OBJECT_TABLE")) }.map { row in
       CatalogueObject(
         kind: "trigger", name: row.text("TRIGGER_NAME"),
         definition: "\(row.text("ACTION_TIMING")) \(row.text("EVENT_MANIPULATION")) ON"
@@ -245,20 +241,8 @@ private struct CatalogueReader {
   }
 
   private func routines() throws(StepFailure) -> [CatalogueObject] {
-    let parameters = try connection.rows(
-      """
-      SELECT SPECIFIC_NAME, ORDINAL_POSITION, PARAMETER_MODE, PARAMETER_NAME, DTD_IDENTIFIER,
-        ROUTINE_TYPE
-      FROM information_schema.PARAMETERS WHERE SPECIFIC_SCHEMA = DATABASE()
-      ORDER BY SPECIFIC_NAME, ORDINAL_POSITION
-      """)
-    return try connection.rows(
-      """
-      SELECT ROUTINE_NAME, ROUTINE_TYPE, DTD_IDENTIFIER, ROUTINE_DEFINITION, IS_DETERMINISTIC,
-        SECURITY_TYPE, SQL_DATA_ACCESS, SQL_MODE
-      FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()
-      """
-    ).map { row in
+    let parameters = try connection.rows(MySQLCatalogueQueries.parameters)
+    return try connection.rows(MySQLCatalogueQueries.routines).map { row in
       let own = parameters.filter {
         $0.text("SPECIFIC_NAME") == row.text("ROUTINE_NAME")
           && $0.text("ROUTINE_TYPE") == row.text("ROUTINE_TYPE")
@@ -276,13 +260,7 @@ private struct CatalogueReader {
   }
 
   private func events() throws(StepFailure) -> [CatalogueObject] {
-    try connection.rows(
-      """
-      SELECT EVENT_NAME, EVENT_DEFINITION, EVENT_TYPE, EXECUTE_AT, INTERVAL_VALUE, INTERVAL_FIELD,
-        STATUS, ON_COMPLETION
-      FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()
-      """
-    ).map { row in
+    try connection.rows(MySQLCatalogueQueries.events).map { row in
       CatalogueObject(
         kind: "event", name: row.text("EVENT_NAME"),
         definition: "\(row.text("EVENT_TYPE")) \(row.text("EXECUTE_AT"))"
@@ -295,6 +273,28 @@ private struct CatalogueReader {
   private func unqualified(_ text: String) -> String {
     text.split(separator: "\(MySQLText.quoted(connection.address.database)).").joined()
   }
+}
+
+/// Questions for what is no table.
+enum MySQLCatalogueQueries {
+  static let parameters = """
+    SELECT SPECIFIC_NAME, ORDINAL_POSITION, PARAMETER_MODE, PARAMETER_NAME, DTD_IDENTIFIER,
+      ROUTINE_TYPE
+    FROM information_schema.PARAMETERS WHERE SPECIFIC_SCHEMA = DATABASE()
+    ORDER BY SPECIFIC_NAME, ORDINAL_POSITION
+    """
+
+  static let routines = """
+    SELECT ROUTINE_NAME, ROUTINE_TYPE, DTD_IDENTIFIER, ROUTINE_DEFINITION, IS_DETERMINISTIC,
+      SECURITY_TYPE, SQL_DATA_ACCESS, SQL_MODE
+    FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()
+    """
+
+  static let events = """
+    SELECT EVENT_NAME, EVENT_DEFINITION, EVENT_TYPE, EXECUTE_AT, INTERVAL_VALUE, INTERVAL_FIELD,
+      STATUS, ON_COMPLETION
+    FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()
+    """
 }
 
 /// One column as the server tells it.

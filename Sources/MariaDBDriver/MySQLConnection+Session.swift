@@ -7,10 +7,13 @@ extension MySQLConnection {
   func prepareSession() throws(StepFailure) {
     // Zero is "do not wait" on MariaDB; MySQL waits a second at least and is watched meanwhile.
     let wait = server.isMariaDB ? 0 : 1
-    try run(
-      """
-      SET SESSION lock_wait_timeout = \(wait), innodb_lock_wait_timeout = 1, autocommit = 1
-      """)
+    let first = try run(together: [
+      SQLStatement(
+        """
+        SET SESSION lock_wait_timeout = \(wait), innodb_lock_wait_timeout = 1, autocommit = 1
+        """), SQLStatement("SELECT CONNECTION_ID()"),
+    ])
+    // In a request of its own, which a proxy might hand to another session.
     let row = try rows(
       """
       SELECT @@session.lock_wait_timeout AS lock_wait,
@@ -39,12 +42,11 @@ extension MySQLConnection {
         message: "The server of \(address.name) is read-only, as a replica is. Connect to the"
           + " primary server.")
     }
-    try refusePooler(row["id"].integer)
+    try refusePooler(first[1].rows.first?.values.first?.integer, row["id"].integer)
   }
 
   /// Refuses a proxy that hands statements to changing connections: locks would stay behind.
-  private func refusePooler(_ first: Int64?) throws(StepFailure) {
-    let second = try scalar("SELECT CONNECTION_ID()").integer
+  private func refusePooler(_ first: Int64?, _ second: Int64?) throws(StepFailure) {
     guard let first, first == second, first == Int64(clamping: id) else {
       throw StepFailure(
         code: "PoolerInTheWay", disposition: .stop,

@@ -25,11 +25,17 @@ final class MySQLConnection {
   /// Whether an answer is missing: nothing more can be done on the connection.
   private(set) var isLost = false
   /// The number of the last error, of the server's or the library's.
-  private(set) var errorNumber: UInt32 = 0
+  var errorNumber: UInt32 = 0
   /// Windlass's tables and the ledger, once all of them are known to be there.
   var knownTables: Set<String>?
+  /// Tables of this database whose changes can't be rolled back, once they were looked up.
+  var tablesWithoutTransactions: Set<String>?
+  /// Whether the server tells this user who holds locks on tables; true until it did not.
+  var tellsLocks = true
   /// How long the server itself lets a statement run; zero without a limit.
-  private var statementLimit = Interval.zero
+  private(set) var statementLimit = Interval.zero
+  /// Whether the server takes several statements in one request.
+  private var takesSeveral = true
 
   /// Connects; nothing is set yet.
   init(_ address: MySQLAddress, application: String) throws(StepFailure) {
@@ -50,8 +56,8 @@ final class MySQLConnection {
     if host == "localhost", socket == nil { host = "127.0.0.1" }
     guard
       library.connect(
-        handle, host, address.user, address.password.reveal(), address.database, port, socket, 0)
-        != nil
+        handle, host, address.user, address.password.reveal(), address.database, port, socket,
+        UInt(CLIENT_MULTI_STATEMENTS)) != nil
     else {
       let failure = MySQLConnection.failure(handle, library, address)
       library.close(handle)
@@ -115,19 +121,44 @@ final class MySQLConnection {
     let watch = watch ?? StatementWatch(limit: limit)
     watch.begin()
     try send(text, watch)
-    var outcome = MySQLOutcome()
-    var result: ClientLibrary.ResultSet?
-    if library.fieldCount(handle) > 0 {
-      var status = library.storeStart(&result, handle)
-      while status != 0 { status = library.storeContinue(&result, handle, try wait(status, watch)) }
-      guard let result else { throw failed() }
-      defer { library.freeResult(result) }
-      outcome.rows = try read(result, limit: rows)
-    } else {
-      outcome.affected = Int64(clamping: library.affectedRows(handle))
-    }
-    try skipFurtherResults()
+    let outcome = try takeOutcome(watch, limit: rows)
+    // A CALL has a result more than the procedure selects.
+    while try goToNextResult(watch) { dropRows() }
     return outcome
+  }
+
+  /// Runs statements of Windlass's own that are sent in one request, and takes the outcome of each;
+  /// the server goes no further than the first that fails. None of them is a CALL.
+  ///
+  /// Nothing that comes from outside may be part of a text; parameters may.
+  func run(
+    together statements: [SQLStatement], within limit: Interval = Bounds.queryDeadline,
+    rows: Int = Bounds.rowsMax
+  ) throws(StepFailure) -> [MySQLOutcome] {
+    var texts: [String] = []
+    for statement in statements {
+      texts.append(try MySQLText.rendered(statement, database: address.name))
+    }
+    guard !texts.isEmpty else { return [] }
+    try takeSeveral(true)
+    let watch = StatementWatch(limit: limit)
+    watch.begin()
+    try sendRequest(texts.joined(separator: ";\n"), watch)
+    var outcomes: [MySQLOutcome] = []
+    do throws(StepFailure) {
+      repeat {
+        outcomes.append(try takeOutcome(watch, limit: rows))
+      } while try goToNextResult(watch)
+    } catch {
+      // Results that nobody takes would be those of the next statement.
+      if library.hasMoreResults(handle) != 0 { giveUp() }
+      throw error
+    }
+    guard outcomes.count == statements.count else {
+      giveUp()
+      throw lost("it answered \(outcomes.count) of \(statements.count) statements")
+    }
+    return outcomes
   }
 
   /// Runs one statement with parameters.
@@ -151,7 +182,29 @@ final class MySQLConnection {
   }
 
   /// Sends a statement and waits for the beginning of its answer.
+  ///
+  /// A text that could hide a second statement is sent only once the server takes no more than one.
   func send(_ text: String, _ watch: StatementWatch) throws(StepFailure) {
+    if text.utf8.contains(UInt8(ascii: ";")) { try takeSeveral(false) }
+    try sendRequest(text, watch)
+  }
+
+  /// Tells the server whether a request may hold several statements.
+  private func takeSeveral(_ isAllowed: Bool) throws(StepFailure) {
+    guard !isLost else { throw lost("an earlier statement had no answer") }
+    guard takesSeveral != isAllowed else { return }
+    let watch = StatementWatch(limit: Bounds.queryDeadline)
+    let option = isAllowed ? MYSQL_OPTION_MULTI_STATEMENTS_ON : MYSQL_OPTION_MULTI_STATEMENTS_OFF
+    var code: Int32 = 0
+    var status = library.serverOptionStart(&code, handle, option)
+    while status != 0 {
+      status = library.serverOptionContinue(&code, handle, try wait(status, watch))
+    }
+    guard code == 0 else { throw failed() }
+    takesSeveral = isAllowed
+  }
+
+  private func sendRequest(_ text: String, _ watch: StatementWatch) throws(StepFailure) {
     let bytes = Array(text.utf8).map { CChar(bitPattern: $0) }
     var code: Int32 = 0
     // The library keeps the pointer until the query is sent.
@@ -187,15 +240,35 @@ final class MySQLConnection {
     }
   }
 
-  private func skipFurtherResults() throws(StepFailure) {
-    // A CALL has a result more than the procedure selects.
-    while library.hasMoreResults(handle) != 0 {
-      guard library.nextResult(handle) <= 0 else { throw failed() }
-      if library.fieldCount(handle) > 0, let result = library.useResult(handle) {
-        while library.fetchRow(result) != nil {}
-        library.freeResult(result)
-      }
+  /// Takes the result that has begun to arrive.
+  private func takeOutcome(
+    _ watch: StatementWatch, limit: Int
+  ) throws(StepFailure) -> MySQLOutcome {
+    guard library.fieldCount(handle) > 0 else {
+      return MySQLOutcome(affected: Int64(clamping: library.affectedRows(handle)))
     }
+    var result: ClientLibrary.ResultSet?
+    var status = library.storeStart(&result, handle)
+    while status != 0 { status = library.storeContinue(&result, handle, try wait(status, watch)) }
+    guard let result else { throw failed() }
+    defer { library.freeResult(result) }
+    return MySQLOutcome(rows: try read(result, limit: limit))
+  }
+
+  /// Waits for the beginning of the next result; false when there is none.
+  private func goToNextResult(_ watch: StatementWatch) throws(StepFailure) -> Bool {
+    guard library.hasMoreResults(handle) != 0 else { return false }
+    var code: Int32 = 0
+    var status = library.nextStart(&code, handle)
+    while status != 0 { status = library.nextContinue(&code, handle, try wait(status, watch)) }
+    guard code <= 0 else { throw failed() }
+    return code == 0
+  }
+
+  private func dropRows() {
+    guard library.fieldCount(handle) > 0, let result = library.useResult(handle) else { return }
+    while library.fetchRow(result) != nil {}
+    library.freeResult(result)
   }
 
   private func read(

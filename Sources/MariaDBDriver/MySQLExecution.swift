@@ -14,6 +14,11 @@ struct MySQLExecution {
   /// Called at each point at which a test may cut the work off; nothing elsewhere.
   var checkpoint: @Sendable (String) -> Void = { _ in }
 
+  /// Where the end of a migration waits for the beginning of the next one.
+  var endings = MySQLEndings()
+  /// Named locks that have to be this session's whenever something is written.
+  var locks: [String] = []
+
   private var own: MySQLOwnSchema {
     MySQLOwnSchema(connection: connection, ledger: options.ledger)
   }
@@ -25,33 +30,58 @@ struct MySQLExecution {
 
   /// Checks fence, history and ledger, runs what is left of the body, and writes ledger and
   /// history; the caller holds the locks.
-  func perform() throws(StepFailure) -> MigrationStep.Outcome {
+  ///
+  /// - Parameter owes: whether the end may wait in `endings` for the beginning of the next
+  ///   migration on this connection. Until then the ledger is dirty and the journal says where the
+  ///   migration stands, as while it ran.
+  func perform(owes: Bool = false) throws(StepFailure) -> MigrationStep.Outcome {
     if let epoch { try own.requireEpoch(epoch) }
     try own.create()
     try own.createLedger()
     let statements = try split()
-    let (ledger, isDirty) = try own.ledgerRow()
-    let steps = try journal.steps(of: version)
     let began = ContinuousClock.now
-    if isDirty, ledger == version, !steps.isEmpty {
-      let resumption = MySQLResumption(
-        connection: connection, step: step, statements: statements, steps: steps)
-      let next = try resumption.next()
-      try resumption.restoreSession(before: next)
-      try runStepwise(statements, from: next, isMarked: true, began: began)
-      return .applied
+    // What was written last on this connection, under the same locks, needs no reading.
+    if endings.owed == nil {
+      let found = try read()
+      if found.ledger.isDirty, found.ledger.version == version, !found.steps.isEmpty {
+        let resumption = MySQLResumption(
+          connection: connection, step: step, statements: statements, steps: found.steps)
+        let next = try resumption.next()
+        try resumption.restoreSession(before: next)
+        try runStepwise(statements, from: next, isMarked: true, began: began)
+        try settle()
+        return .applied
+      }
+      let outcome = try step.check(
+        ledger: found.ledger.version, isDirty: found.ledger.isDirty, history: found.history,
+        database: connection.address.name)
+      guard outcome == .applied else { return outcome }
     }
-    let outcome = try step.check(
-      ledger: ledger, isDirty: isDirty,
-      history: own.historyEntry(of: version).map { [$0] } ?? [],
-      database: connection.address.name)
-    guard outcome == .applied else { return outcome }
     if try isAtomic(statements) {
+      try settle()
       try runAtomically(statements)
     } else {
       try runStepwise(statements, from: 0, isMarked: false, began: began)
+      // Whether anything else took effect could not be told if this process ended meanwhile.
+      let isTold = statements.last.map { !objects(of: $0).isEmpty } ?? false
+      if !owes || !isTold { try settle() }
     }
     return .applied
+  }
+
+  /// What decides whether the migration is to be run.
+  private func read() throws(StepFailure) -> (
+    ledger: MySQLLedgerState, steps: [MySQLStep], history: [HistoryEntry]
+  ) {
+    let answers = try connection.run(together: [
+      SQLStatement(options.ledger.reading), journal.reading(version),
+      own.readingHistory(of: version),
+    ])
+    let (ledger, isDirty) = try options.ledger.interpret(answers[0].rows)
+    return (
+      MySQLLedgerState(version: ledger, isDirty: isDirty),
+      answers[1].rows.map { MySQLStep($0) }, answers[2].rows.map { HistoryEntry($0) }
+    )
   }
 
   private func split() throws(StepFailure) -> [MySQLStatement] {
@@ -86,21 +116,16 @@ struct MySQLExecution {
 
   /// Whether the statement names no table whose changes can't be rolled back.
   private func isTransactional(_ statement: MySQLStatement) throws(StepFailure) -> Bool {
-    let names = try connection.rows(
-      """
-      SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()
-        AND TABLE_TYPE = 'BASE TABLE' AND ENGINE NOT IN ('InnoDB', 'ROCKSDB', 'TokuDB')
-      """
-    ).compactMap { $0.values.first?.text?.lowercased() }
+    let names = try connection.namesWithoutTransactions()
     guard !names.isEmpty else { return true }
-    let used = Set(statement.tokens.map { $0.text.lowercased() })
-    return used.isDisjoint(with: names)
+    return names.isDisjoint(with: statement.tokens.map { $0.text.lowercased() })
   }
 
   private func runAtomically(_ statements: [MySQLStatement]) throws(StepFailure) {
     checkpoint("begin")
+    let entry: HistoryEntry
     do throws(StepFailure) {
-      try connection.transaction { connection throws(StepFailure) in
+      entry = try connection.transaction { connection throws(StepFailure) in
         if let epoch { try own.requireEpoch(epoch) }
         var began = ContinuousClock.now
         let runner = StatementRunner(connection: connection, options: options, hold: hold)
@@ -114,12 +139,14 @@ struct MySQLExecution {
         let duration = (ContinuousClock.now - began).interval
         guard duration <= options.holdBudget || statements.isEmpty else { throw heldTooLong() }
         if !statements.isEmpty { hold?.note(since: began) }
-        try own.record(step.entry(duration: duration))
-        try journal.clear()
+        let entry = step.entry(duration: duration)
+        try writeEnd(entry)
+        return entry
       }
     } catch {
       throw step.rolledBack(error)
     }
+    endings.note(entry)
     checkpoint("end")
   }
 
@@ -137,7 +164,7 @@ struct MySQLExecution {
     _ statements: [MySQLStatement], from start: Int, isMarked: Bool,
     began: ContinuousClock.Instant
   ) throws(StepFailure) {
-    var isMarked = isMarked
+    var (isMarked, isEnded) = (isMarked, false)
     let runner = StatementRunner(connection: connection, options: options, hold: hold)
     for index in statements.indices.dropFirst(start) {
       let statement = statements[index]
@@ -147,9 +174,12 @@ struct MySQLExecution {
           try runner.run(statement)
           continue
         case .data where try isTransactional(statement):
+          try settle()
           let entry = try entry(statement, at: index, of: statements.count)
-          try runWithJournal(statement, entry, isMarked: isMarked, runner)
+          isEnded = try runWithJournal(
+            statement, entry, isMarked: isMarked, runner, began: began)
         case .data, .definition, .truncation, .call:
+          try runner.refuseHolders(of: statement)
           let entry = try entry(statement, at: index, of: statements.count)
           try runProbed(statement, entry, isMarked: isMarked, runner)
         }
@@ -158,64 +188,120 @@ struct MySQLExecution {
       }
       isMarked = true
     }
-    let duration = (ContinuousClock.now - began).interval
-    try connection.transaction(serializable: true) { _ throws(StepFailure) in
-      if let epoch { try own.requireEpoch(epoch) }
-      try own.record(step.entry(duration: duration))
-      try journal.clear()
-    }
-    checkpoint("end")
+    guard !isEnded else { return }
+    // Where nothing but questions was asked the one before waits still.
+    try settle()
+    endings.owe(
+      step.entry(duration: (ContinuousClock.now - began).interval),
+      isMarked ? begun : MySQLLedgerState(version: step.after, isDirty: false))
+  }
+
+  /// What shows, by its definition, whether the statement has taken effect; empty for nothing.
+  private func objects(of statement: MySQLStatement) -> [MySQLObject] {
+    statement.kind == .definition ? MySQLObject.named(in: statement) : []
   }
 
   private func entry(
     _ statement: MySQLStatement, at index: Int, of count: Int
   ) throws(StepFailure) -> MySQLStep {
-    let objects = statement.kind == .definition ? MySQLObject.named(in: statement) : []
-    return MySQLStep(
+    MySQLStep(
       version: version, position: index + 1, file: step.body.file, line: statement.line,
       count: count, run: step.run, epoch: epoch,
       digest: SHA256.digest(of: statement.text), isDone: false,
       session: Int64(clamping: connection.id), after: step.after,
-      before: try connection.definitions(of: objects))
+      before: try connection.definitions(of: objects(of: statement)))
   }
 
-  /// Marks the ledger, unless it is, and writes the intent.
-  private func mark(_ entry: MySQLStep, isMarked: Bool) throws(StepFailure) {
-    if let epoch { try own.requireEpoch(epoch) }
-    if !isMarked {
-      try journal.clear()
-      try own.writeLedger(version, isDirty: true)
+  /// Opens a transaction, marks the ledger in it unless it is, writes the intent, and goes on with
+  /// the body; with the first intent goes the end of the migration before, if it waits for that.
+  private func transaction<Result>(
+    intending entry: MySQLStep, isMarked: Bool, _ body: () throws(StepFailure) -> Result
+  ) throws(StepFailure) -> Result {
+    let intending = try journal.intending(entry)
+    guard !isMarked else {
+      return try connection.transaction(on: ground(begun), writing: [intending], body)
     }
-    try journal.intend(entry)
+    let before = endings.owed?.ledger ?? MySQLLedgerState(version: step.after, isDirty: false)
+    return try connection.transaction(
+      on: ground(before),
+      writing: options.ledger.writing(version, isDirty: true)
+        + (endings.owed.map { own.ending($0.entry) } ?? [])
+        + [MySQLStepJournal.clearing, intending], body)
   }
 
-  /// Runs a change of rows in one transaction with its line in the journal.
+  /// Runs a change of rows in one transaction with its line in the journal, or with the end of the
+  /// migration.
+  ///
+  /// - Returns: whether it was the last one, with which the migration has ended.
   private func runWithJournal(
-    _ statement: MySQLStatement, _ entry: MySQLStep, isMarked: Bool, _ runner: StatementRunner
-  ) throws(StepFailure) {
-    checkpoint("before \(entry.position)")
-    try connection.transaction { _ throws(StepFailure) in
-      try mark(entry, isMarked: isMarked)
+    _ statement: MySQLStatement, _ line: MySQLStep, isMarked: Bool, _ runner: StatementRunner,
+    began: ContinuousClock.Instant
+  ) throws(StepFailure) -> Bool {
+    checkpoint("before \(line.position)")
+    let ended = try transaction(intending: line, isMarked: isMarked) {
+      () throws(StepFailure) -> HistoryEntry? in
       try runner.run(statement)
-      try journal.finish(version, entry.position)
+      guard line.position == line.count else {
+        try journal.finish(version, line.position)
+        return nil
+      }
+      let entry = step.entry(duration: (ContinuousClock.now - began).interval)
+      try writeEnd(entry)
+      return entry
     }
-    checkpoint("after \(entry.position)")
+    checkpoint("after \(line.position)")
+    guard let ended else { return false }
+    endings.note(ended)
+    checkpoint("end")
+    return true
   }
 
   /// Runs a statement that commits by itself, between its intent and its end in the journal.
   private func runProbed(
-    _ statement: MySQLStatement, _ entry: MySQLStep, isMarked: Bool, _ runner: StatementRunner
+    _ statement: MySQLStatement, _ line: MySQLStep, isMarked: Bool, _ runner: StatementRunner
   ) throws(StepFailure) {
-    try connection.transaction(serializable: true) { _ throws(StepFailure) in
-      try mark(entry, isMarked: isMarked)
-    }
-    checkpoint("before \(entry.position)")
+    try transaction(intending: line, isMarked: isMarked) {}
+    if endings.owed != nil { noteWritten() }
+    checkpoint("before \(line.position)")
+    connection.tablesWithoutTransactions = nil
     try runner.run(statement)
-    checkpoint("after \(entry.position)")
+    checkpoint("after \(line.position)")
     // With the last one the whole migration is noted.
-    guard entry.position < entry.count else { return }
-    try journal.finish(version, entry.position)
-    checkpoint("noted \(entry.position)")
+    guard line.position < line.count else { return }
+    try journal.finish(version, line.position)
+    checkpoint("noted \(line.position)")
+  }
+
+  // MARK: The end
+
+  /// Writes the end that waits, if one does.
+  func settle() throws(StepFailure) {
+    guard let owed = endings.owed else { return }
+    try connection.transaction(
+      on: ground(owed.ledger), writing: ending(owed.entry)
+    ) {}
+    noteWritten()
+  }
+
+  private func noteWritten() {
+    endings.settle()
+    checkpoint("end")
+  }
+
+  /// Writes the end of this migration in the transaction that is open.
+  private func writeEnd(_ entry: HistoryEntry) throws(StepFailure) {
+    _ = try connection.run(together: ending(entry))
+  }
+
+  private func ending(_ entry: HistoryEntry) -> [SQLStatement] {
+    options.ledger.writing(entry.version, isDirty: false) + own.ending(entry)
+      + [MySQLStepJournal.clearing]
+  }
+
+  private var begun: MySQLLedgerState { MySQLLedgerState(version: version, isDirty: true) }
+
+  private func ground(_ state: MySQLLedgerState) -> MySQLGround {
+    MySQLGround(ledger: options.ledger, state: state, epoch: epoch, locks: locks)
   }
 
   // MARK: Failures
@@ -226,6 +312,8 @@ struct MySQLExecution {
   ) throws(StepFailure) -> StepFailure {
     // Without a connection nothing is known; the next attempt finds out.
     guard !connection.isLost, failure.code != "ConnectionLost" else { return failure }
+    // The one before has ended all the same.
+    try settle()
     let steps = try journal.steps(of: version)
     var doneCount = steps.count
     if let last = steps.last, !last.isDone, last.position == index + 1 {
@@ -239,7 +327,7 @@ struct MySQLExecution {
     try connection.transaction(serializable: true) { _ throws(StepFailure) in
       try journal.withdraw(version, index + 1)
       if doneCount == 0 {
-        try journal.clear()
+        try connection.run(MySQLStepJournal.clearing)
         let (ledger, isDirty) = try own.ledgerRow()
         if isDirty, ledger == version { try own.writeLedger(step.after, isDirty: false) }
       }

@@ -31,12 +31,13 @@ package struct MySQLLedger: Hashable, Sendable {
   /// Replaces the row, inside a transaction; for nil the table is left empty.
   ///
   /// One row is deleted, as the other tool does it; there is never a second one.
-  func writing(_ version: SchemaVersion?, isDirty: Bool) -> [String] {
-    let clearing = "DELETE FROM \(name) LIMIT 1"
+  func writing(_ version: SchemaVersion?, isDirty: Bool) -> [SQLStatement] {
+    let clearing = SQLStatement("DELETE FROM \(name) LIMIT 1")
     guard let version else { return [clearing] }
     return [
       clearing,
-      "INSERT INTO \(name) (version, dirty) VALUES (\(version.number), \(isDirty ? 1 : 0))",
+      SQLStatement(
+        "INSERT INTO \(name) (version, dirty) VALUES (\(version.number), \(isDirty ? 1 : 0))"),
     ]
   }
 

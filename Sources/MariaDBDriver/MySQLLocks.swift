@@ -18,14 +18,18 @@ struct MySQLLocks {
   ///
   /// - Throws: `DatabaseLocked` with `.retry`, naming the session that holds it.
   func take(_ name: String) throws(StepFailure) {
-    guard try connection.scalar("SELECT GET_LOCK(?, 0)", [.text(name)]) == .integer(1) else {
-      let holder = try holder(of: name)
+    let answers = try connection.run(together: [
+      SQLStatement("SELECT GET_LOCK(?, 0)", [.text(name)]),
+      SQLStatement("SELECT IS_USED_LOCK(?)", [.text(name)]),
+    ]).map { $0.rows.first?.values.first ?? .null }
+    let holder = answers[1].integer
+    guard answers[0] == .integer(1) else {
       throw StepFailure(
         code: "DatabaseLocked", disposition: .retry,
         message: "Another migration of \(connection.address.name) is under way:"
           + " \(try describe(holder)) holds the lock \(name).")
     }
-    guard try holder(of: name) == Int64(clamping: connection.id) else {
+    guard holder == Int64(clamping: connection.id) else {
       throw StepFailure(
         code: "PoolerInTheWay", disposition: .stop,
         message: "The lock \(name) in \(connection.address.name) was taken for another session"
@@ -109,9 +113,36 @@ enum MySQLBlockers {
     var identity: String
   }
 
+  /// For how long InnoDB may repeat its list of transactions.
+  static let listAge = Interval.milliseconds(110)
+
+  /// What may keep a statement from its lock for long: the locks of other sessions on the tables,
+  /// or where MariaDB does not tell those, the transactions of this database that are open while
+  /// nobody does anything in them.
+  static func lasting(on tables: [String], _ connection: MySQLConnection) -> Set<TableLock> {
+    let locks = locks(on: tables, connection)
+    guard connection.server.isMariaDB, locks.isEmpty else { return locks }
+    // Without the right to see other sessions the attempt itself finds out.
+    let rows = try? connection.rows(
+      """
+      SELECT t.trx_mysql_thread_id AS session, CONCAT(t.trx_started, ' ', p.ID) AS identity
+      FROM information_schema.INNODB_TRX t
+      JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
+      WHERE p.DB = DATABASE() AND p.COMMAND = 'Sleep' AND p.ID <> CONNECTION_ID()
+      """)
+    return tableLocks(rows ?? [])
+  }
+
+  private static func tableLocks(_ rows: [SQLRow]) -> Set<TableLock> {
+    Set(
+      rows.compactMap { row in
+        row["session"].integer.map { TableLock(session: $0, identity: row.text("identity")) }
+      })
+  }
+
   /// The locks of other sessions on the tables, where the server tells them; empty elsewhere.
   static func locks(on tables: [String], _ connection: MySQLConnection) -> Set<TableLock> {
-    guard !tables.isEmpty else { return [] }
+    guard !tables.isEmpty, connection.tellsLocks else { return [] }
     let names = tables.map { MySQLText.literal(.text($0)) }.joined(separator: ", ")
     let query =
       connection.server.isMariaDB
@@ -130,11 +161,11 @@ enum MySQLBlockers {
         AND l.OBJECT_TYPE = 'TABLE' AND t.PROCESSLIST_ID <> CONNECTION_ID()
       """
     // The view is a plugin's or needs a right; without it the attempt itself finds out.
-    let rows = (try? connection.rows(query)) ?? []
-    return Set(
-      rows.compactMap { row in
-        row["session"].integer.map { TableLock(session: $0, identity: row.text("identity")) }
-      })
+    guard let rows = try? connection.rows(query) else {
+      connection.tellsLocks = false
+      return []
+    }
+    return tableLocks(rows)
   }
 
   /// Sessions that hold a lock on one of the tables, where the server tells it.

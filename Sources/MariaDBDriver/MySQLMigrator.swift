@@ -69,29 +69,43 @@ package actor MySQLMigrator: MigrationEngine {
         }
       }
     }
-    var after = forecast.from
+    guard !forecast.pending.isEmpty else { return MigrateOutcome(forecast: forecast, applied: []) }
+    try await work.retrying { () throws(StepFailure) -> Void in
+      let own = try work.own()
+      try own.create()
+      try own.forgetCatalogue()
+    }
+    let series = MySQLSeries(work, checkpoint: checkpoint)
     var applied: [HistoryEntry] = []
-    if !forecast.pending.isEmpty {
-      try await work.retrying { () throws(StepFailure) -> Void in
-        let own = try work.own()
-        try own.create()
-        try own.forgetCatalogue()
+    let report = {
+      for entry in series.takeWritten() {
+        applied.append(entry)
+        progress(.applied(entry))
       }
     }
+    // What was written before a failure is told all the same.
+    defer { report() }
+    var after = forecast.from
     for pending in forecast.pending {
       let step = MigrationStep(
         body: try directory.body(of: pending.version), phase: pending.phase, run: request.run,
         fence: .none, after: after, startedAt: now())
-      let entry = try await apply(step, work, progress)
-      if let entry {
-        applied.append(entry)
-        progress(.applied(entry))
+      if let backfill = try Backfill(step.body, dialect: .mysql) {
+        try await work.retrying { () throws(StepFailure) in try series.settle() }
+        report()
+        if let entry = try await apply(backfill, step, work, progress) {
+          applied.append(entry)
+          progress(.applied(entry))
+        }
+      } else {
+        try await work.retrying { () throws(StepFailure) in try series.apply(step) }
+        report()
       }
       after = pending.version
     }
-    if !forecast.pending.isEmpty {
-      try await work.retrying { () throws(StepFailure) in try work.own().recordCatalogue() }
-    }
+    try await work.retrying { () throws(StepFailure) in try series.settle() }
+    report()
+    try await work.retrying { () throws(StepFailure) in try work.own().recordCatalogue() }
     return MigrateOutcome(forecast: forecast, applied: applied)
   }
 
@@ -110,32 +124,22 @@ package actor MySQLMigrator: MigrationEngine {
     }
   }
 
+  /// Runs a backfill in batches, to its end.
   private func apply(
-    _ step: MigrationStep, _ work: MySQLWork,
+    _ backfill: Backfill, _ step: MigrationStep, _ work: MySQLWork,
     _ progress: @escaping @Sendable (MigrateProgress) -> Void
   ) async throws(StepFailure) -> HistoryEntry? {
-    let (options, checkpoint) = (options, checkpoint)
-    if let backfill = try Backfill(step.body, dialect: .mysql) {
-      let walk = MySQLBackfill(
-        BackfillStep(step: step, backfill: backfill, pace: options.backfillPace), work,
-        checkpoint: checkpoint)
-      while try await !walk.carryOn(
-        while: {
-          progress(.backfill($0))
-          return true
-        }
-      ).isFinished {}
-      return try await work.retrying { () throws(StepFailure) in
-        try work.own().historyEntry(of: step.body.version)
+    let walk = MySQLBackfill(
+      BackfillStep(step: step, backfill: backfill, pace: options.backfillPace), work,
+      checkpoint: checkpoint)
+    while try await !walk.carryOn(
+      while: {
+        progress(.backfill($0))
+        return true
       }
-    }
+    ).isFinished {}
     return try await work.retrying { () throws(StepFailure) in
-      try work.withSharedLock { () throws(StepFailure) in
-        let execution = MySQLExecution(
-          connection: try work.connection(), options: options, step: step, checkpoint: checkpoint)
-        _ = try execution.perform()
-        return try work.own().historyEntry(of: step.body.version)
-      }
+      try work.own().historyEntry(of: step.body.version)
     }
   }
 
@@ -144,8 +148,12 @@ package actor MySQLMigrator: MigrationEngine {
     _ options: MySQLServiceOptions
   ) throws(StepFailure) -> MigrateForecast {
     let own = MySQLOwnSchema(connection: connection, ledger: options.ledger)
-    let tables = try own.tables()
-    var (version, isDirty) = try own.ledgerRow(tables)
+    let overview = try MySQLOverview(own)
+    let tables = if let overview { overview.tables } else { try own.tables() }
+    var (version, isDirty) =
+      if let overview { (overview.ledger.version, overview.ledger.isDirty) } else {
+        try own.ledgerRow(tables)
+      }
     if isDirty {
       // Cut off by ourselves: the engine goes on with it, or says why it can't.
       guard let last = try own.interrupted(tables), last.version == version else {
@@ -153,8 +161,9 @@ package actor MySQLMigrator: MigrationEngine {
       }
       version = last.after
     }
-    try MigrationHistory.check(directory, against: own.history(tables), ledger: version)
-    if let drift = try own.drift(tables) {
+    let history = if let overview { overview.history } else { try own.history(tables) }
+    try MigrationHistory.check(directory, against: history, ledger: version)
+    if overview?.isAsRecorded != true, let drift = try own.drift(tables) {
       throw drift.failure(
         database: options.address.name, reference: options.address.publicURL)
     }

@@ -132,7 +132,7 @@ extension MySQLConnection {
   }
 
   /// A table's definition without the counter for its next row.
-  private static func withoutCounter(_ text: String) -> String {
+  static func withoutCounter(_ text: String) -> String {
     guard let mark = text.ranges(of: " AUTO_INCREMENT=").last else { return text }
     let rest = text[mark.upperBound...].drop(while: \.isNumber)
     return String(text[..<mark.lowerBound] + rest)

@@ -74,13 +74,18 @@ struct MySQLOwnSchema {
         AND (TABLE_NAME LIKE 'windlass\\_%' OR TABLE_NAME = ?)
       """, [.text(ledger.table)])
     let tables = Set(rows.compactMap { $0.values.first?.text })
-    let isComplete = Self.creation.allSatisfy { tables.contains($0.table) }
-    if isComplete, hasLedger(tables) { connection.knownTables = tables }
+    note(tables)
     return tables
   }
 
+  /// Remembers the tables for as long as the connection lasts, if all of them are there.
+  func note(_ tables: Set<String>) {
+    let isComplete = Self.creation.allSatisfy { tables.contains($0.table) }
+    if isComplete, hasLedger(tables) { connection.knownTables = tables }
+  }
+
   /// Whether the ledger's table is among those.
-  private func hasLedger(_ tables: Set<String>) -> Bool {
+  func hasLedger(_ tables: Set<String>) -> Bool {
     tables.contains { $0.lowercased() == ledger.table.lowercased() }
   }
 
@@ -131,49 +136,60 @@ struct MySQLOwnSchema {
 
   /// Writes the ledger's row, inside a transaction.
   func writeLedger(_ version: SchemaVersion?, isDirty: Bool) throws(StepFailure) {
-    for statement in ledger.writing(version, isDirty: isDirty) { try connection.run(statement) }
+    _ = try connection.run(together: ledger.writing(version, isDirty: isDirty))
   }
 
   /// What Windlass applied, ascending.
   func history(_ tables: Set<String>? = nil) throws(StepFailure) -> [HistoryEntry] {
     let present = if let tables { tables } else { try self.tables() }
     guard present.contains(OwnTables.history) else { return [] }
-    return try connection.rows(
-      """
-      SELECT version, file, checksum, phase, run, duration_ms, applied_at
-      FROM \(OwnTables.history) ORDER BY version
-      """
-    ).map { HistoryEntry($0) }
+    return try connection.run(Self.readingHistory).rows.map { HistoryEntry($0) }
   }
+
+  /// The question for the whole history; the table exists.
+  static let readingHistory = SQLStatement(
+    """
+    SELECT version, file, checksum, phase, run, duration_ms, applied_at
+    FROM \(OwnTables.history) ORDER BY version
+    """)
 
   /// The history's line of one migration; the table exists.
   func historyEntry(of version: SchemaVersion) throws(StepFailure) -> HistoryEntry? {
-    try connection.rows(
+    try connection.run(readingHistory(of: version)).rows.first.map { HistoryEntry($0) }
+  }
+
+  /// The question for the history's line of one migration.
+  func readingHistory(of version: SchemaVersion) -> SQLStatement {
+    SQLStatement(
       """
       SELECT version, file, checksum, phase, run, duration_ms, applied_at
       FROM \(OwnTables.history) WHERE version = \(version.number)
-      """
-    ).first.map { HistoryEntry($0) }
+      """)
   }
 
   /// Writes an applied migration into ledger and history, inside a transaction.
   func record(_ entry: HistoryEntry) throws(StepFailure) {
-    try writeLedger(entry.version, isDirty: false)
-    try connection.run(
+    _ = try connection.run(
+      together: ledger.writing(entry.version, isDirty: false) + ending(entry))
+  }
+
+  /// What is written of an applied migration besides the ledger.
+  func ending(_ entry: HistoryEntry) -> [SQLStatement] {
+    [
       SQLStatement(
         """
         INSERT INTO \(OwnTables.history)
           (version, file, checksum, phase, run, duration_ms, applied_at)
         VALUES (?, ?, ?, ?, ?, ?, ?)
-        """, entry.values))
-    try forgetBackfills(from: entry.version.number)
+        """, entry.values), forgettingBackfills(from: entry.version.number),
+    ]
   }
 
   /// Drops the history above the ledger's version, after a person took migrations back.
   func forgetHistory(above version: SchemaVersion?) throws(StepFailure) {
     let number = version.map { Int64(bitPattern: $0.number) } ?? -1
     try connection.run("DELETE FROM \(OwnTables.history) WHERE version > \(number)")
-    try connection.run("DELETE FROM \(OwnTables.step)")
+    try connection.run(MySQLStepJournal.clearing)
     try forgetBackfills(from: (version?.number).map { $0 + 1 } ?? 0)
   }
 
@@ -218,9 +234,11 @@ struct MySQLOwnSchema {
   /// Records the schema as it is now, as the one from which drift is told.
   func recordCatalogue() throws(StepFailure) {
     try connection.limitStatements(to: .zero)
+    // Asked for first: what changes between the two is told by the next look.
+    let stamp = try connection.schemaStamp(ledger: ledger)
     let record = try RecordedCatalogue(
       connection.catalogue(ledger: ledger, countsRows: false), version: ledgerRow().version,
-      database: connection.address.name)
+      fingerprint: stamp, database: connection.address.name)
     try connection.run(
       SQLStatement(
         """
@@ -241,18 +259,30 @@ struct MySQLOwnSchema {
   /// How the schema differs from the recorded one; nil when it does not, or none is recorded.
   func drift(_ tables: Set<String>) throws(StepFailure) -> SchemaDrift? {
     guard tables.contains(OwnTables.catalogue),
-      let row = try connection.rows(
-        "SELECT version, fingerprint, catalogue FROM \(OwnTables.catalogue) WHERE id = 1"
-      ).first
+      let mark = try connection.run(Self.readingFingerprint).rows.first
     else { return nil }
+    let version = try ledgerRow(tables).version
+    if mark["version"].integer == version.map({ Int64(bitPattern: $0.number) }),
+      mark["fingerprint"].text == (try connection.schemaStamp(ledger: ledger))?.text
+    {
+      return nil
+    }
+    let row = try connection.rows(
+      "SELECT version, fingerprint, catalogue FROM \(OwnTables.catalogue) WHERE id = 1"
+    ).first
+    guard let row else { return nil }
     let record = RecordedCatalogue(
       version: row["version"].integer.map { SchemaVersion(UInt64(bitPattern: $0)) },
       fingerprint: row["fingerprint"].text ?? "", json: row["catalogue"].text ?? "")
     let drift = try record.drift(
       to: connection.catalogue(ledger: ledger, countsRows: false),
-      version: ledgerRow(tables).version, database: connection.address.name)
+      version: version, database: connection.address.name)
     // What the user may not see would be told as gone.
     if drift != nil { try MySQLRights(connection).requireSeeingAll() }
     return drift
   }
+
+  /// The question for what tells the recorded schema from another; the table exists.
+  static let readingFingerprint = SQLStatement(
+    "SELECT version, fingerprint FROM \(OwnTables.catalogue) WHERE id = 1")
 }

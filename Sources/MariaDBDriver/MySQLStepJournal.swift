@@ -39,11 +39,15 @@ struct MySQLStepJournal {
     objects LONGTEXT NOT NULL, PRIMARY KEY (version, position)
     """
 
+  /// The question for the steps of one migration.
+  func reading(_ version: SchemaVersion) -> SQLStatement {
+    SQLStatement(
+      "SELECT * FROM \(OwnTables.step) WHERE version = \(version.number) ORDER BY position")
+  }
+
   /// The steps of one migration, in order.
   func steps(of version: SchemaVersion) throws(StepFailure) -> [MySQLStep] {
-    try connection.rows(
-      "SELECT * FROM \(OwnTables.step) WHERE version = \(version.number) ORDER BY position"
-    ).map { MySQLStep($0) }
+    try connection.run(reading(version)).rows.map { MySQLStep($0) }
   }
 
   /// The step that was begun last, of whatever migration; nil when none is under way.
@@ -54,23 +58,22 @@ struct MySQLStepJournal {
   }
 
   /// Writes that a statement is about to run.
-  func intend(_ step: MySQLStep) throws(StepFailure) {
-    try connection.run(
-      SQLStatement(
-        """
-        REPLACE INTO \(OwnTables.step)
-          (version, position, file, line, statements, run, epoch, digest, done, session,
-            after_version, objects)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
-        """,
-        [
-          .integer(Int64(bitPattern: step.version.number)), .integer(Int64(step.position)),
-          .text(step.file), .integer(Int64(step.line)), .integer(Int64(step.count)),
-          .text(step.run.text), step.epoch.map { .integer($0.number) } ?? .null,
-          .text(step.digest.text), .integer(step.session),
-          step.after.map { .integer(Int64(bitPattern: $0.number)) } ?? .null,
-          .text(try step.encodedObjects()),
-        ]))
+  func intending(_ step: MySQLStep) throws(StepFailure) -> SQLStatement {
+    SQLStatement(
+      """
+      REPLACE INTO \(OwnTables.step)
+        (version, position, file, line, statements, run, epoch, digest, done, session,
+          after_version, objects)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
+      """,
+      [
+        .integer(Int64(bitPattern: step.version.number)), .integer(Int64(step.position)),
+        .text(step.file), .integer(Int64(step.line)), .integer(Int64(step.count)),
+        .text(step.run.text), step.epoch.map { .integer($0.number) } ?? .null,
+        .text(step.digest.text), .integer(step.session),
+        step.after.map { .integer(Int64(bitPattern: $0.number)) } ?? .null,
+        .text(try step.encodedObjects()),
+      ])
   }
 
   /// Writes that a statement has taken effect.
@@ -89,20 +92,12 @@ struct MySQLStepJournal {
   }
 
   /// Empties the journal: no migration is under way any more.
-  func clear() throws(StepFailure) { try connection.run("DELETE FROM \(OwnTables.step)") }
+  static let clearing = SQLStatement("DELETE FROM \(OwnTables.step)")
 }
 
 extension MySQLStep {
-  /// Where the migration stands whose last line this is.
-  var interruption: InterruptedMigration {
-    InterruptedMigration(
-      version: version, before: after, run: run, file: file,
-      position: isDone ? position + 1 : position, count: count, line: isDone ? nil : line,
-      // A definition that names its objects is told by how they look.
-      standing: isDone ? .notBegun : before.isEmpty ? .untraceable : .begun)
-  }
-
-  fileprivate init(_ row: SQLRow) {
+  /// Reads a row of the journal.
+  init(_ row: SQLRow) {
     self.init(
       version: SchemaVersion(UInt64(bitPattern: row["version"].integer ?? 0)),
       position: Int(row["position"].integer ?? 0), file: row["file"].text ?? "",
@@ -112,6 +107,15 @@ extension MySQLStep {
       isDone: row["done"] == .integer(1), session: row["session"].integer ?? 0,
       after: row["after_version"].integer.map { SchemaVersion(UInt64(bitPattern: $0)) },
       before: Self.decodedObjects(row["objects"].text ?? ""))
+  }
+
+  /// Where the migration stands whose last line this is.
+  var interruption: InterruptedMigration {
+    InterruptedMigration(
+      version: version, before: after, run: run, file: file,
+      position: isDone ? position + 1 : position, count: count, line: isDone ? nil : line,
+      // A definition that names its objects is told by how they look.
+      standing: isDone ? .notBegun : before.isEmpty ? .untraceable : .begun)
   }
 
   fileprivate func encodedObjects() throws(StepFailure) -> String {

@@ -7,6 +7,8 @@ final class MySQLWork {
   let options: MySQLServiceOptions
   private let name: String
   private var current: MySQLConnection?
+  /// Whether Windlass's own lock was taken on the connection, which keeps it to its end.
+  private var hasOwnLock = false
 
   /// Makes the work; nothing is connected yet.
   init(_ options: MySQLServiceOptions, name: String) {
@@ -19,6 +21,7 @@ final class MySQLWork {
     if let current, !current.isLost { return current }
     let opened = try options.connect(name)
     current = opened
+    hasOwnLock = false
     return opened
   }
 
@@ -74,9 +77,7 @@ final class MySQLWork {
 
   private func takeOwnLock(epoch: Epoch?) async throws(StepFailure) {
     let locks = try locks()
-    guard try locks.holder(of: locks.ownName) != Int64(clamping: locks.connection.id) else {
-      return
-    }
+    guard !hasOwnLock else { return }
     do throws(StepFailure) {
       try locks.take(locks.ownName)
     } catch {
@@ -86,6 +87,7 @@ final class MySQLWork {
       try await locks.end(orphan)
       try locks.take(locks.ownName)
     }
+    hasOwnLock = true
   }
 
   /// The session that holds Windlass's lock for an attempt that this one replaces.

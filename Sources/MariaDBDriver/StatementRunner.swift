@@ -15,6 +15,8 @@ struct StatementRunner {
     var suffix: String
     /// Whether readers and writers go on meanwhile.
     var isOnline: Bool
+    /// Whether it takes a moment, whatever the table holds.
+    var isInstant = false
   }
 
   /// Runs the statement.
@@ -30,13 +32,13 @@ struct StatementRunner {
   func run(
     _ statement: MySQLStatement, holdsLocks: Bool = false
   ) throws(StepFailure) -> ContinuousClock.Instant {
-    try refuseHolders(of: statement)
     let variants = variants(of: statement)
     for (index, variant) in variants.enumerated() {
       do throws(StepFailure) {
         return try attempt(
           statement.text + variant.suffix, isOnline: variant.isOnline,
-          standsAlone: [.definition, .truncation].contains(statement.kind), holdsLocks: holdsLocks)
+          standsAlone: [.definition, .truncation].contains(statement.kind), holdsLocks: holdsLocks,
+          gate: variant.isInstant ? gate(of: statement) : nil)
       } catch {
         let isLast = index == variants.count - 1
         guard !isLast, Self.refusals.contains(connection.errorNumber) else {
@@ -71,7 +73,9 @@ struct StatementRunner {
       "\(separator)ALGORITHM=\(algorithm)" + (lock.isEmpty ? "" : "\(separator)LOCK=\(lock)")
     }
     // No server makes an index at once.
-    return online.dropFirst(isIndex ? 1 : 0).map { Variant(suffix: suffix($0, $1), isOnline: true) }
+    return online.dropFirst(isIndex ? 1 : 0).map {
+      Variant(suffix: suffix($0, $1), isOnline: true, isInstant: $0 == "INSTANT")
+    }
       + blocking.map { Variant(suffix: suffix($0, $1), isOnline: false) } + plain
   }
 
@@ -96,7 +100,7 @@ struct StatementRunner {
   }
 
   private func attempt(
-    _ text: String, isOnline: Bool, standsAlone: Bool, holdsLocks: Bool
+    _ text: String, isOnline: Bool, standsAlone: Bool, holdsLocks: Bool, gate: MySQLTableGate?
   ) throws(StepFailure) -> ContinuousClock.Instant {
     let limit = isOnline ? Bounds.onlineStatementDeadline : options.holdBudget
     // MariaDB does not wait for a table at all, but for a row it waits a second.
@@ -104,7 +108,9 @@ struct StatementRunner {
     let watch = StatementWatch(
       limit: limit, lockLimit: waits ? options.lockBudget : nil, holdsLocks: holdsLocks)
     try connection.limitStatements(to: limit * 2)
-    let deadline = ContinuousClock.now + .milliseconds(options.lockBudget.milliseconds)
+    // Behind a gate an attempt costs less, so that the first ones are few.
+    let patience = options.lockBudget.milliseconds / (gate == nil ? 1 : 4)
+    let deadline = ContinuousClock.now + .milliseconds(patience)
     while true {
       do throws(StepFailure) {
         try connection.run(text, within: limit, watch: watch)
@@ -112,9 +118,11 @@ struct StatementRunner {
         return watch.heldSince
       } catch {
         // In a transaction a deadlock has taken back what came before, so all of it begins again.
-        guard standsAlone, waitsForGap(error, until: deadline) else {
-          throw explained(error, watch, limit)
+        if standsAlone, waitsForGap(error, until: deadline) { continue }
+        if let gate, error.code == "DatabaseLocked", !Task.isCancelled {
+          return try gate.run(text, lockBudget: options.lockBudget, holdBudget: options.holdBudget)
         }
+        throw explained(error, watch, limit)
       }
     }
   }
@@ -148,24 +156,39 @@ struct StatementRunner {
     }
   }
 
-  /// Waits without queueing: while somebody holds the table for long, nothing is sent. Whoever uses
-  /// it for a moment is no reason, since on a busy table there is always somebody.
+  /// Waits without queueing: while somebody holds the table for long, nothing is sent and nothing
+  /// written. Whoever uses it for a moment is no reason, since on a busy table there is always
+  /// somebody.
   ///
-  /// MariaDB does not queue at all here.
-  private func refuseHolders(of statement: MySQLStatement) throws(StepFailure) {
-    guard !connection.server.isMariaDB else { return }
+  /// - Throws: `DatabaseLocked` with `.retry`, naming who holds it.
+  func refuseHolders(of statement: MySQLStatement) throws(StepFailure) {
     let tables = tables(of: statement)
-    let before = MySQLBlockers.locks(on: tables, connection)
+    guard !tables.isEmpty else { return }
+    let before = MySQLBlockers.lasting(on: tables, connection)
     guard !before.isEmpty else { return }
-    usleep(UInt32(clamping: options.lockBudget.milliseconds * 1_000))
-    let lasting = before.intersection(MySQLBlockers.locks(on: tables, connection))
+    let pause = max(options.lockBudget.milliseconds, MySQLBlockers.listAge.milliseconds)
+    usleep(UInt32(clamping: pause * 1_000))
+    let lasting = before.intersection(MySQLBlockers.lasting(on: tables, connection))
     guard !lasting.isEmpty else { return }
+    // Where the server does not tell which tables a transaction uses, the table itself does.
+    if let gate = gate(of: statement), try gate.isFree(within: options.lockBudget) { return }
     throw MySQLBlockers.blocked(
       StepFailure(
         code: "DatabaseLocked", disposition: .retry,
         message: "Another session uses \(tables.joined(separator: ", ")) in"
           + " \(connection.address.name)."),
       by: Set(lasting.map(\.session)).sorted(), on: connection)
+  }
+
+  /// The lock of the only table that a change of one needs; nil for any other statement, and where
+  /// attempts are not made without waiting.
+  private func gate(of statement: MySQLStatement) -> MySQLTableGate? {
+    let tables = tables(of: statement)
+    guard connection.server.isMariaDB, tables.count == 1, isTableChange(statement.tokens),
+      statement.tokens[0].isKeyword("ALTER"), !statement.text.utf8.contains(UInt8(ascii: ";")),
+      !tables[0].utf8.contains(UInt8(ascii: ";"))
+    else { return nil }
+    return MySQLTableGate(connection: connection, table: tables[0])
   }
 
   /// The tables whose locks a definition or a truncation needs.

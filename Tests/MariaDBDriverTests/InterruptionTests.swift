@@ -55,6 +55,60 @@ struct InterruptionTests {
     #expect(report.drift == nil)
   }
 
+  @Test func `an end that is written with the next beginning is lost at no point`() async throws {
+    let files = [
+      "1_a.up.sql": "CREATE TABLE t (a INT)", "2_b.up.sql": "ALTER TABLE t ADD b INT",
+      "3_c.up.sql": "ALTER TABLE t ADD c INT", "4_d.up.sql": "SELECT 1; CREATE INDEX i ON t (c);",
+    ]
+    let undisturbed = try await applied(files, cutAt: 0)
+    #expect(undisturbed > 10)
+    for number in 1...undisturbed { _ = try await applied(files, cutAt: number) }
+  }
+
+  /// Applies the files with the connection cut at that checkpoint, counted from 1, and checks what
+  /// is there.
+  ///
+  /// - Returns: how many checkpoints were passed.
+  private func applied(_ files: [String: String], cutAt number: Int) async throws -> Int {
+    let fixture = try Fixture(files)
+    defer { fixture.remove() }
+    let passed = Seen()
+    let migrator = fixture.migrator { here in
+      passed.add(here)
+      if passed.all.count == number { fixture.killOthers() }
+    }
+    let outcome = try await migrator.migrate(
+      MigrateRequest(directory: fixture.directory, phase: .contract, run: "migrate-1")
+    ) { _ in }
+    #expect(outcome.applied.map(\.version) == [1, 2, 3, 4], "cut at \(number)")
+    #expect(try fixture.ledger() == ["4,0"], "cut at \(number)")
+    let report = try await migrator.schema()
+    #expect(report.history.map(\.version) == [1, 2, 3, 4] && report.drift == nil)
+    let columns = try fixture.other().rows("SHOW COLUMNS FROM t").map { $0.text("Field") }
+    #expect(columns == ["a", "b", "c"], "cut at \(number)")
+    return passed.all.count
+  }
+
+  @Test func `a migration that fails leaves the end of the one before it`() async throws {
+    let fixture = try Fixture([
+      "1_a.up.sql": "CREATE TABLE t (a INT)", "2_b.up.sql": "ALTER TABLE t ADD b INT",
+      "3_c.up.sql": "ALTER TABLE missing ADD c INT",
+    ])
+    defer { fixture.remove() }
+    let told = Seen()
+    await #expect(throws: StepFailure.self) {
+      try await fixture.migrator().migrate(
+        MigrateRequest(directory: fixture.directory, phase: .contract, run: "migrate-1")
+      ) { progress in
+        if case .applied(let entry) = progress { told.add("\(entry.version)") }
+      }
+    }
+    #expect(told.all == ["1", "2"])
+    #expect(try fixture.ledger() == ["2,0"])
+    #expect(try await fixture.migrator().schema().history.map(\.version) == [1, 2])
+    #expect(try fixture.other().scalar("SELECT COUNT(*) FROM windlass_step") == .integer(0))
+  }
+
   @Test func `what can't be decided stays dirty, and the statement is named`() async throws {
     let fixture = try Fixture([
       "1_a.up.sql": "CREATE TABLE t (a INT);\nTRUNCATE t;\nCREATE TABLE u (a INT);"

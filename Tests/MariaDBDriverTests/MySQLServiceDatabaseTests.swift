@@ -58,14 +58,42 @@ struct MySQLServiceDatabaseTests {
     try own.createLedger()
     try own.writeLedger(1, isDirty: true)
     let statement = "CREATE TABLE t (a INT)"
-    try MySQLStepJournal(connection: orphan).intend(
-      MySQLStep(
-        version: 1, position: 1, file: "1_a.up.sql", line: 1, count: 1, run: "run-1", epoch: epoch,
-        digest: SHA256.digest(of: statement), isDone: false, session: Int64(orphan.id),
-        after: nil, before: ["table t": ""]))
+    let line = MySQLStep(
+      version: 1, position: 1, file: "1_a.up.sql", line: 1, count: 1, run: "run-1", epoch: epoch,
+      digest: SHA256.digest(of: statement), isDone: false, session: Int64(orphan.id),
+      after: nil, before: ["table t": ""])
+    try orphan.run(MySQLStepJournal(connection: orphan).intending(line))
     try await database.apply(order(1, after: nil, epoch: epoch))
     #expect(try fixture.ledger() == ["1,0"])
     #expect(throws: StepFailure.self) { try orphan.scalar("SELECT 1") }
+  }
+
+  @Test func `whatever changes the catalogue changes the stamp by which it is told`() throws {
+    let fixture = try Fixture()
+    defer { fixture.remove() }
+    let connection = try fixture.other()
+    let changes = [
+      "CREATE TABLE t (a INT AUTO_INCREMENT PRIMARY KEY, b VARCHAR(10))",
+      "ALTER TABLE t MODIFY b VARCHAR(20)", "ALTER TABLE t ALTER b SET DEFAULT 'x'",
+      "ALTER TABLE t MODIFY b VARCHAR(20) NOT NULL DEFAULT 'x'", "CREATE INDEX i ON t (b)",
+      "ALTER TABLE t ADD CONSTRAINT c CHECK (b <> '')", "ALTER TABLE t ROW_FORMAT=COMPACT",
+      "CREATE TABLE u (a INT, FOREIGN KEY (a) REFERENCES t (a))",
+      "CREATE VIEW v AS SELECT a FROM t", "CREATE OR REPLACE VIEW v AS SELECT b FROM t",
+      "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.b = 'y'",
+      "CREATE PROCEDURE p(a INT) SELECT a", "CREATE FUNCTION f(a INT) RETURNS INT NO SQL RETURN a",
+      "DROP PROCEDURE p", "CREATE PROCEDURE p(a BIGINT) SELECT a",
+      "CREATE EVENT e ON SCHEDULE EVERY 1 YEAR DO SELECT 1", "ALTER EVENT e DISABLE",
+      "DROP TABLE u",
+    ]
+    var seen: Set<String> = []
+    for change in changes {
+      try connection.run(change)
+      let stamp = try #require(try connection.schemaStamp(ledger: .standard))
+      #expect(seen.insert(stamp.text).inserted, "\(change)")
+      // Rows, and the counter for the next one, are no part of it.
+      _ = try? connection.run("INSERT INTO t (b) VALUES ('r')")
+      #expect(try connection.schemaStamp(ledger: .standard) == stamp, "\(change)")
+    }
   }
 
   @Test func `drift by hand is told with what changed`() async throws {

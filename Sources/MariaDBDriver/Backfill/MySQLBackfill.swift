@@ -240,6 +240,11 @@ extension MySQLOwnSchema {
   /// now.
   func forgetBackfills(from version: UInt64) throws(StepFailure) {
     guard try tables().contains(OwnTables.backfill) else { return }
-    try connection.run("DELETE FROM \(OwnTables.backfill) WHERE version >= \(version)")
+    try connection.run(forgettingBackfills(from: version))
+  }
+
+  /// The same as a statement, for a database that has the table.
+  func forgettingBackfills(from version: UInt64) -> SQLStatement {
+    SQLStatement("DELETE FROM \(OwnTables.backfill) WHERE version >= \(version)")
   }
 }

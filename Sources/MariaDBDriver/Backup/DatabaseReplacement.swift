@@ -25,6 +25,8 @@ struct DatabaseReplacement {
     source: MySQLConnection, attic: String, ledger: MySQLLedger, adopts: Bool
   ) throws(StepFailure) {
     (self.source, self.attic, self.ledger) = (source, attic, ledger)
+    // Only the server itself uses the copy: it looks after new tables, for a moment each.
+    try source.run("SET SESSION lock_wait_timeout = 10")
     objects = try Self.objects(of: source)
     triggers = try Self.triggers(of: source)
     let own = MySQLOwnSchema(connection: source, ledger: ledger)
@@ -56,6 +58,8 @@ struct DatabaseReplacement {
     }
     try clear(target, own)
     if !isMoved { try swap(target) }
+    // Behind the change of places nobody can use the database until the rest is there.
+    try target.run("SET SESSION lock_wait_timeout = 1")
     target.knownTables = nil
     try make(objects, on: target)
     for trigger in triggers { try target.run(trigger.definition) }
