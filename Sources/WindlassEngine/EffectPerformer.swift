@@ -31,17 +31,38 @@ struct EffectPerformer: Sendable {
         return .advanced(progress)
       }
     case .start(let order, let gate): try await start(order, gate)
-    case .stop(let id): try await ports.fleet.stop(id)
+    case .stop(let id): try await instances().stop(id)
     case .probe(let id): return .probed(failure: try await probe(id, run))
     case .recordCommitPoint(let run, let epoch):
       try await ports.database.recordCommitPoint(run, epoch: epoch)
-    case .forget(let id): try await ports.fleet.forget(id)
+    case .order(let order, let gate): try await write(order, gate)
+    case .probeWave(let wave):
+      let probes = try plan(run).target.probes.filter(\.isSafe)
+      return .answered(try await workload().probe(wave, with: probes))
+    case .forget(let id): try await instances().forget(id)
     case .prune:
       try await ports.backups.prune(
         keep: ports.backupsKept, protecting: run.map { [$0.plan.run] } ?? [])
     }
     return .done
   }
+
+  /// The fleet of a service that Windlass keeps itself.
+  private func instances() throws(StepFailure) -> any Fleet {
+    guard case .instances(let fleet) = ports.fleet else { throw EffectPerformer.otherFleet }
+    return fleet
+  }
+
+  /// The workload of a service that a controller keeps.
+  private func workload() throws(StepFailure) -> any WorkloadFleet {
+    guard case .workload(let workload) = ports.fleet else { throw EffectPerformer.otherFleet }
+    return workload
+  }
+
+  private static let otherFleet = StepFailure(
+    code: "OtherFleet", disposition: .stop,
+    message: "the open run was planned for another kind of fleet than the configuration names: "
+      + "write the fleet back that it began with, until the run has ended")
 
   private func plan(_ run: Run?) throws(StepFailure) -> Plan {
     guard let run else {
@@ -73,21 +94,33 @@ struct EffectPerformer: Sendable {
 
   /// Starts an instance when the database, asked at this moment, still admits it (invariant R1).
   private func start(_ order: StartOrder, _ gate: StartGate) async throws(StepFailure) {
+    try await pass(gate, order.id.text, order.release)
+    try await ports.artifacts.prepare(order.release)
+    try await instances().start(order)
+  }
+
+  /// Writes an order when the database, asked at this moment, still admits what it starts.
+  private func write(_ order: WorkloadOrder, _ gate: StartGate?) async throws(StepFailure) {
+    if let gate { try await pass(gate, order.id.text, order.release) }
+    try await workload().write(order)
+  }
+
+  private func pass(
+    _ gate: StartGate, _ name: String, _ release: Release
+  ) async throws(StepFailure) {
     let ledger = try await ports.database.inspect()
     guard gate.admits(ledger) else {
       throw StepFailure(
         code: "StartGateClosed", disposition: .retry,
-        message: "\(order.id) was not started: \(order.release.version) works with schema "
+        message: "\(name) was not started: \(release.version) works with schema "
           + "\(gate.window), and the ledger says \(ledger.version?.description ?? "nothing")"
           + (ledger.isDirty ? ", dirty" : ""))
     }
-    try await ports.artifacts.prepare(order.release)
-    try await ports.fleet.start(order)
   }
 
   private func probe(_ id: InstanceID, _ run: Run?) async throws(StepFailure) -> String? {
     let probes = try plan(run).target.probes.filter(\.isSafe)
-    return probes.isEmpty ? nil : try await ports.fleet.probe(id, with: probes)
+    return probes.isEmpty ? nil : try await instances().probe(id, with: probes)
   }
 
   // MARK: Reading back
@@ -115,7 +148,11 @@ struct EffectPerformer: Sendable {
     case .recordCommitPoint(let run, _):
       return try await ports.database.inspect().committedRun == run ? .done : nil
     case .forget(let id): return try await reading(of: id) == nil ? .done : nil
-    case .takeFence, .preflight, .prepare, .verify, .rehearse, .probe, .prune: return nil
+    case .order(let order, _):
+      let reading = try await workload().observe(remembering: [])
+      return reading.template.mark?.id == order.id ? .done : nil
+    case .takeFence, .preflight, .prepare, .verify, .rehearse, .probe, .probeWave, .prune:
+      return nil
     }
   }
 
@@ -136,6 +173,6 @@ struct EffectPerformer: Sendable {
   }
 
   private func reading(of id: InstanceID) async throws(StepFailure) -> InstanceReading? {
-    try await ports.fleet.observe().instances.first { $0.id == id }
+    try await instances().observe().instances.first { $0.id == id }
   }
 }

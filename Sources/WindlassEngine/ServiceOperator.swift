@@ -91,7 +91,7 @@ package final class ServiceOperator: Service {
         report = nil
         if let effect = next.effect {
           if let breach = breach(of: effect, in: state) { return await halt(breach) }
-          (report, observation) = await carryOut(effect, run: state.record.run)
+          (report, observation) = await carryOut(effect, state.record)
         } else {
           inbox.withLock { $0.isIdle = $0.offer == nil && $0.decisions.isEmpty }
           await rest(until: next.wakeUp)
@@ -178,17 +178,19 @@ package final class ServiceOperator: Service {
     while !inbox.withLock(\.isStopping), !Task.isCancelled { await bell.wait() }
   }
 
-  private func carryOut(_ effect: Effect, run: Run?) async -> (Report?, Observation) {
+  private func carryOut(
+    _ effect: Effect, _ record: ServiceRecord
+  ) async -> (Report?, Observation) {
     do throws(StepFailure) {
       switch effect {
       case .inspect:
         return (nil, Observation(ledger: try await inspect()))
       case .observe:
-        return (nil, Observation(fleet: try await observe()))
+        return (nil, try await observe(record))
       case .readBack(let id, let action):
         return (await performer.readBack(id, action), Observation())
       case .perform(let id, let action):
-        return (await perform(id, action, run: run), Observation())
+        return (await perform(id, action, run: record.run), Observation())
       }
     } catch {
       logger.warning("Read failed", metadata: ["failure": "\(error)"])
@@ -205,11 +207,19 @@ package final class ServiceOperator: Service {
   }
 
   /// Reads the fleet, stamped with the time before the reading began.
-  private func observe() async throws(StepFailure) -> FleetReading {
+  private func observe(_ record: ServiceRecord) async throws(StepFailure) -> Observation {
     let began = clock.now()
-    var reading = try await performer.ports.fleet.observe()
-    reading.asOf = began
-    return reading
+    switch performer.ports.fleet {
+    case .instances(let fleet):
+      var reading = try await fleet.observe()
+      reading.asOf = began
+      return Observation(fleet: reading)
+    case .workload(let workload):
+      let places = record.instances.filter(\.mayBeAlive).compactMap(\.place)
+      var reading = try await workload.observe(remembering: Set(places.map(\.machine)))
+      reading.asOf = began
+      return Observation(workload: reading)
+    }
   }
 
   private func perform(_ id: EffectID, _ action: Action, run: Run?) async -> Report {

@@ -11,13 +11,18 @@ import WindlassSimulation
 
   /// Which kinds of scenarios are run.
   enum Kind: String, ExpressibleByArgument, CaseIterable {
-    case common, forgetful, calm
+    case common, forgetful, calm, cluster
+    case forgetfulCluster = "forgetful-cluster"
+    case calmCluster = "calm-cluster"
 
     var profile: Profile {
       switch self {
       case .common: .common
       case .forgetful: .forgetful
       case .calm: .calm
+      case .cluster: .cluster
+      case .forgetfulCluster: .forgetfulCluster
+      case .calmCluster: .calmCluster
       }
     }
   }

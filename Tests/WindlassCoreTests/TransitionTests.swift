@@ -15,6 +15,18 @@ import WindlassCore
   static let failure = StepFailure(code: "Sample", disposition: .stop, message: "a sample")
   static let safe = Verdict(judgement: .safe, checks: 1, coversRollback: true, evidence: [])
 
+  static let bound = WaveBound(good: 0, surge: 1, unavailable: 0)
+
+  static func answer(_ version: String) -> ProbeAnswer {
+    ProbeAnswer(id: "beacon-2", reportedVersion: version)
+  }
+
+  static func order(_ aim: WorkloadAim) -> WorkloadOrder {
+    WorkloadOrder(
+      id: "beacon-r1/1-sample-e1", run: "beacon-r1", epoch: Epoch(1), aim: aim,
+      release: Samples.second, token: "1")
+  }
+
   /// Every action with the outcomes that the shell may give it.
   static let answers: [(Action, Outcome)] = {
     let order = MigrationOrder(
@@ -50,6 +62,13 @@ import WindlassCore
       (.stop("beacon-1"), .done), (.probe("beacon-2"), .probed(failure: nil)),
       (.probe("beacon-2"), .probed(failure: "wrong reply")),
       (.recordCommitPoint("beacon-r1", epoch: Epoch(1)), .done), (.forget("beacon-1"), .done),
+      (.order(Self.order(.wave(Self.bound)), gate: gate), .done),
+      (.order(Self.order(.whole), gate: gate), .done),
+      (.order(Self.order(.hold), gate: nil), .done),
+      (.order(Self.order(.retreat), gate: gate), .done),
+      (.probeWave(["beacon-2"]), .answered([Self.answer("1.1.0")])),
+      (.probeWave(["beacon-2"]), .answered([Self.answer("1.0.0")])),
+      (.probeWave(["beacon-2"]), .answered([])),
       (.prune, .done),
     ]
   }()

@@ -51,8 +51,8 @@ import WindlassSimulation
     failpoint: @escaping Failpoint = { _, _ in .pass }, rules: Rules = .whole
   ) -> ServiceOperator {
     let ports = ServicePorts(
-      database: outside, backups: outside, rehearsal: outside, fleet: outside, artifacts: outside,
-      backupsKept: 3)
+      database: outside, backups: outside, rehearsal: outside, fleet: .instances(outside),
+      artifacts: outside, backupsKept: 3)
     return ServiceOperator(
       policy: policy, ports: ports, journal: journal, clock: outside.clock,
       logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),

@@ -13,6 +13,39 @@ import WindlassSimulation
     }
   }
 
+  @Test(arguments: [UInt64(1), 101, 201])
+  func `no rule is broken where a controller keeps the instances`(first: UInt64) {
+    let campaign = Campaign(profile: .cluster)
+    for seed in first..<(first + 100) {
+      let violations = campaign.run(seed: seed).violations
+      #expect(
+        violations.isEmpty, "simulate --profile cluster --seed \(seed) --replay: \(violations)")
+    }
+  }
+
+  @Test func `a workload whose daemon forgets everything comes to rest`() {
+    let campaign = Campaign(profile: .forgetfulCluster)
+    for seed in UInt64(1)..<60 {
+      let violations = campaign.run(seed: seed).violations
+      #expect(
+        violations.isEmpty,
+        "simulate --profile forgetful-cluster --seed \(seed) --replay: \(violations)")
+    }
+  }
+
+  @Test func `a workload that is left alone upgrades to the end`() {
+    let campaign = Campaign(profile: .calmCluster)
+    var ended = 0
+    for seed in UInt64(1)..<60 {
+      let summary = campaign.run(seed: seed)
+      #expect(
+        summary.violations.isEmpty,
+        "simulate --profile calm-cluster --seed \(seed) --replay: \(summary.violations)")
+      ended += summary.record.pastRuns.count { $0.ending == .completed }
+    }
+    #expect(ended > 59)
+  }
+
   @Test func `a service that is left alone upgrades to the end`() {
     let campaign = Campaign(profile: .calm)
     for seed in UInt64(1)..<60 {
@@ -25,6 +58,14 @@ import WindlassSimulation
   @Test(arguments: [UInt64(339), 1817, 17443, 61889])
   func `a seed that failed once stays whole`(seed: UInt64) {
     let violations = Campaign(profile: .common).run(seed: seed).violations
+    #expect(violations.isEmpty, "\(violations)")
+  }
+
+  /// Each of these failed once: a wave out of reach of a shrunk workload, an instance that lived on
+  /// through its machine's boot and then went unseen, a word of a person that was taken for later.
+  @Test(arguments: [UInt64(57), 136, 271, 526, 767, 1154, 2182])
+  func `a workload's seed that failed once stays whole`(seed: UInt64) {
+    let violations = Campaign(profile: .cluster).run(seed: seed).violations
     #expect(violations.isEmpty, "\(violations)")
   }
 
@@ -78,6 +119,32 @@ import WindlassSimulation
     @Test(arguments: variants)
     func `a core without one of its rules is caught`(variant: Variant) {
       let broken = Campaign(profile: .common, rules: .whole.without(variant.rule))
+      #expect(!broken.run(seed: variant.seed).violations.isEmpty)
+    }
+
+    /// The same for the rules that a workload rests on, by seeds of the cluster profile.
+    static let workloadVariants: [Variant] = [
+      Variant(rule: .boundsSurge, seed: 1),
+      Variant(rule: .checksReportedVersion, seed: 7),
+      Variant(rule: .contractsAfterCommit, seed: 1),
+      Variant(rule: .contractsAfterOldInstances, seed: 2),
+      Variant(rule: .countsDoubtAsAlive, seed: 2),
+      Variant(rule: .fencesTakeover, seed: 1),
+      Variant(rule: .gatesStarts, seed: 45),
+      Variant(rule: .guardsOrders, seed: 1),
+      Variant(rule: .keepsCapacity, seed: 20),
+      Variant(rule: .keepsDirection, seed: 7),
+      Variant(rule: .pinsPlans, seed: 1),
+      Variant(rule: .refusesStaleReadings, seed: 1),
+      Variant(rule: .rollsCanaryFirst, seed: 1),
+      Variant(rule: .staysForwardAfterCommit, seed: 79),
+      Variant(rule: .waitsForStability, seed: 1),
+      Variant(rule: .yieldsToPeople, seed: 1),
+    ]
+
+    @Test(arguments: workloadVariants)
+    func `a core without one of its rules is caught at a workload`(variant: Variant) {
+      let broken = Campaign(profile: .cluster, rules: .whole.without(variant.rule))
       #expect(!broken.run(seed: variant.seed).violations.isEmpty)
     }
   #endif

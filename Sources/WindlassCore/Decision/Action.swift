@@ -15,6 +15,11 @@ public enum Action: Hashable, Codable, Sendable {
   case stop(InstanceID)
   /// Put the release's safe probes to a live instance.
   case probe(InstanceID)
+  /// Make the workload say what the order says, when the ledger still says what the gate wants;
+  /// no gate where nothing is started for it.
+  case order(WorkloadOrder, gate: StartGate?)
+  /// Ask a wave of instances for their version, and put the release's safe probes to them.
+  case probeWave([InstanceID])
   case recordCommitPoint(RunID, epoch: Epoch)
   /// Drop the records of a dead instance.
   case forget(InstanceID)
@@ -33,7 +38,8 @@ public enum Action: Hashable, Codable, Sendable {
     case .apply(let order, _): order.migration.phase.rawValue
     case .start: "start"
     case .stop: "stop"
-    case .probe: "probe"
+    case .probe, .probeWave: "probe"
+    case .order(let order, _): order.aim.name
     case .recordCommitPoint: "commit"
     case .forget: "forget"
     case .prune: "prune"
@@ -45,8 +51,8 @@ public enum Action: Hashable, Codable, Sendable {
   /// The others change nothing that a second attempt could do twice.
   public var hasLastingEffect: Bool {
     switch self {
-    case .backUp, .apply, .start, .stop, .recordCommitPoint, .forget: true
-    case .takeFence, .preflight, .prepare, .verify, .rehearse, .probe, .prune: false
+    case .backUp, .apply, .start, .stop, .order, .recordCommitPoint, .forget: true
+    case .takeFence, .preflight, .prepare, .verify, .rehearse, .probe, .probeWave, .prune: false
     }
   }
 }
@@ -57,7 +63,7 @@ extension Action {
     switch self {
     case .apply, .recordCommitPoint: true
     case .takeFence, .preflight, .prepare, .backUp, .verify, .rehearse, .start, .stop, .probe,
-      .forget, .prune:
+      .order, .probeWave, .forget, .prune:
       false
     }
   }
@@ -107,6 +113,8 @@ public enum Outcome: Hashable, Codable, Sendable {
   case judged(Verdict)
   /// What a live probe found wrong; nil when all passed.
   case probed(failure: String?)
+  /// What the instances of a wave said, those of them that could be asked.
+  case answered([ProbeAnswer])
 }
 
 /// What the shell has to tell of the action in flight.

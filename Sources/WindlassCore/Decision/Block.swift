@@ -15,14 +15,15 @@ public struct Block: Hashable, Codable, Sendable, CustomStringConvertible {
 extension Block {
   /// The codes of the blocks of a run that are found anew at every look.
   static let passingInRun: Set<String> = [
-    "ContractPending", "InstanceInDoubt", "OldFleetUnhealthy",
+    "ContractPending", "InstanceInDoubt", "OldFleetUnhealthy", "WorkloadEdited", "WorkloadPaused",
+    "NoProgress", "NothingRuns",
   ]
 
   /// The codes of the blocks at rest that are found anew at every look.
   static let passingAtRest: Set<String> = [
     "TablesWithoutLedger", "NotAdopted", "DirtyLedger", "SchemaOutsideWindow", "StartGateClosed",
     "ContractInTheWay", "WindowMismatch", "UnknownSurplus", "LateMigration", "NoPath",
-    "InstanceInDoubt",
+    "InstanceInDoubt", "WorkloadEdited", "WorkloadPaused", "NoImageDigest", "WouldStopServing",
   ]
 
   /// The codes of the blocks that hold a run back because its release was withdrawn.

@@ -45,16 +45,19 @@ public struct Decision: Hashable, Codable, Sendable {
 public struct Observation: Hashable, Sendable {
   public var report: Report?
   public var fleet: FleetReading?
+  /// The fleet, where a controller keeps it.
+  public var workload: WorkloadReading?
   public var ledger: LedgerReading?
   public var offer: Offer?
   public var decisions: [Decision]
 
   public init(
-    report: Report? = nil, fleet: FleetReading? = nil, ledger: LedgerReading? = nil,
-    offer: Offer? = nil, decisions: [Decision] = []
+    report: Report? = nil, fleet: FleetReading? = nil, workload: WorkloadReading? = nil,
+    ledger: LedgerReading? = nil, offer: Offer? = nil, decisions: [Decision] = []
   ) {
     self.report = report
     self.fleet = fleet
+    self.workload = workload
     self.ledger = ledger
     self.offer = offer
     self.decisions = decisions

@@ -10,6 +10,11 @@ extension Oracle {
 
   mutating func changeSchema(_ version: SchemaVersion?, isDirty dirty: Bool) {
     disturb()
+    if let before = schemaMeddledFrom {
+      if before == version { schemaMeddledFrom = nil }
+    } else if schema != version {
+      schemaMeddledFrom = .some(schema)
+    }
     schema = version
     isDirty = dirty
     run?.isMeddled = true

@@ -131,7 +131,12 @@ extension Oracle {
       let isAlive = instances.first { $0.id == instance }?.mayBeAlive ?? false
       note(breach(.r6, unless: !isAlive, "\(instance) is forgotten and may be alive"))
       instances.removeAll { $0.id == instance }
-    case .takeFence, .preflight, .prepare, .backUp, .verify, .rehearse, .probe, .prune: break
+    case .order(let order, _):
+      judge(order, id)
+      if order.aim != .hold { judge(release: order.release, id) }
+      judge(wayBack: order.release.version, id)
+    case .takeFence, .preflight, .prepare, .backUp, .verify, .rehearse, .probe, .probeWave, .prune:
+      break
     }
   }
 
@@ -192,8 +197,11 @@ extension Oracle {
     let target = run.plan.target.version
     let isStep: Bool
     switch action {
-    case .preflight, .prepare, .backUp, .verify, .rehearse, .probe, .recordCommitPoint:
+    case .preflight, .prepare, .backUp, .verify, .rehearse, .probe, .probeWave,
+      .recordCommitPoint:
       isStep = !run.isCommitted
+    case .order(let order, _):
+      isStep = !run.isCommitted && order.aim != .hold && order.release.version == target
     case .start(let order, _): isStep = !run.isCommitted && order.release.version == target
     case .apply: isStep = !run.keepsWithdrawn
     case .takeFence, .stop, .forget, .prune: isStep = false

@@ -15,6 +15,11 @@ extension Oracle {
     unsettled = record.unresolved?.id
     lastSettledAt = record.lastEffectEndedAt
     lastReadingAt = watch.fleet?.asOf
+    workload = watch.workload
+    if let template = watch.workload?.template, let left = record.workload {
+      isTouched = left.mark != template.mark?.id || left.revision != template.revision
+    }
+    markEpoch = watch.workload?.template.mark?.epoch
     quarantine = record.quarantine
     yanked = Set(watch.offer?.releases.filter { $0.yank != nil }.map(\.version) ?? [])
     let plan = record.run?.plan
@@ -77,6 +82,9 @@ public func violations(
   if case .start(let order, _) = action {
     oracle.fold(
       HistoryEvent(at: now, .started(order.id, order.release.version, order.release.window)))
+  }
+  if case .order(let order, _) = action {
+    oracle.fold(HistoryEvent(at: now, .ordered(order, isLate: false)))
   }
   return oracle.violations
 }

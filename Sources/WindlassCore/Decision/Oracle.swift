@@ -19,7 +19,10 @@ public struct Oracle: Sendable {
     var life = InstanceLife.alive
     var isReady = false
     var readySince: Timestamp?
+    var readinessMark: String?
     var passedProbes = false
+    /// Whether it began from what a person wrote.
+    var isByPerson = false
   }
 
   /// The open run as the oracle knows it.
@@ -66,6 +69,16 @@ public struct Oracle: Sendable {
   var stopping: InstanceID?
   var lastSettledAt = Timestamp(milliseconds: 0)
   var lastReadingAt: Timestamp?
+  /// The workload as last read, where a controller keeps the instances.
+  var workload: WorkloadReading?
+  /// Whether somebody else changed the workload, and nobody took that back or gave it free.
+  var isTouched = false
+  var markEpoch: Epoch?
+  /// Orders in the sequence of their issue, and the latest that took effect.
+  var orders: [EffectID] = []
+  var latestOrder: EffectID?
+  /// What the schema was before somebody else changed it.
+  var schemaMeddledFrom: SchemaVersion??
   /// When the running daemon's first reading of the fleet began.
   var firstReadingAt: Timestamp?
   var expires: Timestamp?
@@ -91,6 +104,11 @@ public struct Oracle: Sendable {
       yanked = Set(offer.releases.filter { $0.yank != nil }.map(\.version))
     case .decided(let decision): fold(decision, at)
     case .fleetRead(let reading): fold(reading)
+    case .workloadRead(let reading): fold(reading)
+    case .ordered(let order, let isLate): accept(order, isLate: isLate)
+    case .workloadTouched(let isTouched): touch(isTouched)
+    case .appeared(let id, let version, let window, let byPerson):
+      appear(id, version, window, byPerson: byPerson)
     case .intentDurable(let id): durableIntent = id
     case .issued(let id, let action): issue(id, action, at)
     case .settled(let id, let settlement): settle(id, settlement, at)
@@ -153,6 +171,7 @@ public struct Oracle: Sendable {
 
   private mutating func fold(_ decision: Decision, _ at: Timestamp) {
     disturb()
+    judge(givingFree: decision)
     switch decision.choice {
     case .resume:
       if run?.isCommitted == true { run?.keepsWithdrawn = true }

@@ -13,7 +13,8 @@ extension Resolver {
         service: record.policy.service,
         run: RunID("\(record.policy.service)-r\(record.runCount + 1)"), kind: kind,
         source: source, target: target, migrations: pending, schemaBefore: ledger.version,
-        rollout: record.policy.rollout, manifest: offer.manifest))
+        rollout: record.policy.rollout, manifest: offer.manifest,
+        workload: record.policy.workload))
   }
 
   /// Every migration up to the release, ascending; where two releases hold one, the higher

@@ -65,7 +65,10 @@ struct Resolver {
     if let instance = record.instances.first(where: \.mayBeAlive) {
       return .blocked(foreign(instance))
     }
-    if let version = ledger.version, !ownVersions.contains(version) {
+    // A workload is somebody else's before it is Windlass's, and so is what it began with.
+    let isTaken = ledger.version.map { !ownVersions.contains($0) } ?? false
+    if isTaken || record.policy.workload != nil {
+      let version = ledger.version?.description ?? "nothing applied"
       return .blocked(
         Block(
           code: "NotAdopted",

@@ -39,6 +39,11 @@ public struct Rules: Hashable, Sendable {
   package private(set) var keepsCapacity = true
   /// No instance is started above the ceiling (R4).
   package private(set) var boundsSurge = true
+  /// What somebody else changed about a workload is not written over (K4).
+  package private(set) var yieldsToPeople = true
+  /// An order takes effect only on the state of the workload that it was decided on (K2); obeyed
+  /// by the authority.
+  package private(set) var guardsOrders = true
   /// A run that turned back never turns forward again (J2).
   package private(set) var keepsDirection = true
   /// After the commit point there is only forward (R8).
@@ -84,6 +89,8 @@ public struct Rules: Hashable, Sendable {
       case rollsCanaryFirst
       case keepsCapacity
       case boundsSurge
+      case yieldsToPeople
+      case guardsOrders
       case keepsDirection
       case staysForwardAfterCommit
       case quarantinesFailures
@@ -116,6 +123,8 @@ public struct Rules: Hashable, Sendable {
       case .rollsCanaryFirst: rules.rollsCanaryFirst = false
       case .keepsCapacity: rules.keepsCapacity = false
       case .boundsSurge: rules.boundsSurge = false
+      case .yieldsToPeople: rules.yieldsToPeople = false
+      case .guardsOrders: rules.guardsOrders = false
       case .keepsDirection: rules.keepsDirection = false
       case .staysForwardAfterCommit: rules.staysForwardAfterCommit = false
       case .quarantinesFailures: rules.quarantinesFailures = false

@@ -35,6 +35,10 @@ public struct Run: Hashable, Codable, Sendable {
   public var isCommitted = false
   /// Whether a person wants a withdrawn release to be finished all the same.
   public var keepsWithdrawn = false
+  /// When the last order to the workload was written down; nil while none was.
+  public var orderedAt: Timestamp?
+  /// How many instances the workload's owner wanted then.
+  public var orderedOf: Int?
   /// Backups before the contraction that turned out to be unusable.
   public var unusableBackups = 0
 
@@ -91,6 +95,13 @@ public struct InstanceRecord: Hashable, Codable, Sendable {
   public var passedProbes = false
   /// Whether it was once good.
   public var wasGood = false
+  /// Where it runs, where a controller chose that.
+  public var place: InstancePlace?
+  /// Whether it was found missing, and `place` says which boot of its machine that was on: only a
+  /// later one ends it for certain, since on this one it may have been begun again before it went.
+  public var isMissing: Bool?
+  /// Restarts under the same id that came with its machine's, and so are not its own.
+  public var restartsExcused: Int?
 
   /// Whether it may be alive: not positively known to be dead.
   public var mayBeAlive: Bool { !isDead }

@@ -6,11 +6,13 @@ public struct ServicePolicy: Hashable, Codable, Sendable {
   public var minimumAge: Interval
   public var needsApproval: Bool
   public var rollout: RolloutPolicy
+  /// How the controller replaces instances that keeps them; nil where Windlass itself does.
+  public var workload: WorkloadShape?
 
   public init(
     service: ServiceName, channel: String = "stable", versions: VersionRange = .any,
     minimumAge: Interval = .zero, needsApproval: Bool = false,
-    rollout: RolloutPolicy = RolloutPolicy()
+    rollout: RolloutPolicy = RolloutPolicy(), workload: WorkloadShape? = nil
   ) {
     self.service = service
     self.channel = channel
@@ -18,6 +20,7 @@ public struct ServicePolicy: Hashable, Codable, Sendable {
     self.minimumAge = minimumAge
     self.needsApproval = needsApproval
     self.rollout = rollout
+    self.workload = workload
   }
 }
 
@@ -47,6 +50,8 @@ public struct ServiceRecord: Hashable, Codable, Sendable {
   public var deployed: Release?
   public var run: Run?
   public var instances: [InstanceRecord] = []
+  /// The workload as Windlass left it, or as a person let it stand; nil before the first look.
+  public var workload: WorkloadMemory?
   public var quarantine: [Quarantine] = []
   public var pastRuns: [RunSummary] = []
   public var epoch: Epoch?
@@ -78,6 +83,8 @@ public struct ServiceRecord: Hashable, Codable, Sendable {
 /// What was seen since the daemon started; never journaled, so a restart looks again.
 public struct Watch: Hashable, Sendable {
   public var fleet: FleetReading?
+  /// What `fleet` was made from, where a controller keeps the instances.
+  public var workload: WorkloadReading?
   public var ledger: LedgerReading?
   public var offer: Offer?
   /// When this daemon began: nothing read before was read by it.

@@ -9,6 +9,7 @@ extension Stepper {
     if let offer = observation.offer { watch.offer = offer }
     if let ledger = observation.ledger, mayRestOn(ledger.asOf) { absorb(ledger) }
     if let fleet = observation.fleet, mayRestOn(fleet.asOf) { absorb(fleet) }
+    if let workload = observation.workload, mayRestOn(workload.asOf) { absorb(workload) }
     for decision in observation.decisions { take(decision) }
     guard isSettled, !record.pending.isEmpty else { return }
     let decisions = record.pending
@@ -38,7 +39,7 @@ extension Stepper {
       watch.unreadableUntil = now + pause(afterAttempts: watch.unreadableCount)
     case .finished(let id, let outcome):
       guard let action = close(id) else { return }
-      if record.retry?.action == action.name { record.retry = nil }
+      if record.retry?.action == action.name, outcome != .answered([]) { record.retry = nil }
       settle(action, outcome)
     case .failed(let id, let failure):
       guard let action = close(id) else { return }
@@ -85,8 +86,9 @@ extension Stepper {
     switch action {
     case .start(let order, _): record.instances.removeAll { $0.id == order.id }
     case .stop(let instance): change(instance) { $0.stoppedAt = nil }
-    case .takeFence, .preflight, .prepare, .backUp, .verify, .rehearse, .apply, .probe,
-      .recordCommitPoint, .forget, .prune:
+    // An order may still arrive, unless a later one bars it: the way back begins with one.
+    case .takeFence, .preflight, .prepare, .backUp, .verify, .rehearse, .apply, .probe, .order,
+      .probeWave, .recordCommitPoint, .forget, .prune:
       break
     }
   }
@@ -115,6 +117,7 @@ extension Stepper {
   private mutating func recall(_ ledger: LedgerReading) {
     guard record.epoch == nil, record.runCount == 0, let epoch = ledger.epoch else { return }
     record.runCount = epoch.number * 1_000
+    doubtWhatWasForgotten(ledger)
   }
 
   /// The database's history is the truth about what the open run did.
@@ -141,7 +144,7 @@ extension Stepper {
 
   // MARK: The fleet
 
-  private mutating func absorb(_ fleet: FleetReading) {
+  mutating func absorb(_ fleet: FleetReading) {
     if let last = watch.fleet, fleet.asOf - last.asOf > Bounds.readingGapMax {
       // Nobody looked meanwhile, so nothing was uninterrupted.
       watch.since = fleet.asOf
@@ -179,6 +182,8 @@ extension Stepper {
   private mutating func takeIn(strangersAmong fleet: FleetReading) {
     for reading in fleet.instances
     where !record.instances.contains(where: { $0.id == reading.id }) {
+      // A controller's dead are named for a while after they were forgotten here.
+      if shape != nil, reading.life == .dead { continue }
       var instance = InstanceRecord(
         id: reading.id, release: reading.release, window: window(of: reading.release),
         startedAt: fleet.asOf)
@@ -194,7 +199,7 @@ extension Stepper {
   }
 
   /// The window of a release; one that nobody knows is taken to bear only what the schema is now.
-  private func window(of version: Version) -> SchemaWindow {
+  func window(of version: Version) -> SchemaWindow {
     let known = [record.deployed, record.run?.plan.source, record.run?.plan.target]
     if let release = known.compactMap({ $0 }).first(where: { $0.version == version })
       ?? watch.offer?.releases.first(where: { $0.version == version })

@@ -1,13 +1,18 @@
 extension Stepper {
   /// The rollback window: the old release could still come back.
   mutating func soak(_ run: Run) -> Move {
-    let policy = run.plan.rollout
+    let policy = rollout(of: run)
     if let trouble = trouble(run) {
-      turnBack(trouble, blame: true)
+      turnBack(trouble, blame: Block.blaming.contains(trouble.code))
       return .again
     }
-    if let move = promote(run) { return move }
-    if let move = maintain(run.plan.target, policy) { return move }
+    if run.plan.workload == nil {
+      if let move = promote(run) { return move }
+      if let move = maintain(run.plan.target, policy) { return move }
+    } else {
+      if let move = ifDue(promoteWave(run)) { return move }
+      if let move = clearWay(run) { return move }
+    }
     let good = wanted(run.plan.target.version).count { isGood($0, policy) }
     let isOver = now - run.phaseSince >= policy.soak
     if good >= policy.replicas, isOver { return enter(.commit) }

@@ -84,7 +84,7 @@ extension Stepper {
 
   /// At rest the gate is looked at again by itself, and while the run's own migration is half way,
   /// which the run carries on meanwhile; otherwise it stands until a person mended it.
-  private mutating func refuseStart(_ block: Block, _ ledger: LedgerReading) -> Move {
+  mutating func refuseStart(_ block: Block, _ ledger: LedgerReading) -> Move {
     let isOurs = ledger.interruptedRun != nil && ledger.interruptedRun == record.run?.plan.run
     guard record.run != nil, record.run?.block != block, !isOurs else {
       standing = block
@@ -94,7 +94,7 @@ extension Stepper {
     return .again
   }
 
-  private func closed(_ gate: StartGate, _ ledger: LedgerReading, _ release: Release) -> Block {
+  func closed(_ gate: StartGate, _ ledger: LedgerReading, _ release: Release) -> Block {
     let version = ledger.version?.description ?? "nothing applied"
     let state = ledger.isDirty ? "dirty at \(version)" : "at \(version)"
     return Block(

@@ -14,14 +14,15 @@ extension Stepper {
     case (.apply(let order, _), .advanced(let progress)): settle(begun: order, progress)
     case (.apply(let order, _), _): settle(applied: order)
     case (.probe(let instance), .probed(let failure)): judge(instance, failure)
+    case (.probeWave(let wave), .answered(let answers)): judge(wave, answers)
     case (.recordCommitPoint(let run, _), _):
       if record.run?.plan.run == run { record.run?.isCommitted = true }
     case (.forget(let instance), _): record.instances.removeAll { $0.id == instance && $0.isDead }
     case (.preflight, _): advance(from: .preflight, to: .backUp)
     case (.prepare, _): advance(from: .prepare, to: .preflight)
     case (.prune, _): complete()
-    case (.start, _), (.stop, _): break
-    case (.takeFence, _), (.backUp, _), (.verify, _), (.rehearse, _), (.probe, _):
+    case (.start, _), (.stop, _), (.order, _): break
+    case (.takeFence, _), (.backUp, _), (.verify, _), (.rehearse, _), (.probe, _), (.probeWave, _):
       preconditionFailure("the shell answered \(action.name) with \(outcome)")
     }
   }
@@ -132,8 +133,10 @@ extension Stepper {
     switch action {
     case .forget, .prune: giveUp(housekeeping: action, failure)
     case .start where record.run == nil, .stop where record.run == nil,
-      .takeFence where record.run == nil:
+      .order where record.run == nil, .takeFence where record.run == nil:
       giveUp(housekeeping: action, failure)
+    case .order(let order, _) where order.aim == .hold: giveUp(housekeeping: action, failure)
+    case .order(let order, _) where order.aim == .retreat: stand(reason)
     case .backUp, .verify, .apply: giveUp(change: action, reason, blame: failure.blamesRelease)
     case .preflight, .prepare, .rehearse:
       record.run.map { refuse($0, reason, blame: failure.blamesRelease) }
@@ -141,7 +144,7 @@ extension Stepper {
       guard let run = record.run, !run.isCommitted, order.release.version == run.plan.target.version
       else { return stand(reason) }
       turnBack(reason, blame: failure.blamesRelease)
-    case .probe:
+    case .probe, .probeWave, .order:
       guard let run = record.run, !run.isCommitted else { return stand(reason) }
       turnBack(reason, blame: failure.blamesRelease)
     case .takeFence, .stop, .recordCommitPoint: stand(reason)
@@ -233,8 +236,11 @@ extension Stepper {
   }
 
   /// Whether an instance of the run's target was started in this run.
+  ///
+  /// An order counts from its intent on: one whose reply was lost may still arrive.
   func hasStarted(_ run: Run) -> Bool {
-    record.instances.contains {
+    if run.orderedAt != nil { return true }
+    return record.instances.contains {
       $0.release == run.plan.target.version && ($0.mayBeAlive || $0.startedAt >= run.openedAt)
     }
   }

@@ -26,6 +26,7 @@ extension Stepper {
       if run.phase == .rollBack { record.run?.phaseSince = now }
     }
     record.isPaused = false
+    letWorkloadStand()
     record.block = nil
     record.run?.block = nil
     record.retry = nil
@@ -51,6 +52,7 @@ extension Stepper {
     guard let run = record.run, !run.isCommitted || !rules.staysForwardAfterCommit else { return }
     let reason = Block(code: "ByPerson", message: note(decision))
     quarantine(run.plan.target.version, build: run.plan.target.build, for: reason)
+    letWorkloadStand()
     record.run?.block = nil
     if hasChangedNothing(run) {
       end(.refused, reason)
@@ -61,11 +63,12 @@ extension Stepper {
 
   /// Takes a person's word for what is deployed, unless it can't be true of this schema.
   private mutating func adopt(_ version: Version) {
-    guard record.run == nil, record.deployed == nil,
+    guard record.run == nil, record.deployed == nil || shape != nil,
       let release = watch.offer?.releases.first(where: { $0.version == version }),
       watch.ledger.map({ release.window.contains($0.version) }) ?? true
     else { return }
     record.deployed = release
+    letWorkloadStand()
     record.block = nil
   }
 

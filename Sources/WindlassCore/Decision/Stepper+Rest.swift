@@ -9,8 +9,13 @@ extension Stepper {
       guard now - ledger.asOf < Bounds.fleetIdleInterval else { return .read(.inspect) }
     }
     refreshWindow()
-    if let move = ifDue(keep()) { return move }
-    if let move = ifDue(forgetDead()) { return move }
+    if shape == nil {
+      if let move = ifDue(keep()) { return move }
+      if let move = ifDue(forgetDead()) { return move }
+    } else {
+      if let move = ifDue(keepWorkload()) { return move }
+      guard standing == nil else { return .wait(until: idle) }
+    }
     guard !record.isPaused else { return .wait(until: idle) }
     switch nextRun(ledger) {
     case .upToDate: return .wait(until: idle)
@@ -19,6 +24,11 @@ extension Stepper {
       if standing == nil { standing = block }
       return .wait(until: idle)
     case .open(let plan):
+      if let block = obstacle(to: plan) {
+        standing = block
+        return .wait(until: idle)
+      }
+      if let workload = watch.workload, !workload.isTakenIn { return look() }
       // A plan rests on a ledger read after everything that Windlass did.
       guard freshLedger() != nil, now - ledger.asOf < Bounds.fleetIdleInterval else {
         return .read(.inspect)

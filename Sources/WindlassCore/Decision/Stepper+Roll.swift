@@ -58,7 +58,7 @@ extension Stepper {
   }
 
   /// All new instances are good and no old one is wanted: wait for those that drain.
-  private mutating func rollEnds(_ run: Run) -> Move {
+  mutating func rollEnds(_ run: Run) -> Move {
     hasOthers(beside: run.plan.target.version) ? look() : enter(.soak)
   }
 
@@ -83,12 +83,13 @@ extension Stepper {
     }
     // Those that went together went with what carried them; the same again and again is no chance.
     let occasions = Set(crashed.compactMap(\.diedAt)).count
-    if occasions >= Bounds.unseenDeathsMax {
+    if run.plan.workload == nil, occasions >= Bounds.unseenDeathsMax {
       return Block(
         code: "InstanceCrashed",
         message: "instances of \(target) vanished on \(occasions) occasions")
     }
     for instance in wanted(target) {
+      if let block = controllersTrouble(instance, run) { return block }
       if let block = trouble(instance, run.plan.rollout) { return block }
     }
     return nil

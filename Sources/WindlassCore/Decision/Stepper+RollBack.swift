@@ -30,7 +30,7 @@ extension Stepper {
   }
 
   /// The previous release does not come back either: what still runs is left alone.
-  private func previousFails(_ run: Run, _ source: Version) -> Block? {
+  func previousFails(_ run: Run, _ source: Version) -> Block? {
     let crashes = record.instances.count {
       $0.release == source && $0.isDead && $0.stoppedAt == nil
         && ($0.diedAt ?? now) >= run.phaseSince

@@ -4,10 +4,14 @@ extension Stepper {
     guard let run = record.run else { return .again }
     if let move = yield(to: run) { return move }
     guard freshFleet() != nil else { return .read(.observe) }
+    if let block = intrusion() {
+      standing = block
+      return .wait(until: idle)
+    }
     let stands = run.block.map { !isPassing($0) } ?? false
-    if run.phase == .rollBack { return stands ? .wait(until: idle) : rollBack(run) }
+    if run.phase == .rollBack { return stands ? .wait(until: idle) : goBack(run) }
     if let move = ifDue(keepServing(run)) { return move }
-    guard !stands, !record.isPaused else { return .wait(until: idle) }
+    guard !stands, !record.isPaused else { return ifDue(hold(run)) ?? .wait(until: idle) }
     switch run.phase {
     case .preflight: return guarded { _ in .perform(.preflight) }
     case .prepare: return .perform(.prepare)
@@ -17,7 +21,7 @@ extension Stepper {
     case .approve: return approve(run)
     case .expand: return expand(run)
     case .observe: return observe(run)
-    case .roll: return roll(run)
+    case .roll: return run.plan.workload.map { rollWaves(run, $0) } ?? roll(run)
     case .soak: return soak(run)
     case .commit: return commit(run)
     case .contractBackUp: return backUpAgain(run)
@@ -82,6 +86,7 @@ extension Stepper {
 
   /// Replaces instances that died while the run is busy with something else than the fleet.
   private mutating func keepServing(_ run: Run) -> Move? {
+    guard run.plan.workload == nil else { return nil }
     switch run.phase {
     case .preflight, .prepare, .backUp, .verify, .prove, .approve, .expand:
       guard let source = run.plan.source else { return nil }
@@ -90,6 +95,19 @@ extension Stepper {
       return maintain(run.plan.target, run.plan.rollout)
     case .observe, .roll, .soak, .rollBack: return nil
     }
+  }
+
+  /// The run's way of rolling, with as many instances as are wanted now.
+  func rollout(of run: Run) -> RolloutPolicy {
+    var rollout = run.plan.rollout
+    if run.plan.workload != nil, let workload = watch.workload {
+      rollout.replicas = workload.desired
+    }
+    return rollout
+  }
+
+  private mutating func goBack(_ run: Run) -> Move {
+    run.plan.workload.map { retreat(run, $0) } ?? rollBack(run)
   }
 
   /// A move that needs the fence.
@@ -166,7 +184,7 @@ extension Stepper {
 
   /// What is unhealthy before the change can't be told from what the change broke.
   private mutating func awaitHealth(of source: Version, _ run: Run) -> Move? {
-    let policy = run.plan.rollout
+    let policy = rollout(of: run)
     let serving = wanted(source)
     guard serving.count(where: { isStable($0, policy) }) < policy.replicas else { return nil }
     let ready = serving.count { isReady($0) }
@@ -230,10 +248,10 @@ extension Stepper {
       turnBack(reason, blame: true)
       return .again
     }
-    if let move = maintain(source, run.plan.rollout) { return move }
+    if run.plan.workload == nil, let move = maintain(source, run.plan.rollout) { return move }
     // Without a change there is nothing to watch, and the roll may be what heals the fleet.
     guard !run.plan.expansion.isEmpty else { return enter(.roll) }
-    let isWhole = wanted(source.version).count { isReady($0) } >= run.plan.rollout.replicas
+    let isWhole = wanted(source.version).count { isReady($0) } >= rollout(of: run).replicas
     let hasWatched = now - run.phaseSince >= run.plan.rollout.observe
     return isWhole && hasWatched ? enter(.roll) : look()
   }

@@ -86,9 +86,8 @@ struct Stepper {
 
   /// Gives the action its id and writes down the intent.
   mutating func issue(_ action: Action) -> Effect {
+    let id = nextEffect(action.name)
     record.effectCount += 1
-    let scope = record.run?.plan.run.text ?? record.policy.service.text
-    let id = EffectID("\(scope)/\(record.effectCount)-\(action.name)")
     record.inFlight = InFlight(id: id, action: action)
     switch action {
     case .start(let order, _):
@@ -103,11 +102,20 @@ struct Stepper {
     case .stop(let instance):
       let now = now
       change(instance) { $0.stoppedAt = now }
+    case .order:
+      record.run?.orderedAt = now
+      record.run?.orderedOf = watch.workload?.desired
     case .takeFence, .preflight, .prepare, .backUp, .verify, .rehearse, .apply, .probe,
-      .recordCommitPoint, .forget, .prune:
+      .probeWave, .recordCommitPoint, .forget, .prune:
       break
     }
     return .perform(id, action)
+  }
+
+  /// The id that the next effect gets.
+  func nextEffect(_ name: String) -> EffectID {
+    let scope = record.run?.plan.run.text ?? record.policy.service.text
+    return EffectID("\(scope)/\(record.effectCount + 1)-\(name)")
   }
 
   /// Changes one instance's record; an unknown id changes nothing.

@@ -1,4 +1,4 @@
-/// The invariants of one managed service on one machine.
+/// The invariants of one managed service.
 public enum Invariant: String, CaseIterable, Sendable {
   /// The schema lies in the window of every instance that may be alive.
   case r0 = "R0"
@@ -36,6 +36,8 @@ public enum Invariant: String, CaseIterable, Sendable {
   case j3 = "J3"
   /// No change of the fleet on a reading older than the last effect.
   case k1 = "K1"
+  /// Nothing is written over what somebody else changed.
+  case k4 = "K4"
   /// No run starts after the manifest expired.
   case t3 = "T3"
   /// A withdrawn or failed release goes no further.

@@ -64,6 +64,8 @@ public enum Fact: Hashable, Sendable {
   case decided(Decision)
   /// A reading of the fleet was given to the core.
   case fleetRead(FleetReading)
+  /// A reading of a workload was given to the core.
+  case workloadRead(WorkloadReading)
   /// The record that names this effect as under way is durable.
   case intentDurable(EffectID)
   /// The effect was given to a driver.
@@ -92,6 +94,15 @@ public enum Fact: Hashable, Sendable {
   case died(InstanceID)
   /// A live instance's probes passed.
   case probed(InstanceID)
+
+  // The workload
+  /// The workload says what the order says; late when the one who gave it was gone by then.
+  case ordered(WorkloadOrder, isLate: Bool)
+  /// Somebody else changed or paused the workload; false when that was taken back.
+  case workloadTouched(Bool)
+  /// The controller began an instance, of what a person wrote or of what Windlass did; the window
+  /// is what it really works with.
+  case appeared(InstanceID, Version, SchemaWindow, byPerson: Bool)
 
   // The record
   case runOpened(Plan)

@@ -15,10 +15,10 @@ public enum WorkloadShape: String, Codable, Sendable, CaseIterable {
 
 /// How far the controller may go by itself, in numbers that hold however long nobody looks.
 ///
-/// With `desired` instances wanted: at most `instances` are of the order's release, at least
-/// `desired - good - unavailable` are of the one before, and at most `desired + surge` exist
-/// beside those that are on their way out. More that the workload's owner wants meanwhile may be
-/// of either release.
+/// At most `instances` are of the order's release, at least `desired - good - unavailable` are of
+/// the one before, and at most `desired + surge` exist beside those that are on their way out. Of
+/// the instances that the workload's owner wants more or fewer meanwhile, any may be of either
+/// release.
 public struct WaveBound: Hashable, Codable, Sendable {
   /// New instances that count as good: as many old ones may be gone.
   public var good: Int
@@ -68,7 +68,7 @@ public struct WorkloadToken: Identifier {
 
 /// One write to a workload: everything that must hold at its moment travels with it.
 public struct WorkloadOrder: Hashable, Codable, Sendable {
-  /// The effect that the order is; no two orders of a service have the same.
+  /// Its own name; no two orders of a service have the same.
   public var id: EffectID
   public var run: RunID
   /// The fence's number under which it was decided.

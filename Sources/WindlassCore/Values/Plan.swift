@@ -54,11 +54,13 @@ public struct Plan: Hashable, Codable, Sendable {
   public var rollout: RolloutPolicy
   /// The manifest that the plan was made from.
   public var manifest: Digest
+  /// How the controller replaces instances that keeps them; nil where Windlass itself does.
+  public var workload: WorkloadShape?
 
   public init(
     service: ServiceName, run: RunID, kind: RunKind, source: Release?, target: Release,
     migrations: [Migration], schemaBefore: SchemaVersion?, rollout: RolloutPolicy,
-    manifest: Digest
+    manifest: Digest, workload: WorkloadShape? = nil
   ) {
     self.service = service
     self.run = run
@@ -69,6 +71,7 @@ public struct Plan: Hashable, Codable, Sendable {
     self.schemaBefore = schemaBefore
     self.rollout = rollout
     self.manifest = manifest
+    self.workload = workload
   }
 
   /// The migrations before the roll.

@@ -58,6 +58,18 @@ package struct Hazards: Sendable {
   /// A healthy instance fails its live probes.
   package var probeFails = 4
 
+  // Where a controller keeps the instances
+  /// Nobody sees an instance end.
+  package var endUnseen = 20
+  /// An instance waits for room on a machine.
+  package var roomless = 15
+  /// The controller may not make instances for a while.
+  package var refused = 10
+  /// An order arrives only when its reply was given up.
+  package var orderLate = 15
+  /// An instance can't be asked.
+  package var probeUnanswered = 15
+
   /// A world like any other.
   package static let common = Hazards()
 

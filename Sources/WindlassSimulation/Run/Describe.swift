@@ -19,6 +19,9 @@ extension Simulation {
     case .start(let order, let gate): "\(order.id) of \(order.release.version) in \(gate.window)"
     case .stop(let id), .probe(let id), .forget(let id): "\(id)"
     case .backUp(let id, _), .verify(let id), .rehearse(let id): "\(id)"
+    case .order(let order, _):
+      "\(order.release.version), removing \(order.removing), \(order.aim), \(order.token)"
+    case .probeWave(let wave): "\(wave)"
     case .takeFence(let epoch): "after \(epoch?.description ?? "none")"
     case .recordCommitPoint, .preflight, .prepare, .prune: ""
     }
@@ -51,12 +54,28 @@ extension Simulation {
         "<- ledger \(ledger.version?.description ?? "nothing")\(ledger.isDirty ? " dirty" : ""), "
           + "epoch \(ledger.epoch?.description ?? "none")")
     }
+    if let workload = observation.workload { tell(describe(workload)) }
     guard let fleet = observation.fleet else { return }
     let instances = fleet.instances.map { instance in
       "\(instance.id)=\(instance.release) \(instance.life)\(instance.isDraining ? " draining" : "")"
         + "\(instance.isReady ? " ready" : "")"
     }
     tell("<- fleet of \((fleet.asOf - Scenario.dawn).milliseconds): \(instances)")
+  }
+
+  private func describe(_ workload: WorkloadReading) -> String {
+    let instances = workload.instances.map { instance in
+      let version = scenario.releases.first { $0.release.imageDigest == instance.build }
+      return "\(instance.id)=\(version?.release.version.description ?? "?") \(instance.life)"
+        + "\(instance.isLeaving ? " leaving" : "")\(instance.isReady ? " ready" : "")"
+        + "\(instance.restarts > 0 ? " restarted" : "")\(instance.hasStarted ? "" : " waiting")"
+    }
+    let template = workload.template
+    let says = scenario.releases.first { $0.release.imageDigest == template.build }
+    return "<- workload of \((workload.asOf - Scenario.dawn).milliseconds): "
+      + "\(says?.release.version.description ?? "?") by \(template.mark?.id.text ?? "nobody")"
+      + "\(template.editor == nil ? "" : " edited")\(workload.hold == nil ? "" : " held")"
+      + "\(workload.isTakenIn ? "" : " not taken in"), \(workload.desired) wanted: \(instances)"
   }
 
   private func describe(_ report: Report) -> String {

@@ -55,6 +55,7 @@ extension Simulation {
     for index in last.releases.indices {
       last.releases[index].published = min(last.releases[index].published, now)
     }
+    calmCluster()
     future.removeAll()
     future.append(.publication(Publication(at: now, offer: last)))
     if downUntil == nil { decide(.resume) }
@@ -73,7 +74,10 @@ extension Simulation {
     let record = state.record
     if record.isPaused { return "paused" }
     if let block = record.run?.block ?? record.block {
-      let isAccepted = ["OldFleetUnhealthy", "PreviousFails"].contains(block.code) && hasBadStart
+      let isAccepted =
+        ["OldFleetUnhealthy", "PreviousFails"].contains(block.code) && hasBadStart
+        || block.code == "InstanceInDoubt" && workload != nil && hasBadStart
+        || isForgetful && workload?.says.isByPerson == true
       return isAccepted || Simulation.publishersBlocks.contains(block.code) ? nil : block.code
     }
     guard let run = record.run else { return nil }
@@ -98,7 +102,9 @@ extension Simulation {
     case "NotAdopted" where mended == nil:
       confirmDead()
       adopt()
-    case "OldFleetUnhealthy": return false
+    case "OldFleetUnhealthy", "NoProgress", "NothingRuns", "WouldStopServing": return false
+    case "WorkloadPaused": takeBack(isPause: true)
+    case "WorkloadEdited": letEditStand()
     default:
       if need.hasPrefix("stuck") { return false }
       mend()
@@ -138,14 +144,52 @@ extension Simulation {
           id: $0.id, release: $0.release, window: $0.window, mayBeAlive: !$0.isKnownDead,
           isReady: $0.isReady(at: now))
       },
-      rollout: scenario.policy.rollout, deployed: state.record.deployed?.version,
+      rollout: rolloutNow, deployed: state.record.deployed?.version,
       committedRun: database.committedRun)
+  }
+
+  /// Ends what keeps a cluster from working.
+  private func calmCluster() {
+    guard let workload else { return }
+    for machine in workload.machines.indices { bringBack(machine) }
+    self.workload?.refusedUntil = nil
+    for index in fleet.instances.indices {
+      guard let startsAt = fleet.instances[index].post?.startsAt, startsAt > now else { continue }
+      fleet.instances[index].post?.startsAt = now
+      let soon = now + .milliseconds(200)
+      fleet.instances[index].readyAt = fleet.instances[index].readyAt.map { min($0, soon) }
+    }
+  }
+
+  /// A person puts back what was changed; where nothing was, what is there may stand.
+  private func letEditStand() {
+    if workload?.saidBefore != nil { return takeBack(isPause: false) }
+    if state.record.run != nil { return decide(.resume) }
+    workload.map { decide(.adopt($0.says.version)) }
+  }
+
+  private var rolloutNow: RolloutPolicy {
+    var rollout = scenario.policy.rollout
+    if let workload { rollout.replicas = workload.desired }
+    return rollout
+  }
+
+  /// Whether a workload says what is deployed, and nothing holds it back.
+  private func judgeEnd(_ workload: SimulatedWorkload, _ deployed: Version) {
+    if workload.says.version != deployed {
+      find("L1", "\(deployed) is deployed and the workload says \(workload.says.version)")
+    }
+    if workload.hold != nil || workload.says.bound != nil {
+      find("L1", "the workload is left half way: \(String(describing: workload.mark?.aim))")
+    }
   }
 
   /// Whether the service is where it should be.
   private func judgeEnd() {
     if database.isDirty { find("D3", "the ledger is dirty at the end") }
     judgeQuarantine()
+    // What a person deployed by hand on a schema that it can't work with is theirs to mend.
+    if isForgetful, workload?.says.isByPerson == true { return }
     let alive = fleet.instances.filter { $0.isAlive(at: now) }
     guard let deployed = state.record.deployed?.version else {
       if !alive.isEmpty { find("L1", "nothing is deployed and \(alive[0].id) lives") }
@@ -153,7 +197,8 @@ extension Simulation {
       return
     }
     if hasBadStart { return }
-    let replicas = scenario.policy.rollout.replicas
+    if let workload { judgeEnd(workload, deployed) }
+    let replicas = rolloutNow.replicas
     let serving = alive.filter { $0.release == deployed && $0.isReady(at: now) }
     if serving.count != replicas || alive.count != replicas {
       find(

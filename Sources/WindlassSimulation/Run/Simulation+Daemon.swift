@@ -17,6 +17,7 @@ extension Simulation {
       observation.fleet == nil
     {
       observation.fleet = fleet.staleReading
+      observation.workload = observation.workload ?? earlierReading
     }
     tell(observation)
     note(observation)
@@ -94,6 +95,7 @@ extension Simulation {
     if case .neverHappened(let id) = observation.report { note(.settled(id, .neverHappened)) }
     if let offer = observation.offer { note(.offerAccepted(offer)) }
     if let fleet = observation.fleet { note(.fleetRead(fleet)) }
+    if let workload = observation.workload { note(.workloadRead(workload)) }
     for decision in observation.decisions { note(.decided(decision)) }
   }
 
@@ -134,6 +136,7 @@ extension Simulation {
       loseJournal()
     }
     inbox = Observation()
+    daemonBegan = now
     tell("daemon starts")
     note(.daemonStarted)
     state = ServiceState(record: journal)
@@ -150,6 +153,7 @@ extension Simulation {
     isForgetful = true
     journal = ServiceRecord(policy: scenario.policy)
     database.late.removeAll { !$0.hasBegun }
+    workload?.late = []
     if let last = database.late.map(\.ends).max() { advance(to: last) }
     oracle = oracle.withoutMemory()
   }

@@ -14,6 +14,7 @@ extension Simulation {
   }
 
   func observe() {
+    if workload != nil { return observeWorkload() }
     let began = now
     let reading = fleet.reading(at: began)
     advance(by: dice.interval(1...8))
@@ -26,6 +27,24 @@ extension Simulation {
       inbox.fleet = stale
     } else {
       inbox.fleet = reading
+    }
+  }
+
+  private func observeWorkload() {
+    let began = now
+    let reading = workload?.reading(of: fleet.instances, at: began, watchedSince: daemonBegan)
+    earlierReading = latestReading
+    latestReading = reading
+    advance(by: dice.interval(1...8))
+    if let failure = readFailure(needsDatabase: false) {
+      inbox.report = .unreadable(failure)
+    } else if dice.strikes(scenario.hazards.readingStale, "a reading is an old one"),
+      let stale = earlierReading
+    {
+      tell("FAULT a reading is an old one")
+      inbox.workload = stale
+    } else {
+      inbox.workload = reading
     }
   }
 
@@ -67,7 +86,9 @@ extension Simulation {
       outcome = found.map { $0.isDraining || $0.isKnownDead } ?? true ? .done : nil
     case .recordCommitPoint(let run, _): outcome = database.committedRun == run ? .done : nil
     case .forget(let instance): outcome = fleet.instance(instance) == nil ? .done : nil
-    case .takeFence, .preflight, .prepare, .verify, .rehearse, .probe, .prune: outcome = nil
+    case .order(let order, _): outcome = workload?.mark?.id == order.id ? .done : nil
+    case .takeFence, .preflight, .prepare, .verify, .rehearse, .probe, .probeWave, .prune:
+      outcome = nil
     }
     inbox.report = outcome.map { .finished(id, $0) } ?? .neverHappened(id)
   }
@@ -87,6 +108,13 @@ extension Simulation {
     if downUntil != nil { return }
     if dies(scenario.hazards.crashInside, "daemon dies in \(action.name)") {
       leaveBehind(action)
+      return
+    }
+    if case .order(let order, _) = action,
+      dice.strikes(scenario.hazards.orderLate, "\(id) arrives late")
+    {
+      leaveBehind(order)
+      inbox.report = .lost(id)
       return
     }
     do throws(StepFailure) {
@@ -115,6 +143,7 @@ extension Simulation {
   /// What goes on although the daemon that asked for it is gone.
   private func leaveBehind(_ action: Action) {
     guard dice.way(of: 1_000) < scenario.hazards.statementLate else { return }
+    if case .order(let order, _) = action { return leaveBehind(order) }
     guard case .apply(let order, _) = action else {
       // The request had reached its addressee.
       if dice.way(of: 2) == 0 { _ = try? carryOut(action) }
@@ -129,7 +158,7 @@ extension Simulation {
   private func duration(of action: Action) -> Interval {
     switch action {
     case .takeFence, .stop, .recordCommitPoint, .forget, .prune: dice.interval(1...5)
-    case .start, .probe: dice.interval(2...15)
+    case .start, .probe, .order, .probeWave: dice.interval(2...15)
     case .preflight, .apply: dice.interval(2...40)
     case .prepare, .backUp, .verify: dice.interval(5...60)
     case .rehearse: dice.interval(20...200)
@@ -162,6 +191,10 @@ extension Simulation {
       stop(id)
       return .done
     case .probe(let id): return .probed(failure: try probe(id))
+    case .order(let order, let gate):
+      try write(order, gate)
+      return .done
+    case .probeWave(let wave): return .answered(try probe(wave))
     case .recordCommitPoint(let run, let epoch):
       if let obstacle = database.obstacle(at: now) { throw obstacle }
       try database.recordCommitPoint(run, epoch: epoch)

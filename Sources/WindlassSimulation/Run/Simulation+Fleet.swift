@@ -43,7 +43,9 @@ extension Simulation {
     fleet.instances.append(instance)
     tally.starts += 1
     tell("\(id) of \(version) begins")
-    note(.started(id, version, truth.window))
+    note(
+      workload.map { .appeared(id, version, truth.window, byPerson: $0.isByPerson(version)) }
+        ?? .started(id, version, truth.window))
   }
 
   func stop(_ id: InstanceID) {

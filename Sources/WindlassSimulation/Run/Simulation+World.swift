@@ -14,6 +14,10 @@ extension Simulation {
       note(.deployed(version))
     }
     dice.isCalm = true
+    if let shape = scenario.policy.workload {
+      begin(shape, version)
+      return endBeginning()
+    }
     for number in 1...scenario.policy.rollout.replicas {
       let id = InstanceID("\(scenario.policy.service)-\(number)")
       launch(id, version)
@@ -22,6 +26,10 @@ extension Simulation {
         InstanceRecord(id: id, release: version, window: release.window, startedAt: now))
       journal.instanceCount += 1
     }
+    endBeginning()
+  }
+
+  private func endBeginning() {
     dice.isCalm = false
     tally = Tally()
     state = ServiceState(record: journal)
@@ -33,17 +41,26 @@ extension Simulation {
 
   /// Lets time pass, and everything happen that is due.
   func advance(to time: Timestamp) {
-    while let next = future.last, next.at <= time {
-      future.removeLast()
-      settle(at: max(now, next.at))
-      happen(next)
+    while true {
+      let turn = workload.map(\.turnsAt) ?? Timestamp(milliseconds: .max)
+      if let next = future.last, next.at <= min(time, turn) {
+        future.removeLast()
+        settle(at: max(now, next.at))
+        happen(next)
+      } else if turn <= time {
+        settle(at: max(now, turn))
+        turnController()
+      } else {
+        return settle(at: max(now, time))
+      }
     }
-    settle(at: max(now, time))
   }
 
   private func settle(at time: Timestamp) {
     now = time
     runLateOrders(until: now)
+    deliverLateOrders()
+    restartCrashed()
     for id in fleet.newlyDead(at: now) {
       tell("\(id) is dead")
       note(.died(id))
@@ -62,6 +79,8 @@ extension Simulation {
     case .incident(let incident):
       tell("INCIDENT \(incident.kind)")
       happen(incident.kind)
+    case .takingBack(_, let isPause): takeBack(isPause: isPause)
+    case .machineBack(_, let machine): bringBack(machine)
     }
   }
 
@@ -82,7 +101,7 @@ extension Simulation {
       killAll()
       die(for: down)
     case .instanceInDoubt(let nth, let dies, let lasting): doubt(nth, dies, lasting)
-    case .instanceDies(let nth): kill(nth)
+    case .instanceDies(let nth): workload == nil ? kill(nth) : crash(nth)
     case .databaseAway(let interval): database.isAwayUntil = now + interval
     case .schemaMeddled: meddle()
     case .fenceStolen:
@@ -90,6 +109,13 @@ extension Simulation {
         let epoch = try? database.takeFence(after: database.epoch)
       else { return }
       note(.fenceTaken(epoch, byUs: false))
+    case .workloadScaled(let desired): scale(to: desired)
+    case .workloadEdited(let release, let lasting): edit(release: release, lasting: lasting)
+    case .workloadPaused(let lasting): pauseWorkload(lasting: lasting)
+    case .machineLost(let nth, let lasting): loseMachine(nth, lasting: lasting)
+    case .machineGone(let nth): removeMachine(nth)
+    case .machineRebooted(let nth): rebootMachine(nth)
+    case .instanceEvicted(let nth): evict(nth)
     }
   }
 
@@ -103,12 +129,20 @@ extension Simulation {
       if let target = state.record.run?.plan.target.version { blameable.insert(target) }
     default: break
     }
+    if [.resume, .rollback].contains(choice) { workload?.isGivenFree = true }
+    if case .adopt = choice { workload?.isGivenFree = true }
     inbox.decisions.append(Decision(choice: choice, by: "a person"))
   }
 
   /// A person looks after the instances in doubt, and names those that are dead.
   func confirmDead() {
-    for instance in fleet.instances where instance.isInDoubt(at: now) {
+    let doubted = Set(state.record.instances.filter(\.mayBeAlive).map(\.id))
+    let forgotten = doubted.filter { fleet.instance($0) == nil }
+    for id in forgotten { decide(.confirmDead(id)) }
+    for instance in fleet.instances
+    where instance.isInDoubt(at: now)
+      || (instance.post != nil && (doubted.contains(instance.id) || !forgotten.isEmpty))
+    {
       guard !instance.isAlive(at: now) else { continue }
       decide(.confirmDead(instance.id))
     }

@@ -15,6 +15,8 @@ package final class Simulation {
   // The world
   var database: SimulatedDatabase
   var fleet = SimulatedFleet()
+  /// What keeps the instances, where Windlass does not.
+  var workload: SimulatedWorkload?
   var backups = SimulatedBackups()
   /// Publications and incidents that are still to come, the next one last.
   var future: [Coming] = []
@@ -32,6 +34,9 @@ package final class Simulation {
   var inbox = Observation()
   /// When it is started again; nil while it runs.
   var downUntil: Timestamp?
+  var daemonBegan = Scenario.dawn
+  var earlierReading: WorkloadReading?
+  var latestReading: WorkloadReading?
   /// Whether its journal was ever lost.
   var isForgetful = false
   var steps = 0
@@ -53,11 +58,15 @@ package final class Simulation {
   enum Coming {
     case publication(Publication)
     case incident(Incident)
+    /// Whoever changed or paused the workload takes that back.
+    case takingBack(Timestamp, isPause: Bool)
+    case machineBack(Timestamp, Int)
 
     var at: Timestamp {
       switch self {
       case .publication(let publication): publication.at
       case .incident(let incident): incident.at
+      case .takingBack(let at, _), .machineBack(let at, _): at
       }
     }
   }

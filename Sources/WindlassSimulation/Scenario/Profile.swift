@@ -1,4 +1,4 @@
-import WindlassCore
+package import WindlassCore
 
 /// What a kind of scenario is made of: how often releases are bad, and what happens to them.
 package struct Profile: Sendable {
@@ -6,7 +6,9 @@ package struct Profile: Sendable {
   /// How many incidents happen, at most.
   package var incidentsMax = 6
   /// What happens; a kind that is listed twice happens twice as often.
-  package var incidents: [IncidentKind] = IncidentKind.allCases
+  package var incidents: [IncidentKind] = IncidentKind.onOneMachine
+  /// The controllers that keep the instances; Windlass itself does where there are none.
+  package var shapes: [WorkloadShape] = []
   /// Shares in a hundred.
   package var badReleases = 25
   package var recklessReleases = 10
@@ -35,6 +37,31 @@ package struct Profile: Sendable {
     return profile
   }()
 
+  /// A service of a cluster, whose controller starts and stops its instances.
+  package static let cluster: Profile = {
+    var profile = Profile()
+    profile.shapes = [.surging, .surging, .ordered, .byRemoval, .signalled]
+    profile.incidents = IncidentKind.inCluster
+    profile.incidentsMax = 8
+    profile.beginnings = [.strangers, .deployed, .deployed]
+    return profile
+  }()
+
+  /// A service of a cluster whose daemon loses its journal now and then.
+  package static let forgetfulCluster: Profile = {
+    var profile = Profile.cluster
+    profile.hazards = Profile.forgetful.hazards
+    return profile
+  }()
+
+  /// A service of a cluster to which nothing happens but its releases.
+  package static let calmCluster: Profile = {
+    var profile = Profile.cluster
+    profile.hazards = .none
+    profile.incidentsMax = 0
+    return profile
+  }()
+
   /// A service to which nothing happens but its releases.
   package static let calm: Profile = {
     var profile = Profile()
@@ -45,10 +72,28 @@ package struct Profile: Sendable {
 }
 
 /// The kinds of incidents, without their details.
-package enum IncidentKind: CaseIterable, Sendable {
+package enum IncidentKind: Sendable {
   case pause, resume, rollback, approve, quarantineTarget, releaseAll, confirmDead
   case daemonKilled, hostRebooted, instanceInDoubt, instanceDies, databaseAway, schemaMeddled
   case fenceStolen
+  case workloadScaled, workloadEdited, workloadPaused
+  case machineLost, machineGone, machineRebooted, instanceEvicted
+
+  /// What happens to a service whose instances Windlass itself keeps, in an order that every kept
+  /// seed rests on.
+  static let onOneMachine: [IncidentKind] = [
+    .pause, .resume, .rollback, .approve, .quarantineTarget, .releaseAll, .confirmDead,
+    .daemonKilled, .hostRebooted, .instanceInDoubt, .instanceDies, .databaseAway, .schemaMeddled,
+    .fenceStolen,
+  ]
+
+  /// What happens to a service of a cluster.
+  static let inCluster: [IncidentKind] = [
+    .pause, .resume, .rollback, .approve, .quarantineTarget, .releaseAll, .confirmDead,
+    .daemonKilled, .instanceDies, .databaseAway, .schemaMeddled, .fenceStolen, .workloadScaled,
+    .workloadScaled, .workloadEdited, .workloadEdited, .workloadPaused, .machineLost, .machineGone,
+    .machineRebooted, .instanceEvicted,
+  ]
 }
 
 extension Hazards {
@@ -77,6 +122,11 @@ extension Hazards {
     none.instanceFlaps = 0
     none.termIgnored = 0
     none.probeFails = 0
+    none.endUnseen = 0
+    none.roomless = 0
+    none.refused = 0
+    none.orderLate = 0
+    none.probeUnanswered = 0
     return none
   }()
 }

@@ -80,12 +80,20 @@ package struct ReleaseLine: Sendable {
       manifest: Digest("manifest-\(serial)"), serial: serial, releases: releases, expires: expires)
   }
 
+  /// The digest of a version's image.
+  static func build(of version: Version) -> Digest {
+    let number = (version.major * 1_000 + version.minor) * 1_000 + version.patch
+    let text = String(number, radix: 16)
+    return Digest(String(repeating: "0", count: 64 - text.count) + text)
+  }
+
   private func release(_ draft: Draft, window: SchemaWindow) -> Release {
     let archive = ArchiveReference(
       url: "", digest: Digest("build-\(draft.version)"), size: 1)
     return Release(
       version: draft.version, channel: draft.channel, published: Scenario.dawn,
       upgradeFrom: draft.upgradeFrom, isRequiredStop: draft.isRequiredStop, artifact: archive,
+      image: "registry.example/svc@sha256:\(ReleaseLine.build(of: draft.version))",
       window: window, migrations: draft.migrations, migrationArchive: archive)
   }
 }

@@ -45,6 +45,21 @@ package struct Incident: Hashable, Sendable {
     case schemaMeddled
     /// Somebody else takes the fence.
     case fenceStolen
+
+    // What happens to a workload of a cluster
+    /// Its owner, or what scales for them, wants another number of instances.
+    case workloadScaled(Int)
+    /// A person changes what instances are started from, to another release's image or not, and
+    /// puts it back that much later; nil when somebody has to ask for it.
+    case workloadEdited(release: Int?, lasting: Interval?)
+    case workloadPaused(lasting: Interval?)
+    /// A machine does not answer; its processes go on, and it comes back.
+    case machineLost(nth: Int, lasting: Interval)
+    /// A machine is taken out of the cluster, and everything on it.
+    case machineGone(nth: Int)
+    case machineRebooted(nth: Int)
+    /// An instance is sent away from a machine that runs out of something.
+    case instanceEvicted(nth: Int)
   }
 
   package var at: Timestamp

@@ -35,13 +35,18 @@ package struct ScenarioGenerator {
     let replicas = random.number(profile.replicas)
     var (surge, unavailable) = random.pick([(1, 0), (1, 0), (1, 1), (2, 0), (0, 1)])
     if replicas == 1, surge == 0 { (surge, unavailable) = (1, 0) }
+    let shape = profile.shapes.isEmpty ? nil : random.pick(profile.shapes)
+    if shape == .ordered || shape == .byRemoval { (surge, unavailable) = (0, 1) }
+    if shape == .surging, surge + unavailable == 0 { surge = 1 }
+    let floor = shape == .ordered || shape == .byRemoval ? 2 : 1
     let rollout = RolloutPolicy(
-      replicas: replicas, observe: random.interval(0...500), canary: random.number(1...2),
+      replicas: max(replicas, floor),
+      observe: random.interval(0...500), canary: random.number(1...2),
       maxUnavailable: unavailable, maxSurge: surge, stability: random.interval(200...700),
       soak: random.interval(0...800), progressDeadline: random.interval(2_000...4_000))
     return ServicePolicy(
       service: "svc", minimumAge: random.percent(8) ? random.interval(1...3_000) : .zero,
-      needsApproval: random.percent(profile.approvals), rollout: rollout)
+      needsApproval: random.percent(profile.approvals), rollout: rollout, workload: shape)
   }
 
   // MARK: Releases
@@ -160,6 +165,18 @@ package struct ScenarioGenerator {
     case .databaseAway: .databaseAway(random.interval(100...4_000))
     case .schemaMeddled: .schemaMeddled
     case .fenceStolen: .fenceStolen
+    case .workloadScaled: .workloadScaled(random.number(1...5))
+    case .workloadEdited:
+      .workloadEdited(
+        release: random.percent(70) ? random.number(0...4) : nil,
+        lasting: random.percent(60) ? random.interval(100...4_000) : nil)
+    case .workloadPaused:
+      .workloadPaused(lasting: random.percent(70) ? random.interval(100...4_000) : nil)
+    case .machineLost:
+      .machineLost(nth: random.number(0...7), lasting: random.interval(100...5_000))
+    case .machineGone: .machineGone(nth: random.number(0...7))
+    case .machineRebooted: .machineRebooted(nth: random.number(0...7))
+    case .instanceEvicted: .instanceEvicted(nth: random.number(0...7))
     }
   }
 }

@@ -21,6 +21,10 @@ struct SimulatedInstance {
   var doubt: (from: Timestamp, until: Timestamp?)?
   /// Whether its death is known to the authority.
   var isKnownDead = false
+  /// Whether it ended, or will end, without anybody to see it.
+  var isUnseen = false
+  /// What its controller made of it, where one keeps it.
+  var post: SimulatedPost?
 
   func isAlive(at now: Timestamp) -> Bool { diesAt.map { now < $0 } ?? true }
 
@@ -72,7 +76,9 @@ struct SimulatedFleet {
     var dead: [InstanceID] = []
     for index in instances.indices where !instances[index].isKnownDead {
       let instance = instances[index]
-      guard !instance.isAlive(at: now), !instance.isInDoubt(at: now) else { continue }
+      guard !instance.isAlive(at: now), !instance.isInDoubt(at: now), !instance.isUnseen else {
+        continue
+      }
       instances[index].isKnownDead = true
       dead.append(instance.id)
     }

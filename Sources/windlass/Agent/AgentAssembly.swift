@@ -54,7 +54,8 @@ struct AgentAssembly {
         isolation: configuration.proof.isolation == .none ? .none : .network),
       reports: ReportDirectory(path: folder + "/reports"))
     let ports = ServicePorts(
-      database: drivers.database, backups: drivers.backups, rehearsal: rehearsal, fleet: fleet,
+      database: drivers.database, backups: drivers.backups, rehearsal: rehearsal,
+      fleet: .instances(fleet),
       listeners: fleet, artifacts: artifacts,
       backupsKept: configuration.backup.keep)
     let service = ServiceOperator(
