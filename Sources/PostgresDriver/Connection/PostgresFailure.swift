@@ -124,8 +124,8 @@ extension PostgresError {
 }
 
 extension StepFailure {
-  /// Makes a lost reply to `COMMIT` worth another attempt, for work that finds by itself what it did
-  /// before.
+  /// Makes a lost reply to `COMMIT` worth another attempt, for work that finds by itself what it
+  /// did before.
   mutating func repeatIfOutcomeIsUnknown() {
     if code == "OutcomeUnknown" { disposition = .retry }
   }

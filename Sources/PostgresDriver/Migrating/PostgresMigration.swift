@@ -89,7 +89,8 @@ struct PostgresMigration {
 
   /// Records the schema where no record is, in a transaction that keeps nobody out.
   ///
-  /// - Throws: `.retry` also when the reply to its commit was lost: the next attempt finds the record.
+  /// - Throws: `.retry` also when the reply to its commit was lost: the next attempt finds the
+  ///   record.
   static func recordCatalogue(
     _ place: LedgerPlace, _ options: PostgresServiceOptions, on connection: PostgresConnection
   ) throws(StepFailure) {

@@ -21,7 +21,7 @@ struct StepChaosTests {
       .apply(Steps.order()), .commit("beacon-1", epoch: Epoch(7)),
     ]
     let lossy = StepTransport { ChaoticTransport($0, chaos) }
-    try await StepWorld.with(rate: 60, through: lossy) { world in
+    try await StepWorld.with(through: lossy) { world in
       var runner = world.runner
       for (number, order) in orders.enumerated() {
         // Every third order has another daemon, which knows nothing of the first.
@@ -31,7 +31,8 @@ struct StepChaosTests {
           do throws(StepFailure) {
             message = try await runner.perform(order)
           } catch {
-            #expect(error.disposition == .retry, "seed \(seed), \(order.kind): \(error)")
+            // A wait is that of a Job which a busy machine did not begin in time.
+            #expect(error.disposition != .stop, "seed \(seed), \(order.kind): \(error)")
           }
         }
         #expect(
@@ -57,7 +58,7 @@ struct StepChaosTests {
     for last in 1...8 {
       let limit = Fuse(requests: last)
       let mortal = StepTransport { FusedTransport(carrier: $0, fuse: limit) }
-      try await StepWorld.with(rate: 60, through: mortal) { world in
+      try await StepWorld.with(through: mortal) { world in
         limit.light()
         let hasEnded = Shared(false)
         let dying = Task {
