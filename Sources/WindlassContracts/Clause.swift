@@ -31,11 +31,14 @@ func failure(_ body: () async throws -> Void) async throws -> StepFailure? {
   }
 }
 
-/// Asks until the condition holds; false when it still does not after a minute.
+/// Asks until the condition holds; false when it still does not after a minute and 200 looks: where
+/// other tests compute for that long, a minute alone may have room for one.
 func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
   let deadline = ContinuousClock.now + .seconds(60)
-  while ContinuousClock.now < deadline {
+  var looks = 0
+  while looks < 200 || ContinuousClock.now < deadline {
     if try await condition() { return true }
+    looks += 1
     // Not a guess at how long something takes: only a pause between two looks.
     try await Task.sleep(for: .milliseconds(5))
   }
