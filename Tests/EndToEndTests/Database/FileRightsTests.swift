@@ -28,7 +28,11 @@ extension EndToEnd {
           chmod(path, 0o644)
         }
       }
-      let made = try await Program("windlass", migrating(folder, "first")).end()
+      // A copy that other users can reach, wherever the package was built.
+      try FileManager.default.copyItem(
+        atPath: Program.path("windlass"), toPath: "\(folder)/windlass")
+      chmod("\(folder)/windlass", 0o755)
+      let made = try await Program("windlass", migrating(folder, "first") + ["--create"]).end()
       try #require(made.status == 0, "\(made.errors)")
       chmod("\(folder)/shop/data.db", 0o644)
       let commands = try RolesPage.lines(under: "SQLite: files", "sh")
@@ -49,11 +53,13 @@ extension EndToEnd {
       ]
     }
 
-    private func run(as user: Int, _ arguments: [String]) async throws -> Ended {
+    private func run(
+      as user: Int, in folder: String, _ arguments: [String]
+    ) async throws -> Ended {
       try await Program(
         Program.installed("setpriv") ?? "setpriv",
         [
-          "--reuid=\(user)", "--regid=\(Self.group)", "--clear-groups", Program.path("windlass"),
+          "--reuid=\(user)", "--regid=\(Self.group)", "--clear-groups", "\(folder)/windlass",
         ] + arguments
       ).end()
     }
@@ -62,10 +68,11 @@ extension EndToEnd {
     func `users of one group migrate and read the same file`() async throws {
       let folder = try await folder(without: nil)
       defer { try? FileManager.default.removeItem(atPath: folder) }
-      let migrated = try await run(as: 65_001, migrating(folder, "second"))
+      let migrated = try await run(as: 65_001, in: folder, migrating(folder, "second"))
       #expect(migrated.status == 0, "\(migrated.errors)")
       let seen = try await run(
-        as: 65_002, ["schema", "--database", "sqlite://\(folder)/shop/data.db", "--json"])
+        as: 65_002, in: folder,
+        ["schema", "--database", "sqlite://\(folder)/shop/data.db", "--json"])
       #expect(seen.status == 0 && seen.output.contains("\"version\":2"), "\(seen.text)")
     }
 
@@ -75,7 +82,7 @@ extension EndToEnd {
     ) async throws {
       let folder = try await folder(without: omitted)
       defer { try? FileManager.default.removeItem(atPath: folder) }
-      let refused = try await run(as: 65_001, migrating(folder, "second"))
+      let refused = try await run(as: 65_001, in: folder, migrating(folder, "second"))
       #expect(refused.status != 0)
       #expect(refused.errors.contains("\(folder)/shop/data.db"), "\(refused.errors)")
     }
