@@ -134,7 +134,8 @@ struct NodeAgentTests {
                 + "while :; do sleep 0.05; done")
           ],
         ])
-      try await world.pod("polite") { $0.isReadyPod }
+      // Ready without a probe is only begun: its signal's handler is there once it says so.
+      try await world.pod("polite") { $0.isReadyPod && world.text("log") == "up\n" }
       try await world.pod("stubborn") { $0.isReadyPod && !world.text("grandchild").isEmpty }
       try await world.delete("polite")
       #expect(try await world.waitUntilGone("polite", within: 10))
