@@ -112,6 +112,22 @@ struct BackupTests {
     #expect(missing?.code == "ProgramMissing")
   }
 
+  private func version(named: String?, _ usual: [String]) throws(StepFailure) -> String {
+    var attempts = 0
+    while true {
+      do throws(StepFailure) {
+        return try ClientPrograms.find(
+          serverVersion: 170_002, place: "db/app", named: named, usual: usual
+        ).version
+      } catch {
+        // A child that another test starts holds what was just written until it runs its program.
+        attempts += 1
+        guard error.code == "ProgramNotStarted", attempts < 200 else { throw error }
+        usleep(5_000)
+      }
+    }
+  }
+
   @Test func `of several client versions one is taken that can back the server up`() throws {
     func programs(_ version: String) throws -> String {
       let directory = "\(world.directory)/\(version)"
@@ -126,27 +142,13 @@ struct BackupTests {
       return directory
     }
     let (old, own, newer) = (try programs("15.9"), try programs("17.4"), try programs("18.1"))
-    func found(named: String?, _ usual: [String]) throws -> String {
-      for _ in 0..<200 {
-        do throws(StepFailure) {
-          return try ClientPrograms.find(
-            serverVersion: 170_002, place: "db/app", named: named, usual: usual
-          ).version
-        } catch  where error.code == "ProgramNotStarted" {
-          // A child that another test starts holds what was just written until it runs its program.
-          usleep(5_000)
-        }
-      }
-      throw Missing()
-    }
-    struct Missing: Error {}
     // The server's own version, or else the next one above.
-    #expect(try found(named: nil, [newer, old, own]) == "17.4")
-    #expect(try found(named: nil, [newer, old]) == "18.1")
+    #expect(try version(named: nil, [newer, old, own]) == "17.4")
+    #expect(try version(named: nil, [newer, old]) == "18.1")
     // A person's choice, unless it can't do it.
-    #expect(try found(named: newer, [old, own]) == "18.1")
-    #expect(try found(named: old, [own]) == "17.4")
-    let failed = #expect(throws: StepFailure.self) { try found(named: old, []) }
+    #expect(try version(named: newer, [old, own]) == "18.1")
+    #expect(try version(named: old, [own]) == "17.4")
+    let failed = #expect(throws: StepFailure.self) { try version(named: old, []) }
     #expect(failed?.code == "ProgramTooOld")
     #expect(failed?.message.contains("PostgreSQL 17, and the newest pg_dump") == true)
     #expect(failed?.message.contains("15.9 in \(old)") == true)
