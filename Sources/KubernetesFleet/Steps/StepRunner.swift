@@ -194,7 +194,7 @@ package final class StepRunner: Sendable {
   /// owner.
   private func sweep(_ earlier: StepAttempts, _ job: StepJob) async {
     guard job.order.kind.isReading else { return }
-    for old in earlier.finished.dropLast(StepBounds.failedReadingsKept) {
+    for old in earlier.outworn {
       await delete(ObjectReference(.jobs, old.name, in: old.namespace), uid: old.uid)
     }
   }
@@ -224,8 +224,11 @@ struct StepAttempts: Sendable {
     last = (jobs.map(\.attempt) + pods.map(\.attempt)).max() ?? 0
   }
 
-  /// Jobs that ended, ascending.
-  var finished: [KubernetesObject] { jobs.filter { $0.jobEnd != nil } }
+  /// Jobs that ended and are not among the newest, which count whether or not their status tells
+  /// the end already: it does so late.
+  var outworn: [KubernetesObject] {
+    jobs.dropLast(StepBounds.failedReadingsKept).filter { $0.jobEnd != nil }
+  }
 
   /// An earlier attempt whose outcome is the one that is asked for, and was told to nobody in this
   /// process: one that goes on, or one that succeeded.
