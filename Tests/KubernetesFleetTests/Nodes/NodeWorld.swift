@@ -90,7 +90,7 @@ struct NodeWorld: Sendable {
   /// The pod of that name, once it is as it is waited for.
   @discardableResult
   func pod(
-    _ name: String, within seconds: Int64 = 30, sourceLocation: SourceLocation = #_sourceLocation,
+    _ name: String, within seconds: Int64 = 120, sourceLocation: SourceLocation = #_sourceLocation,
     until isRight: (JSONValue) -> Bool
   ) async throws -> JSONValue {
     try await wait(.pods, name, within: seconds, sourceLocation: sourceLocation, until: isRight)
@@ -99,7 +99,7 @@ struct NodeWorld: Sendable {
   /// The object of that name, once it is as it is waited for.
   @discardableResult
   func wait(
-    _ type: KubernetesFleet.ResourceType, _ name: String, within seconds: Int64 = 30,
+    _ type: KubernetesFleet.ResourceType, _ name: String, within seconds: Int64 = 120,
     sourceLocation: SourceLocation = #_sourceLocation, until isRight: (JSONValue) -> Bool
   ) async throws -> JSONValue {
     let end = clock.now() + .seconds(seconds)
@@ -111,12 +111,12 @@ struct NodeWorld: Sendable {
     } while clock.now() < end
     return try #require(
       nil as JSONValue?,
-      "\(type.plural) \(name) never came to that: \(last?.value(at: "/status")?.text ?? "-")",
+      "\(type.plural) \(name) never came to that: \(last?.text ?? "-")",
       sourceLocation: sourceLocation)
   }
 
   /// Waits until a pod is gone.
-  func waitUntilGone(_ name: String, within seconds: Int64 = 30) async throws -> Bool {
+  func waitUntilGone(_ name: String, within seconds: Int64 = 120) async throws -> Bool {
     let end = clock.now() + .seconds(seconds)
     while clock.now() < end {
       if try await object(.pods, name) == nil { return true }
