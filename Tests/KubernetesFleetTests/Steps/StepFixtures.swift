@@ -1,4 +1,3 @@
-import SimulatedCluster
 import WindlassCore
 import WindlassWire
 
@@ -89,25 +88,5 @@ enum Steps {
     StepMessage(
       kind: job.order.kind, plan: job.scope.document.digest, order: job.order.digest,
       failure: failure, result: result)
-  }
-}
-
-/// A clock that runs so many times as fast as the machine's, for a cluster that takes its time.
-struct FastClock: RunClock {
-  private let host = HostClock()
-  private let start: Timestamp
-  let rate: Int64
-
-  init(rate: Int64 = 20) {
-    self.rate = rate
-    start = host.now()
-  }
-
-  func now() -> Timestamp { start + (host.now() - start) * rate }
-
-  func sleep(until time: Timestamp) async {
-    let rest = (time - now()).milliseconds
-    guard rest > 0 else { return }
-    await host.sleep(until: host.now() + .milliseconds(max(1, rest / rate)))
   }
 }

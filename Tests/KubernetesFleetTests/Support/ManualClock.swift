@@ -74,7 +74,7 @@ struct FixedRandom: RandomSource {
 
 /// Gives way to others until the condition holds; false when it does not for very long.
 func eventually(
-  within patience: Duration = .seconds(30), _ condition: () async -> Bool
+  within patience: Duration = .seconds(120), _ condition: () async -> Bool
 ) async -> Bool {
   let end = ContinuousClock.now + patience
   for turn in 0... {
