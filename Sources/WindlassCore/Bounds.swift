@@ -222,6 +222,12 @@ public enum Bounds {
   public static let versionReplySizeMax: Int64 = 65_536
   /// Pause between two readings of a fleet while something changes.
   public static let fleetPollInterval = Interval.milliseconds(100)
+  /// Pause between two readings of a workload while something changes: each is several requests to
+  /// an authority that others ask as well.
+  public static let workloadPollInterval = Interval.seconds(1)
+  /// How old a ledger may be that a workload's service at rest goes by: each reading is a program
+  /// that a cluster has to find room for.
+  public static let workloadLedgerInterval = Interval.minutes(5)
   /// Pause between two readings of a fleet at rest.
   public static let fleetIdleInterval = Interval.seconds(5)
   /// Restarts of crashed instances within `restartPeriod` before the fleet is called degraded.

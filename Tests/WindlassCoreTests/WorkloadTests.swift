@@ -77,6 +77,58 @@ import WindlassCore
     #expect(gate == StartGate(window: Self.second.window, epoch: Epoch(1)))
   }
 
+  @Test func `a reading that took longer than the pause between two is new when it comes`() {
+    let reading = Self.reading { $0.hold = .foreign("kubectl") }
+    var ledger = Samples.ledger(4, applied: [3, 4])
+    ledger.asOf = reading.asOf
+    let came = reading.asOf + .seconds(30)
+    let seen = step(
+      Self.rolling(), Observation(workload: reading, ledger: ledger), now: came)
+    #expect(seen.effect == nil)
+    #expect(seen.state.record.run?.block?.code == "WorkloadPaused")
+    let soon = step(seen.state, Observation(), now: came + .milliseconds(900))
+    #expect(soon.effect == nil)
+    let later = step(seen.state, Observation(), now: came + .seconds(1))
+    #expect(later.effect == .observe)
+    // One that began before it tells nothing any more.
+    let earlier = Self.reading(after: .zero)
+    let stale = step(
+      seen.state, Observation(workload: earlier), now: came + .milliseconds(100))
+    #expect(stale.effect == nil)
+    #expect(stale.state.watch.workload == reading)
+  }
+
+  @Test func `a run is opened on a ledger that took long to be read, and not on an old one`() {
+    var record = Samples.record(deployed: Self.first)
+    record.policy.workload = .surging
+    record.epoch = Epoch(1)
+    let began = Samples.now
+    let came = began + .seconds(40)
+    var ledger = Samples.ledger(2)
+    ledger.asOf = began
+    let reading = Self.reading(after: .seconds(39))
+    let offer = Samples.offer([Self.first, Self.second])
+    var watch = Watch()
+    watch.began = began
+    let opened = step(
+      ServiceState(record: record, watch: watch),
+      Observation(workload: reading, ledger: ledger, offer: offer), now: came)
+    #expect(opened.state.record.run?.plan.target == Self.second)
+    guard case .perform(_, .prepare) = opened.effect else {
+      Issue.record("\(String(describing: opened.effect))")
+      return
+    }
+    // At rest it is not read again for minutes; a run needs a new one then.
+    let rested = step(
+      ServiceState(record: record, watch: watch), Observation(workload: reading, ledger: ledger),
+      now: came
+    ).state
+    let late = came + .minutes(5)
+    let again = Self.reading(after: .seconds(40) + .minutes(5))
+    let asked = step(rested, Observation(workload: again, offer: offer), now: late)
+    #expect(asked.effect == .inspect)
+  }
+
   @Test func `what somebody else changed or paused is not written over`() {
     let paused = Self.told(Self.rolling(), Self.reading { $0.hold = .foreign("kubectl") })
     #expect(paused.effect == nil)

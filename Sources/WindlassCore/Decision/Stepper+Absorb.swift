@@ -97,6 +97,7 @@ extension Stepper {
 
   private mutating func absorb(_ ledger: LedgerReading) {
     watch.ledger = ledger
+    if shape != nil { watch.ledgerReadAt = now }
     watch.backfill = ledger.backfill?.progress
     becomeReadable()
     recall(ledger)

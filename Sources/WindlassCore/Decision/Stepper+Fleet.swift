@@ -157,10 +157,10 @@ extension Stepper {
   }
 
   /// Looks again soon: something about the fleet is about to change.
-  func look() -> Move { .wait(until: now + Bounds.fleetPollInterval) }
+  func look() -> Move { .wait(until: now + pollInterval) }
 
   /// Looks again soon, and at the latest then: the other instances are watched all the while.
   func look(until due: Timestamp) -> Move {
-    .wait(until: min(due, now + Bounds.fleetPollInterval))
+    .wait(until: min(due, now + pollInterval))
   }
 }

@@ -6,7 +6,7 @@ extension Stepper {
     if let block = record.block {
       guard isPassing(block) else { return .wait(until: idle) }
       // What stands for the ledger's sake is looked at again; reading it is no write.
-      guard now - ledger.asOf < Bounds.fleetIdleInterval else { return .read(.inspect) }
+      guard !isOutdated(ledger) else { return .read(.inspect) }
     }
     refreshWindow()
     if shape == nil {
@@ -30,7 +30,7 @@ extension Stepper {
       }
       if let workload = watch.workload, !workload.isTakenIn { return look() }
       // A plan rests on a ledger read after everything that Windlass did.
-      guard freshLedger() != nil, now - ledger.asOf < Bounds.fleetIdleInterval else {
+      guard freshLedger() != nil, !isOutdated(ledger) else {
         return .read(.inspect)
       }
       open(plan)

@@ -9,7 +9,8 @@ extension Stepper {
 
   /// Folds in a workload: its instances become what the rest of the core knows as a fleet.
   mutating func absorb(_ workload: WorkloadReading) {
-    guard shape != nil else { return }
+    // What was seen later is not replaced by what was seen before.
+    guard shape != nil, watch.workload.map({ $0.asOf <= workload.asOf }) ?? true else { return }
     let before = Dictionary(
       (watch.workload?.instances ?? []).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first }
     )
@@ -23,6 +24,7 @@ extension Stepper {
       }
     }
     absorb(fleet(of: workload))
+    watch.fleetReadAt = now
     missThose(notIn: workload)
     for instance in workload.instances { locate(instance, asOf: workload.asOf) }
     dropDead()

@@ -59,6 +59,16 @@ struct Stepper {
 
   var state: ServiceState { ServiceState(record: record, watch: watch) }
 
+  /// The pause between two looks at a fleet that changes.
+  var pollInterval: Interval {
+    shape == nil ? Bounds.fleetPollInterval : Bounds.workloadPollInterval
+  }
+
+  /// How old a ledger may be that a service at rest goes by.
+  var ledgerInterval: Interval {
+    shape == nil ? Bounds.fleetIdleInterval : Bounds.workloadLedgerInterval
+  }
+
   /// When to look again at something that changes seldom.
   var idle: Timestamp { now + Bounds.fleetIdleInterval }
 
@@ -183,12 +193,20 @@ struct Stepper {
 
   // MARK: Looking before deciding
 
-  /// The fleet as read after the last effect ended and at most `age` ago; nil asks for a reading.
-  func freshFleet(age: Interval = Bounds.fleetPollInterval) -> FleetReading? {
-    guard let fleet = watch.fleet, isCurrent(fleet.asOf), now - fleet.asOf < age else {
-      return nil
-    }
+  /// The fleet as read after the last effect ended, which came at most `age` ago; nil asks for a
+  /// reading.
+  ///
+  /// The age counts from the reading's end: one that takes longer than that would never be new.
+  func freshFleet(age: Interval? = nil) -> FleetReading? {
+    guard let fleet = watch.fleet, isCurrent(fleet.asOf),
+      now - (watch.fleetReadAt ?? fleet.asOf) < age ?? pollInterval
+    else { return nil }
     return fleet
+  }
+
+  /// Whether the ledger has to be read again before a service at rest goes by it.
+  func isOutdated(_ ledger: LedgerReading) -> Bool {
+    now - (watch.ledgerReadAt ?? ledger.asOf) >= ledgerInterval
   }
 
   /// The ledger as read after the last effect ended; nil asks for a reading.
