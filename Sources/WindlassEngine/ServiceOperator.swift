@@ -14,6 +14,8 @@ package final class ServiceOperator: Service {
     var decisions: [Decision] = []
     var snapshot: ServiceState
     var isStopping = false
+    /// Whether the loop ends as soon as no run is open.
+    var stopsAtRest = false
     /// Whether the loop waits, with everything that it was handed taken into account.
     var isIdle = false
   }
@@ -75,6 +77,15 @@ package final class ServiceOperator: Service {
     bell.ring()
   }
 
+  /// Ends the loop when no run is open and nothing is under way: at once, or after the run that is.
+  package func stopAtRest() {
+    let isNew = inbox.withLock { inbox in
+      defer { inbox.stopsAtRest = true }
+      return !inbox.stopsAtRest
+    }
+    if isNew { bell.ring() }
+  }
+
   package func run() async throws {
     var state = try await load()
     try await withGracefulShutdownHandler {
@@ -89,6 +100,7 @@ package final class ServiceOperator: Service {
         inbox.withLock { $0.snapshot = state }
         observation = Observation()
         report = nil
+        if isOver(state.record) { return }
         if let effect = next.effect {
           if let breach = breach(of: effect, in: state) { return await halt(breach) }
           (report, observation) = await carryOut(effect, state.record)
@@ -103,24 +115,43 @@ package final class ServiceOperator: Service {
     }
   }
 
-  // MARK: Parts of the loop
-
-  private func load() async throws(StepFailure) -> ServiceState {
-    let stored = try await journal.latest(.state, service: policy.service)
-    guard let stored else { return ServiceState(record: ServiceRecord(policy: policy)) }
+  /// What a journal holds of a service, and when that was written; nil when it holds nothing.
+  ///
+  /// - Throws: What the journal throws, and `JournalUnreadable` for a record of another version.
+  package static func recorded(
+    in journal: any RunJournal, of service: ServiceName
+  ) async throws(StepFailure) -> (record: ServiceRecord, at: Timestamp)? {
+    guard let stored = try await journal.latest(.state, service: service) else { return nil }
     do {
-      var record = try JSONDecoder().decode(
-        ServiceRecord.self, from: Data(stored.payload.utf8))
-      record.policy = policy
-      let state = ServiceState(record: record)
-      inbox.withLock { $0.snapshot = state }
-      return state
+      let record = try JSONDecoder().decode(ServiceRecord.self, from: Data(stored.payload.utf8))
+      return (record, stored.at)
     } catch {
       throw StepFailure(
         code: "JournalUnreadable", disposition: .stop,
-        message: "record \(stored.sequence) of the journal of \(policy.service) is not understood "
+        message: "record \(stored.sequence) of the journal of \(service) is not understood "
           + "by this version: start the version that wrote it, or a newer one")
     }
+  }
+
+  // MARK: Parts of the loop
+
+  /// Whether the loop was to end when nothing is under way, and nothing is.
+  ///
+  /// Asked before an effect that was just decided: its intent is durable then, so that it counts.
+  private func isOver(_ record: ServiceRecord) -> Bool {
+    inbox.withLock(\.stopsAtRest) && record.run == nil && record.inFlight == nil
+      && record.unresolved == nil
+  }
+
+  private func load() async throws(StepFailure) -> ServiceState {
+    let stored = try await ServiceOperator.recorded(in: journal, of: policy.service)
+    guard var record = stored?.record else {
+      return ServiceState(record: ServiceRecord(policy: policy))
+    }
+    record.policy = policy
+    let state = ServiceState(record: record)
+    inbox.withLock { $0.snapshot = state }
+    return state
   }
 
   private func receive(into observation: inout Observation) {

@@ -137,6 +137,28 @@ import WindlassSimulation
     }
   }
 
+  @Test func `a loop that is to stop at rest ends with the run that is open`() async throws {
+    let (outside, journal) = await (Self.outside(), SimulatedJournal())
+    let service = Self.make(outside, journal)
+    service.offer(Self.offer([Self.first]))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await service.run() }
+      for _ in 0..<200_000 where service.snapshot.record.run == nil { await Task.yield() }
+      #expect(service.snapshot.record.run != nil)
+      service.stopAtRest()
+      try await group.waitForAll()
+    }
+    #expect(service.snapshot.record.deployed == Self.first)
+    #expect(service.snapshot.record.run == nil)
+    // Nothing is open any more: the next one ends before it begins anything.
+    let calls = outside.calls
+    let next = Self.make(outside, journal)
+    next.stopAtRest()
+    next.offer(Self.offer([Self.first, Self.second]))
+    try await next.run()
+    #expect(outside.calls == calls)
+  }
+
   @Test func `a wish to retry is granted, within its bound`() async throws {
     let (outside, journal) = await (Self.outside(), SimulatedJournal())
     let busy = StepFailure(code: "Busy", disposition: .retry, message: "the database is busy")
