@@ -9,7 +9,11 @@ package struct DatabaseSpec: DocumentPart, Hashable {
     case alembic, dbmate, django, flyway, goose, command
   }
 
+  /// Whose SQL it speaks; a manifest lists migrations and windows by it.
+  package enum Engine: String, DocumentChoice { case sqlite, postgres, mysql, cockroachdb }
+
   package var urlFrom = URLSourceSpec()
+  package var engine: Engine?
   package var inject: InjectionSpec?
   package var ledger = Ledger.golangMigrate
   package var lockBudget = Interval.milliseconds(100)
@@ -23,6 +27,10 @@ package struct DatabaseSpec: DocumentPart, Hashable {
     [
       DocumentField(
         "urlFrom", \.urlFrom, "Where the database's URL is; the URL itself does not belong here."),
+      DocumentField(
+        "engine", \.engine,
+        "Whose SQL the database speaks; needed in a cluster, where the daemon does not see the URL."
+      ),
       DocumentField(
         "inject", \.inject,
         "How an instance is told its database, so that a rehearsal can point one at a copy."),

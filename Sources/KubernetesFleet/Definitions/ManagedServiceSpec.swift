@@ -83,6 +83,10 @@ package struct ManagedServiceSpec: DocumentPart, Hashable {
         "!\(workload) || has(self.database.urlFrom.secretKeyRef)",
         "is required in a cluster: steps read the database's URL from a Secret",
         field: ".database.urlFrom.secretKeyRef", reason: "FieldValueRequired"),
+      SchemaRule(
+        "!\(workload) || has(self.database.engine)",
+        "is required in a cluster: the daemon does not see the database's URL",
+        field: ".database.engine", reason: "FieldValueRequired"),
     ]
   }
 }

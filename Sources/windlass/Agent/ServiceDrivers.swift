@@ -37,6 +37,12 @@ struct ServiceDrivers {
     try self.init(
       roles, backups: configuration.backup.directory ?? folder + "/backups", folder: folder,
       scratch: scratch, locate: locate, now: now)
+    if let wanted = configuration.database.engine, wanted.rawValue != engine {
+      throw CommandFailure(
+        .usage, "BadConfiguration",
+        "database.engine of \(configuration.name) is \(wanted.rawValue), and its URL leads to"
+          + " \(engine). Correct one of the two, or leave the engine out.")
+    }
   }
 
   /// Takes the drivers of the engine.

@@ -96,8 +96,9 @@ extension ManifestSource {
 extension DatabaseConfiguration {
   fileprivate init(_ field: FieldReader) throws(ConfigurationError) {
     let section = try field.section(
-      "urlFrom", "inject", "ledger", "lockBudget", "holdBudget", "backfillShare", "roles")
+      "urlFrom", "engine", "inject", "ledger", "lockBudget", "holdBudget", "backfillShare", "roles")
     source = try DatabaseSource(section.required("urlFrom", "urlFrom: {env: NAME}"))
+    engine = try section.optional("engine")?.choice(of: Engine.self)
     if let inject = section.optional("inject") {
       let injected = try inject.section("env", "format")
       injection = Injection(

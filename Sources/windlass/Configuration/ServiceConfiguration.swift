@@ -39,8 +39,13 @@ struct DatabaseConfiguration: Hashable, Sendable {
     var environmentVariable: String
   }
 
+  /// The engines that a manifest may name.
+  enum Engine: String, CaseIterable, Sendable { case sqlite, postgres, mysql, cockroachdb }
+
   /// Where the URL is read from.
   var source: DatabaseSource
+  /// What the URL must lead to; nil to go by the URL.
+  var engine: Engine?
   /// Where the URLs of single roles are read from; the main one stands for those that are absent.
   var roles: [DatabaseRole: DatabaseSource] = [:]
   /// How an instance is told its database; nil when it is not, and then no rehearsal can be.

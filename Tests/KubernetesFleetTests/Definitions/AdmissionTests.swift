@@ -104,6 +104,8 @@ struct AdmissionTests {
         service([("spec/database/urlFrom", ["env": "BEACON_DB"])]),
         "spec.database.urlFrom.secretKeyRef"
       ),
+      (service([("spec/database/engine", nil)]), "spec.database.engine"),
+      (service([("spec/database/engine", "oracle")]), "spec.database.engine"),
       (service([("spec/database/inject/env", "1X")]), "spec.database.inject.env"),
       (service([("spec/database/ledger", "guess")]), "spec.database.ledger"),
       (service([("spec/migrations", [:])]), "spec.migrations"),

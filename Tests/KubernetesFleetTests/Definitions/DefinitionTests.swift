@@ -109,7 +109,7 @@ enum Documents {
           ]
         ],
         "database": [
-          "urlFrom": ["secretKeyRef": ["name": "beacon-db", "key": "url"]],
+          "urlFrom": ["secretKeyRef": ["name": "beacon-db", "key": "url"]], "engine": "postgres",
           "inject": ["env": "BEACON_DB"],
         ],
         "backup": ["volumeClaim": "beacon-backups"],
