@@ -17,7 +17,7 @@ package struct StepOwner: Hashable, Sendable {
   /// The owner as objects name it.
   ///
   /// `blockOwnerDeletion` would need a right on the owner's finalizers; nothing needs the order.
-  var reference: JSONValue {
+  package var reference: JSONValue {
     [
       "apiVersion": .string(type.apiVersion), "kind": .string(type.kind), "name": .string(name),
       "uid": .string(uid), "controller": true, "blockOwnerDeletion": false,

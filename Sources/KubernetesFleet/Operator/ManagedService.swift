@@ -1,0 +1,143 @@
+package import WindlassCore
+package import WindlassWire
+
+/// A ManagedService of a cluster whose wish is understood and can be carried out.
+package struct ManagedService: Hashable, Sendable {
+  /// The object as the server had it.
+  package let object: KubernetesObject
+  /// The wish as it was written: the object's own, or that of an open run.
+  package let wish: JSONValue
+  package let spec: ManagedServiceSpec
+  /// The workload that it is about.
+  package let place: WorkloadPlace
+  /// What the core goes by.
+  package let policy: ServicePolicy
+  /// The engine's name in a manifest.
+  package let engine: String
+  /// The port on which a pod tells its version.
+  package let port: Int
+
+  /// Reads an object.
+  ///
+  /// - Parameter spec: The wish to go by instead of the object's own: that of an open run.
+  /// - Throws: `ObjectError` for a wish that is none, or that this version does not carry out in a
+  ///   cluster.
+  package init(_ object: KubernetesObject, spec pinned: JSONValue? = nil) throws(ObjectError) {
+    self.object = object
+    wish = pinned ?? object.body["spec"] ?? .object([])
+    spec = try ManagedServiceSpec.read(wish, at: "spec")
+    try ManagedService.checkBuilt(spec)
+    guard let engine = spec.database.engine else {
+      throw ObjectError(
+        "spec.database.engine", "is missing",
+        allowed: "Write sqlite, postgres, mysql or cockroachdb: the daemon does not see the URL.")
+    }
+    self.engine = engine.rawValue
+    let (kind, workload) = try ManagedService.workload(of: spec.fleet)
+    let field = "spec.fleet.\(kind.rawValue)"
+    guard workload.image == nil else {
+      throw ObjectError(
+        "\(field).image", "names an image by the version",
+        allowed: "Leave it out: this version takes the image, with its digest, from the manifest.")
+    }
+    guard let port = workload.port, (1...65_535).contains(port) else {
+      throw ObjectError(
+        "\(field).port", "is missing",
+        allowed: "Write the port on which a pod tells its version.")
+    }
+    self.port = Int(port)
+    let rollout = spec.rollout.policy(kind)
+    place = WorkloadPlace(
+      kind, workload.name, in: object.namespace ?? "default", container: workload.container,
+      settings: WorkloadSettings(rollout))
+    policy = ServicePolicy(
+      service: ServiceName(object.name), channel: spec.source.channel,
+      versions: try ManagedService.range(spec.source.versions),
+      minimumAge: spec.source.minimumAge, needsApproval: spec.policy.approval == .always,
+      rollout: rollout, workload: kind.shape)
+  }
+
+  package var name: ServiceName { policy.service }
+
+  package var namespace: String { place.namespace }
+
+  /// What the Jobs and documents of the service belong to while no run is open.
+  package var owner: StepOwner {
+    StepOwner(.managedServices, name: object.name, uid: object.uid)
+  }
+
+  /// Whether fields of others may be taken over.
+  package var adopts: Bool {
+    let fleet = spec.fleet
+    return (fleet.deployment ?? fleet.statefulSet ?? fleet.daemonSet)?.adopt ?? false
+  }
+
+  private static func workload(
+    of fleet: FleetSpec
+  ) throws(ObjectError) -> (WorkloadKind, WorkloadSpec) {
+    let given: [(WorkloadKind, WorkloadSpec?)] = [
+      (.deployment, fleet.deployment), (.statefulSet, fleet.statefulSet),
+      (.daemonSet, fleet.daemonSet),
+    ]
+    let found = given.compactMap { kind, spec in spec.map { (kind, $0) } }
+    guard found.count == 1, fleet.processes == nil, fleet.signal == nil else {
+      throw ObjectError(
+        "spec.fleet", "is not what the operator upgrades",
+        allowed: "Write exactly one of deployment, statefulSet, daemonSet.")
+    }
+    return found[0]
+  }
+
+  private static func range(_ text: String) throws(ObjectError) -> VersionRange {
+    guard let range = VersionRange(text) else {
+      throw ObjectError(
+        "spec.source.versions", "is no range of versions",
+        allowed: "Allowed: such as >=1.0.0 <2.0.0, or *.")
+    }
+    return range
+  }
+
+  /// Refuses what the definition takes and no program does yet.
+  private static func checkBuilt(_ spec: ManagedServiceSpec) throws(ObjectError) {
+    guard spec.source.manifest != nil else {
+      throw ObjectError(
+        "spec.source", "has no manifest", allowed: "Write manifest: {url: …, publicKeys: […]}.")
+    }
+    guard spec.windows == nil else {
+      throw ObjectError(
+        "spec.windows", "is written beside a manifest",
+        allowed: "Leave it out: the manifest says the windows.")
+    }
+    guard spec.database.urlFrom.secretKeyRef != nil else {
+      throw ObjectError(
+        "spec.database.urlFrom.secretKeyRef", "is missing",
+        allowed: "In a cluster steps read the URL from a Secret of the same namespace.")
+    }
+    guard spec.database.engine != .sqlite else {
+      throw ObjectError(
+        "spec.database.engine", "is sqlite, a file that one node can reach",
+        allowed: "This version's operator upgrades services on postgres, mysql and cockroachdb.")
+    }
+    guard spec.backup.volumeClaim != nil else {
+      throw ObjectError(
+        "spec.backup.volumeClaim", "is missing",
+        allowed: "Name the claim that holds backups and evidence.")
+    }
+    guard spec.policy.onUnsafe == .block else {
+      throw ObjectError(
+        "spec.policy.onUnsafe", "is recreate", allowed: "This version knows block alone.")
+    }
+  }
+}
+
+extension RolloutSpec {
+  /// The policy for a kind of workload; how many instances there are is never Windlass's word.
+  fileprivate func policy(_ kind: WorkloadKind) -> RolloutPolicy {
+    let inPlace = kind != .deployment
+    return RolloutPolicy(
+      replicas: 1, observe: observe, canary: Int(canary),
+      maxUnavailable: Int(maxUnavailable ?? (inPlace ? 1 : 0)),
+      maxSurge: Int(maxSurge ?? (inPlace ? 0 : 1)), stability: stability, soak: soak,
+      progressDeadline: progressDeadline)
+  }
+}

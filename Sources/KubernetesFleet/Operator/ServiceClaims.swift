@@ -1,0 +1,119 @@
+import Synchronization
+package import WindlassCore
+import WindlassWire
+
+/// Why a service is not driven: another one was there first.
+package struct ServiceRival: Hashable, Sendable {
+  /// `deployments.apps shop/web`, or the database.
+  package var subject: String
+  /// The service that has it.
+  package var holder: ObjectKey
+
+  /// What is wrong with the second service, and what to do.
+  package func block(_ service: ServiceName) -> Block {
+    Block(
+      code: "SharedWithAnother",
+      message: "\(service) is about \(subject), which ManagedService \(holder) has already:"
+        + " two of them would upgrade it over each other, so that this one does nothing. Delete one"
+        + " of the two, or name another workload and database")
+  }
+}
+
+/// Who has which workload and which database: of several services the one that is longest there,
+/// and before it the one that is at work on it.
+///
+/// A workload and a Secret are known by their names. That two Secrets lead to one database shows
+/// only when it is read; nothing is decided for the second service before.
+package final class ServiceClaims: Sendable {
+  fileprivate struct State: Sendable {
+    /// As their objects wish, by uid.
+    var wished: [String: ManagedService] = [:]
+    /// As they are driven: an open run goes by an older wish.
+    var driven: [String: ManagedService] = [:]
+    /// What tells the database from others in which the ledger was read.
+    var databases: [String: String] = [:]
+  }
+  private let state = Mutex(State())
+
+  package init() {}
+
+  /// Notes all services that there are now, and forgets the others.
+  package func note(_ services: [ManagedService]) {
+    state.withLock { state in
+      state.wished = Dictionary(services.map { ($0.object.uid, $0) }) { first, _ in first }
+      let known = Set(state.wished.keys).union(state.driven.keys)
+      state.databases = state.databases.filter { known.contains($0.key) }
+    }
+  }
+
+  /// The service that has this one's workload or database by the same name; nil when none has.
+  package func rival(of service: ManagedService) -> ServiceRival? {
+    state.withLock { $0.rival(of: service) }
+  }
+
+  /// Takes workload and database for the time that a service is driven.
+  ///
+  /// - Returns: The service that has one of them; then nothing was taken.
+  package func begin(_ service: ManagedService) -> ServiceRival? {
+    state.withLock { state in
+      if let rival = state.rival(of: service) { return rival }
+      state.driven[service.object.uid] = service
+      return nil
+    }
+  }
+
+  /// Gives back what was taken.
+  package func end(_ service: ManagedService) {
+    state.withLock { $0.driven[service.object.uid] = nil }
+  }
+
+  /// Notes which database a service's ledger was read in.
+  ///
+  /// - Parameter database: What tells it from others; nil to ask by what was read last.
+  /// - Throws: With `.wait` when another service has it.
+  package func claim(_ database: String?, for service: ManagedService) throws(StepFailure) {
+    let holder = state.withLock { state -> ManagedService? in
+      let uid = service.object.uid
+      state.databases[uid] = database ?? state.databases[uid]
+      guard let database = state.databases[uid], !database.isEmpty else { return nil }
+      let others = state.databases.filter { $0.value == database }.keys
+      return others.compactMap { state.wished[$0] }.first { $0.isElder(than: service) }
+    }
+    guard let holder else { return }
+    let block = ServiceRival(subject: "a database", holder: holder.object.key).block(service.name)
+    throw StepFailure(code: block.code, disposition: .wait, message: block.message)
+  }
+}
+
+extension ServiceClaims.State {
+  fileprivate func rival(of service: ManagedService) -> ServiceRival? {
+    let atWork = driven.values.filter { $0.object.uid != service.object.uid }
+    let elders = wished.values.filter { $0.isElder(than: service) }
+    for other in Array(atWork) + Array(elders) {
+      if other.place.isSame(as: service.place) {
+        return ServiceRival(subject: service.place.description, holder: other.object.key)
+      }
+      guard let secret = service.spec.database.urlFrom.secretKeyRef,
+        other.namespace == service.namespace,
+        other.spec.database.urlFrom.secretKeyRef == secret
+      else { continue }
+      return ServiceRival(
+        subject: "the database of Secret \(service.namespace)/\(secret.name), key \(secret.key),",
+        holder: other.object.key)
+    }
+    return nil
+  }
+}
+
+extension WorkloadPlace {
+  fileprivate func isSame(as other: WorkloadPlace) -> Bool { reference == other.reference }
+}
+
+extension ManagedService {
+  /// Whether it was there first; of two that came in one second one is chosen, always the same.
+  fileprivate func isElder(than other: ManagedService) -> Bool {
+    let mine = (object.metadata["creationTimestamp"]?.string ?? "", object.uid)
+    let theirs = (other.object.metadata["creationTimestamp"]?.string ?? "", other.object.uid)
+    return object.uid != other.object.uid && mine < theirs
+  }
+}

@@ -1,0 +1,112 @@
+package import WindlassCore
+import WindlassWire
+
+/// What the operator itself writes on a ManagedService: that it is not driven and why, and the
+/// finalizer that keeps the object until nothing is under way for it.
+package struct ServiceNotice: Sendable {
+  /// Holds a service until its run has ended or stands still.
+  package static let finalizer = "windlass.dev/finish-run"
+  private static let attemptsMax = 5
+
+  private let client: KubernetesClient
+
+  /// Notices by that client.
+  package init(_ client: KubernetesClient) { self.client = client }
+
+  // MARK: - Conditions
+
+  /// Says that a service is not driven, and why; nothing is written when it stands there already.
+  ///
+  /// - Parameter seen: The object that was looked at; the generation that is spoken of is its own.
+  package func tell(_ block: Block, of seen: KubernetesObject) async throws(APIError) {
+    try await write("False", block, of: seen) { _ in true }
+  }
+
+  /// Takes back what was said of a service that was not driven, and is now.
+  package func begin(_ seen: KubernetesObject) async throws(APIError) {
+    let now = Block(code: "Driven", message: "the service is taken up; nothing is known yet")
+    try await write("Unknown", now, of: seen) { $0?["status"] == "False" }
+  }
+
+  private func write(
+    _ status: JSONValue, _ block: Block, of seen: KubernetesObject,
+    over isMeant: (JSONValue?) -> Bool
+  ) async throws(APIError) {
+    try await change(seen) { (live: KubernetesObject) async throws(APIError) in
+      let old = live.body["status"]?["conditions"]?.array ?? []
+      let before = old.first { $0["type"] == "Ready" }
+      let isSame =
+        before?["status"] == status && before?["reason"]?.string == block.code
+        && before?["message"]?.string == block.message
+        && before?["observedGeneration"]?.integer == seen.generation
+      guard !isSame, isMeant(before) else { return }
+      let since = before?["status"] == status ? before?["lastTransitionTime"]?.string : nil
+      let condition: JSONValue = [
+        "type": "Ready", "status": status, "reason": .string(block.code),
+        "message": .string(String(block.message.prefix(4_096))),
+        "observedGeneration": .integer(seen.generation),
+        "lastTransitionTime": .string(since ?? client.clock.now().rfc3339),
+      ]
+      let conditions = old.filter { $0["type"] != "Ready" } + [condition]
+      _ = try await client.patch(
+        Self.reference(live),
+        .merge([
+          "status": [
+            "conditions": .array(conditions), "observedGeneration": .integer(seen.generation),
+          ]
+        ]), if: live.unchanged, subresource: "status")
+    }
+  }
+
+  // MARK: - The finalizer
+
+  /// Has the finalizer on the object; on one that is being deleted none can be put any more.
+  package func hold(_ seen: KubernetesObject) async throws(APIError) {
+    try await change(seen) { (live: KubernetesObject) async throws(APIError) in
+      guard !live.isDeleting, !live.finalizers.contains(Self.finalizer) else { return }
+      try await write(live.finalizers + [Self.finalizer], on: live)
+    }
+  }
+
+  /// Takes the finalizer off the object; one that is gone has none.
+  package func release(_ seen: KubernetesObject) async throws(APIError) {
+    try await change(seen) { (live: KubernetesObject) async throws(APIError) in
+      guard live.finalizers.contains(Self.finalizer) else { return }
+      try await write(live.finalizers.filter { $0 != Self.finalizer }, on: live)
+    }
+  }
+
+  private func write(
+    _ finalizers: [String], on live: KubernetesObject
+  ) async throws(APIError) {
+    let metadata: JSONValue = ["finalizers": .array(finalizers.map { .string($0) })]
+    _ = try await client.patch(
+      Self.reference(live), .merge(["metadata": metadata]), if: live.unchanged)
+  }
+
+  private static func reference(_ object: KubernetesObject) -> ObjectReference {
+    ObjectReference(.managedServices, object.name, in: object.namespace)
+  }
+
+  /// Changes the object as it is now, anew when it changed meanwhile; another one of the same name
+  /// is left alone.
+  private func change(
+    _ seen: KubernetesObject, _ body: (KubernetesObject) async throws(APIError) -> Void
+  ) async throws(APIError) {
+    var last: APIError?
+    for attempt in 1...Self.attemptsMax {
+      guard let live = try await client.get(Self.reference(seen)), live.uid == seen.uid else {
+        return
+      }
+      do throws(APIError) {
+        return try await body(live)
+      } catch {
+        guard error.code == .conflict || error.mayHaveHappened else { throw error }
+        last = error
+        let delay = await client.delay(afterFailures: attempt, error)
+        await client.clock.sleep(until: client.clock.now() + delay)
+      }
+    }
+    if let last { throw last }
+  }
+}

@@ -1,0 +1,84 @@
+import Synchronization
+package import WindlassCore
+package import WindlassWire
+
+/// What the steps of a service are about at one moment.
+package struct StepStanding: Hashable, Sendable {
+  /// The plan of the open run; nil at rest.
+  package var plan: Plan?
+  /// The fence's number, where this daemon has taken it.
+  package var epoch: Epoch?
+
+  package init(plan: Plan? = nil, epoch: Epoch? = nil) {
+    self.plan = plan
+    self.epoch = epoch
+  }
+}
+
+/// Has the Jobs of a service made for what is under way: those of the open run read its plan, those
+/// of a service at rest its wish alone.
+package final class ServiceSteps: Sendable {
+  private let settings: StepSettings
+  private let service: ServiceName
+  private let spec: JSONValue
+  private let client: KubernetesClient
+  private let watch: StepWatch
+  private let home: StepOwner
+  private let standing = Mutex<@Sendable () -> StepStanding>({ StepStanding() })
+  private let current = Mutex<StepRunner?>(nil)
+
+  /// The steps of a service.
+  ///
+  /// - Parameters:
+  ///   - spec: The wish that all steps go by, that of an open run as well.
+  ///   - owner: The ManagedService; steps of a run belong to its UpgradeRun.
+  package init(
+    _ service: ServiceName, spec: JSONValue, settings: StepSettings, client: KubernetesClient,
+    watch: StepWatch, owner: StepOwner
+  ) {
+    self.service = service
+    self.spec = spec
+    self.settings = settings
+    self.client = client
+    self.watch = watch
+    home = owner
+  }
+
+  /// Says where to look what is under way; before, nothing is.
+  package func follow(_ look: @escaping @Sendable () -> StepStanding) {
+    standing.withLock { $0 = look }
+  }
+
+  /// The runner of what is under way now.
+  package func runner() async throws(StepFailure) -> StepRunner {
+    let now = standing.withLock { $0 }()
+    if let known = current.withLock({ $0 }), known.scope.document.plan == now.plan {
+      if let epoch = now.epoch { known.carry(epoch) }
+      return known
+    }
+    let document = StepDocument(service: service, spec: spec, plan: now.plan)
+    let owner = try await owner(of: now.plan)
+    let scope: StepScope
+    do throws(ObjectError) {
+      scope = try StepScope(settings: settings, document: document, owner: owner)
+    } catch {
+      throw StepFailure(
+        code: "BadConfiguration", disposition: .stop,
+        message: "the wish of \(service) can't be read by its steps: \(error)")
+    }
+    let runner = StepRunner(scope, client: client, watch: watch)
+    if let epoch = now.epoch { runner.carry(epoch) }
+    current.withLock { $0 = runner }
+    return runner
+  }
+
+  /// The object that the steps of a run belong to, and go with.
+  private func owner(of plan: Plan?) async throws(StepFailure) -> StepOwner {
+    guard let plan else { return home }
+    let reference = ObjectReference(.upgradeRuns, plan.run.text, in: settings.namespace)
+    let client = client
+    let found = try await asking { () async throws(APIError) in try await client.get(reference) }
+    guard let found, found.controllerUID == home.uid else { return home }
+    return StepOwner(.upgradeRuns, name: found.name, uid: found.uid)
+  }
+}
