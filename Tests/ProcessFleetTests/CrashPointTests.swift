@@ -16,12 +16,16 @@ struct CrashPointTests {
   /// The fixture servers of this world that run.
   private func running(in world: FleetWorld) -> Int {
     let path = world.directory + "/running"
-    // An instance's argument vector names this world's directory and nobody else's.
+    // An instance's argument vector names this world's directory and nobody else's; each file is
+    // looked at by itself, for not everybody's arguments have an end.
     Programs.run(
       "/bin/sh",
-      ["-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' > \(path); true"])
-    let lines = (String(contentsOfFile: path) ?? "").split(separator: "\n")
-    return lines.count { $0.hasPrefix(world.artifacts.path) && $0.hasSuffix("/bin/testserver") }
+      [
+        "-c",
+        "grep -laz '^\(world.artifacts.path).*/bin/testserver$' /proc/[0-9]*/cmdline "
+          + "2>/dev/null > \(path); true",
+      ])
+    return (String(contentsOfFile: path) ?? "").split(separator: "\n").count
   }
 
   @Test(arguments: ["clone", "fsync", "write"])
@@ -41,11 +45,14 @@ struct CrashPointTests {
         let shimBefore = try? await doomed.details().shim
         try? await doomed.start(StartOrder(id: "a", release: release))
         // Whatever was recorded, the records and the processes agree, and a start works.
+        var found = ""
         let isConsistent = try await eventually {
-          let alive = try await world.fleet.details().instances.count { $0.life == .alive }
-          return alive == running(in: world)
+          let known = try await world.fleet.details().instances
+          let running = running(in: world)
+          found = "\(running) run, known are \(known)"
+          return known.count { $0.life == .alive } == running
         }
-        #expect(isConsistent, "\(call) \(occurrence)")
+        #expect(isConsistent, "\(call) \(occurrence): \(found)")
         try await world.start("b", release)
         #expect(try await world.isReady("b"), "\(call) \(occurrence)")
         let shimAfter = try await world.fleet.details().shim

@@ -79,14 +79,24 @@ struct MigrationCrashMatrixTests {
   func `while the server has not noticed that a killed migration is gone, the next one waits`(
     engine: ServerEngine
   ) async throws {
-    let requests = try await requests(engine)
-    // In the middle of the second file, where locks are held and half of it is done.
-    let place = try #require(requests.firstIndex { $0.contains("note ") })
-    let fault = WireProxy.Fault(request: place + 1, moment: .beforeReply, action: .killSilently)
-    let world = try await CrashWorld(engine)
-    let (end, proxy) = try await world.migrate(fault)
+    // In the middle of the second file, where locks are held and half of it is done. What an attempt
+    // asks beside its statements may differ, so that another request may come in its place.
+    var hit: (world: CrashWorld, proxy: WireProxy, fault: WireProxy.Fault)?
+    for _ in 0..<5 where hit == nil {
+      let requests = try await requests(engine)
+      let place = try #require(requests.firstIndex { $0.contains("note ") })
+      let fault = WireProxy.Fault(request: place + 1, moment: .beforeReply, action: .killSilently)
+      let world = try await CrashWorld(engine)
+      let (end, proxy) = try await world.migrate(fault)
+      guard proxy.requests.dropFirst(place).first?.contains("note ") == true else {
+        proxy.close()
+        continue
+      }
+      #expect(end.wasKilled)
+      hit = (world, proxy, fault)
+    }
+    let (world, proxy, fault) = try #require(hit)
     defer { proxy.close() }
-    #expect(end.wasKilled)
     let waiting = try world.migrate("--lock-deadline", "300ms")
     #expect(waiting.status == 7, "\(waiting.text)")
     proxy.thaw()
