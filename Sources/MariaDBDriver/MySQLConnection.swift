@@ -26,6 +26,9 @@ final class MySQLConnection {
   private(set) var isLost = false
   /// The number of the last error, of the server's or the library's.
   var errorNumber: UInt32 = 0
+  /// How many statements of the last request of several were answered, the one that failed not
+  /// counted.
+  private(set) var answered = 0
   /// Windlass's tables and the ledger, once all of them are known to be there.
   var knownTables: Set<String>?
   /// Tables of this database whose changes can't be rolled back, once they were looked up.
@@ -143,11 +146,13 @@ final class MySQLConnection {
     try takeSeveral(true)
     let watch = StatementWatch(limit: limit)
     watch.begin()
+    answered = 0
     try sendRequest(texts.joined(separator: ";\n"), watch)
     var outcomes: [MySQLOutcome] = []
     do throws(StepFailure) {
       repeat {
         outcomes.append(try takeOutcome(watch, limit: rows))
+        answered = outcomes.count
       } while try goToNextResult(watch)
     } catch {
       // Results that nobody takes would be those of the next statement.
