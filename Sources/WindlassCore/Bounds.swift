@@ -170,6 +170,8 @@ public enum Bounds {
   public static let backfillRestMax = Interval.seconds(60)
   /// How often a table is walked again for a backfill that is repeated until nothing changes.
   public static let backfillWalksMax = 20
+  /// How often in a row one row of a backfill may exceed the hold budget before the backfill stops.
+  public static let backfillStallsMax = 5
   /// Time after which a backfill that goes on lets the run look at everything else.
   public static let backfillSlice = Interval.seconds(10)
   /// Pause between two looks of a backfill that rests at whether it is to end.
