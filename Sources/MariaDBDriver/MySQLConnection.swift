@@ -26,6 +26,8 @@ final class MySQLConnection {
   private(set) var isLost = false
   /// The number of the last error, of the server's or the library's.
   var errorNumber: UInt32 = 0
+  /// What was said of it, in the server's own words.
+  private(set) var errorText = ""
   /// How many statements of the last request of several were answered, the one that failed not
   /// counted.
   private(set) var answered = 0
@@ -309,6 +311,7 @@ final class MySQLConnection {
   /// The failure of the last call.
   func failed() -> StepFailure {
     errorNumber = library.errorNumber(handle)
+    errorText = library.errorText(handle).map { String(cString: $0) } ?? ""
     let failure = Self.failure(handle, library, address)
     if failure.code == "ConnectionLost" { isLost = true }
     return failure
