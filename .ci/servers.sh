@@ -29,7 +29,7 @@ plan() {
   esac
   case $1 in postgresql-*)
     programs=""
-    for program in initdb postgres pg_dump pg_restore psql; do
+    for program in initdb postgres pg_basebackup pg_dump pg_restore psql; do
       programs="$programs usr/lib/postgresql/$version/bin/$program"
     done ;;
   esac

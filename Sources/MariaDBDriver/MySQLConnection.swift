@@ -26,6 +26,11 @@ final class MySQLConnection {
   private(set) var isLost = false
   /// The number of the last error, of the server's or the library's.
   var errorNumber: UInt32 = 0
+  /// What was said of it, in the server's own words.
+  private(set) var errorText = ""
+  /// How many statements of the last request of several were answered, the one that failed not
+  /// counted.
+  private(set) var answered = 0
   /// Windlass's tables and the ledger, once all of them are known to be there.
   var knownTables: Set<String>?
   /// Tables of this database whose changes can't be rolled back, once they were looked up.
@@ -143,11 +148,13 @@ final class MySQLConnection {
     try takeSeveral(true)
     let watch = StatementWatch(limit: limit)
     watch.begin()
+    answered = 0
     try sendRequest(texts.joined(separator: ";\n"), watch)
     var outcomes: [MySQLOutcome] = []
     do throws(StepFailure) {
       repeat {
         outcomes.append(try takeOutcome(watch, limit: rows))
+        answered = outcomes.count
       } while try goToNextResult(watch)
     } catch {
       // Results that nobody takes would be those of the next statement.
@@ -304,6 +311,7 @@ final class MySQLConnection {
   /// The failure of the last call.
   func failed() -> StepFailure {
     errorNumber = library.errorNumber(handle)
+    errorText = library.errorText(handle).map { String(cString: $0) } ?? ""
     let failure = Self.failure(handle, library, address)
     if failure.code == "ConnectionLost" { isLost = true }
     return failure

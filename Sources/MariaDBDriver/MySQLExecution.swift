@@ -127,18 +127,20 @@ struct MySQLExecution {
     do throws(StepFailure) {
       entry = try connection.transaction { connection throws(StepFailure) in
         if let epoch { try own.requireEpoch(epoch) }
-        var began = ContinuousClock.now
+        var held = StatementHold(possible: .now, known: .now)
         let runner = StatementRunner(connection: connection, options: options, hold: hold)
         for (index, statement) in statements.enumerated() {
           checkpoint("before \(index + 1)")
-          let heldSince = try runner.run(statement, holdsLocks: index > 0)
+          let own = try runner.run(statement, holdsLocks: index > 0)
           // What the first one waited for kept nobody out.
-          if index == 0 { began = heldSince }
+          if index == 0 { held = own }
           checkpoint("after \(index + 1)")
         }
-        let duration = (ContinuousClock.now - began).interval
-        guard duration <= options.holdBudget || statements.isEmpty else { throw heldTooLong() }
-        if !statements.isEmpty { hold?.note(since: began) }
+        let duration = (ContinuousClock.now - held.possible).interval
+        guard duration <= options.holdBudget || statements.isEmpty else {
+          throw heldTooLong(held)
+        }
+        if !statements.isEmpty { hold?.note(since: held.possible) }
         let entry = step.entry(duration: duration)
         try writeEnd(entry)
         return entry
@@ -150,8 +152,11 @@ struct MySQLExecution {
     checkpoint("end")
   }
 
-  private func heldTooLong() -> StepFailure {
-    StepFailure(
+  private func heldTooLong(_ held: StatementHold) -> StepFailure {
+    guard held.isKnown(for: options.holdBudget) else {
+      return .notWatched(for: options.holdBudget, connection.address.name)
+    }
+    return StepFailure(
       code: "HoldBudgetExceeded", disposition: .stop,
       message: "The transaction on \(connection.address.name) held its locks for more than the hold"
         + " budget of \(options.holdBudget). Split the file into smaller ones, or raise"

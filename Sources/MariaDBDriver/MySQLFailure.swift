@@ -95,6 +95,15 @@ extension StepFailure {
       code: "DatabaseLocked", disposition: .retry,
       message: "A lock in \(database) was not had within \(budget).")
   }
+
+  /// The failure of a statement that was ended because it may have kept others out for too long,
+  /// while nobody saw whether it did: the machine had no time for Windlass.
+  static func notWatched(for limit: Interval, _ database: String) -> StepFailure {
+    StepFailure(
+      code: "DatabaseLocked", disposition: .retry,
+      message: "A statement on \(database) was ended after \(limit) in which nobody could look"
+        + " whether it waited for a lock or held one; the server took it back.")
+  }
 }
 
 extension String {

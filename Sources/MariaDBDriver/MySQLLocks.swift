@@ -38,6 +38,18 @@ struct MySQLLocks {
     }
   }
 
+  /// Takes golang-migrate's lock to look at the ledger under it.
+  ///
+  /// - Throws: `MigrationRunning` with `.wait` while a migration holds it.
+  func takeToLook() throws(StepFailure) {
+    do throws(StepFailure) {
+      try take(sharedName)
+    } catch {
+      guard error.code == "DatabaseLocked" else { throw error }
+      throw StepFailure(code: "MigrationRunning", disposition: .wait, message: error.message)
+    }
+  }
+
   /// Gives a lock back; the end of the session does the same.
   func release(_ name: String) {
     // A session that is lost holds nothing any more.

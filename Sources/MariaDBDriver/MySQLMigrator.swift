@@ -27,7 +27,20 @@ package actor MySQLMigrator: MigrationEngine {
 
   package func schema() async throws(StepFailure) -> SchemaReport {
     let ledger = options.ledger
-    return try options.connect("schema").snapshot { connection throws(StepFailure) in
+    let work = MySQLWork(options, name: "schema")
+    return try DirtyMark.report { () throws(StepFailure) in
+      try Self.report(on: work.connection(), ledger)
+    } underLock: { () throws(StepFailure) in
+      try work.withSharedLock { () throws(StepFailure) in
+        try Self.report(on: work.connection(), ledger)
+      }
+    }
+  }
+
+  private static func report(
+    on connection: MySQLConnection, _ ledger: MySQLLedger
+  ) throws(StepFailure) -> SchemaReport {
+    try connection.snapshot { connection throws(StepFailure) in
       let own = MySQLOwnSchema(connection: connection, ledger: ledger)
       let tables = try own.tables()
       let (version, isDirty) = try own.ledgerRow(tables)
@@ -44,9 +57,22 @@ package actor MySQLMigrator: MigrationEngine {
   package func forecast(_ request: MigrateRequest) async throws(StepFailure) -> MigrateForecast {
     let directory = try MigrationDirectory.read(at: request.directory)
     let options = options
-    let connection = try options.connect("forecast")
-    return try connection.snapshot { connection throws(StepFailure) in
-      try Self.forecast(request, directory, on: connection, options).describing(
+    let work = MySQLWork(options, name: "forecast")
+    return try DirtyMark.settled { () throws(StepFailure) in
+      try Self.described(request, directory, on: work.connection(), options)
+    } underLock: { () throws(StepFailure) in
+      try work.withSharedLock { () throws(StepFailure) in
+        try Self.described(request, directory, on: work.connection(), options)
+      }
+    }
+  }
+
+  private static func described(
+    _ request: MigrateRequest, _ directory: MigrationDirectory, on connection: MySQLConnection,
+    _ options: MySQLServiceOptions
+  ) throws(StepFailure) -> MigrateForecast {
+    try connection.snapshot { connection throws(StepFailure) in
+      try forecast(request, directory, on: connection, options).describing(
         directory, dialect: .mysql
       ) { backfill throws(StepFailure) in
         try MySQLBackfillTable(backfill, on: connection).estimate(on: connection)
@@ -110,18 +136,24 @@ package actor MySQLMigrator: MigrationEngine {
   }
 
   package func acceptDrift() async throws(StepFailure) {
-    let options = options
     let work = MySQLWork(options, name: "accept-drift")
     try await work.retrying { () throws(StepFailure) in
-      let own = try work.own()
-      let (version, isDirty) = try own.ledgerRow()
-      guard !isDirty else {
-        throw MigrationHistory.dirty(version, database: options.address.name)
+      try DirtyMark.settled { () throws(StepFailure) in
+        try Self.acceptDrift(work.own())
+      } underLock: { () throws(StepFailure) in
+        try work.withSharedLock { () throws(StepFailure) in try Self.acceptDrift(work.own()) }
       }
-      try own.create()
-      try own.forgetHistory(above: version)
-      try own.recordCatalogue()
     }
+  }
+
+  private static func acceptDrift(_ own: MySQLOwnSchema) throws(StepFailure) {
+    let (version, isDirty) = try own.ledgerRow()
+    guard !isDirty else {
+      throw MigrationHistory.dirty(version, database: own.connection.address.name)
+    }
+    try own.create()
+    try own.forgetHistory(above: version)
+    try own.recordCatalogue()
   }
 
   /// Runs a backfill in batches, to its end.

@@ -152,6 +152,27 @@ package actor MySQLServiceDatabase: ServiceDatabase {
     let directory = try PlanCheck.directory(of: plan, engine: "mysql", locate: locate)
     let options = options
     let connection = try connect("preflight")
+    let locks = MySQLLocks(connection: connection, ledger: options.ledger)
+    try DirtyMark.settled { () throws(StepFailure) in
+      try compare(plan, with: directory, on: connection)
+    } underLock: { () throws(StepFailure) in
+      try locks.takeToLook()
+      defer { locks.release(locks.sharedName) }
+      try compare(plan, with: directory, on: connection)
+    }
+    var bodies: [String] = []
+    for migration in directory == nil ? [] : plan.migrations {
+      if let body = try directory?.body(of: migration.version) { bodies.append(body.text) }
+    }
+    try MySQLRoleCheck(options, connection).all(bodies)
+    try refuseLongTransactions(connection)
+  }
+
+  /// The parts of preflight that compare the plan with the database, all on one snapshot.
+  private func compare(
+    _ plan: Plan, with directory: MigrationDirectory?, on connection: MySQLConnection
+  ) throws(StepFailure) {
+    let options = options
     let name = options.address.name
     try connection.snapshot { connection throws(StepFailure) in
       let own = MySQLOwnSchema(connection: connection, ledger: options.ledger)
@@ -166,12 +187,6 @@ package actor MySQLServiceDatabase: ServiceDatabase {
         throw drift.failure(database: name, reference: options.address.publicURL)
       }
     }
-    var bodies: [String] = []
-    for migration in directory == nil ? [] : plan.migrations {
-      if let body = try directory?.body(of: migration.version) { bodies.append(body.text) }
-    }
-    try MySQLRoleCheck(options, connection).all(bodies)
-    try refuseLongTransactions(connection)
   }
 
   /// Fails while somebody keeps a transaction open for so long that no change of a table would get

@@ -94,30 +94,30 @@ package actor MySQLSession: DatabaseSession {
   ) throws(StepFailure) -> BatchOutcome {
     let connection = try connection()
     try connection.run("SET SESSION foreign_key_checks = \(batch.enforcesForeignKeys ? 1 : 0)")
-    var start = ContinuousClock.now
+    var hold = StatementHold(possible: .now, known: .now)
     var changed: Int64 = 0
     var holdsLocks = false
     try connection.transaction { connection throws(StepFailure) in
       for part in parts.joined() {
-        let held = (ContinuousClock.now - start).interval
-        guard held <= batch.holdBudget else { throw heldTooLong(batch) }
+        let held = (ContinuousClock.now - hold.possible).interval
+        guard held <= batch.holdBudget else { throw heldTooLong(batch, hold) }
         let rest = Interval(milliseconds: batch.holdBudget.milliseconds - held.milliseconds + 1)
         let watch = StatementWatch(
           limit: rest, lockLimit: batch.lockBudget, holdsLocks: holdsLocks)
         changed += try run(part, on: connection, watch, batch)
         guard case .run = part else { continue }
         // What the first change waited for kept nobody out.
-        if !holdsLocks { start = watch.heldSince }
+        if !holdsLocks { hold = watch.hold }
         holdsLocks = true
       }
       // MySQL lets a statement that was told to end in the middle of a SLEEP succeed.
-      guard (ContinuousClock.now - start).interval <= batch.holdBudget else {
-        throw heldTooLong(batch)
+      guard (ContinuousClock.now - hold.possible).interval <= batch.holdBudget else {
+        throw heldTooLong(batch, hold)
       }
     }
     return BatchOutcome(
-      rowsChanged: changed, waited: (start - began).interval,
-      held: (ContinuousClock.now - start).interval)
+      rowsChanged: changed, waited: (hold.possible - began).interval,
+      held: (ContinuousClock.now - hold.possible).interval)
   }
 
   private func run(
@@ -138,9 +138,15 @@ package actor MySQLSession: DatabaseSession {
       switch watch.reason {
       case .overdue: throw heldTooLong(batch)
       case .waitedForLock: throw .lockNotFree(within: batch.lockBudget, options.address.name)
+      case .unseen: throw .notWatched(for: batch.holdBudget, options.address.name)
       case .cancelled, nil: throw error
       }
     }
+  }
+
+  private func heldTooLong(_ batch: StatementBatch, _ hold: StatementHold) -> StepFailure {
+    hold.isKnown(for: batch.holdBudget)
+      ? heldTooLong(batch) : .notWatched(for: batch.holdBudget, options.address.name)
   }
 
   private func heldTooLong(_ batch: StatementBatch) -> StepFailure {

@@ -25,13 +25,13 @@ struct StatementRunner {
   /// ways it does not, so that it never copies a table silently.
   ///
   /// - Parameter holdsLocks: whether the transaction holds rows of the service already.
-  /// - Returns: the moment from which it may have kept others out.
+  /// - Returns: since when it may have kept others out.
   /// - Throws: `.retry` with `DatabaseLocked` when a lock was not had within the budget, and
   ///   `HoldBudgetExceeded` when a lock that blocks others was held too long.
   @discardableResult
   func run(
     _ statement: MySQLStatement, holdsLocks: Bool = false
-  ) throws(StepFailure) -> ContinuousClock.Instant {
+  ) throws(StepFailure) -> StatementHold {
     let variants = variants(of: statement)
     for (index, variant) in variants.enumerated() {
       do throws(StepFailure) {
@@ -48,7 +48,7 @@ struct StatementRunner {
         }
       }
     }
-    return .now
+    return StatementHold(possible: .now, known: .now)
   }
 
   /// The errors by which a server refuses a way before it has done anything: the way itself, its
@@ -101,7 +101,7 @@ struct StatementRunner {
 
   private func attempt(
     _ text: String, isOnline: Bool, standsAlone: Bool, holdsLocks: Bool, gate: MySQLTableGate?
-  ) throws(StepFailure) -> ContinuousClock.Instant {
+  ) throws(StepFailure) -> StatementHold {
     let limit = isOnline ? Bounds.onlineStatementDeadline : options.holdBudget
     // MariaDB does not wait for a table at all, but for a row it waits a second.
     let waits = !connection.server.isMariaDB || !standsAlone
@@ -114,13 +114,16 @@ struct StatementRunner {
     while true {
       do throws(StepFailure) {
         try connection.run(text, within: limit, watch: watch)
-        if !isOnline { hold?.note(since: watch.heldSince) }
-        return watch.heldSince
+        let held = watch.hold
+        if !isOnline { hold?.note(since: held.possible) }
+        return held
       } catch {
         // In a transaction a deadlock has taken back what came before, so all of it begins again.
         if standsAlone, waitsForGap(error, until: deadline) { continue }
         if let gate, error.code == "DatabaseLocked", !Task.isCancelled {
-          return try gate.run(text, lockBudget: options.lockBudget, holdBudget: options.holdBudget)
+          let began = try gate.run(
+            text, lockBudget: options.lockBudget, holdBudget: options.holdBudget)
+          return StatementHold(possible: began, known: began)
         }
         throw explained(error, watch, limit)
       }
@@ -146,6 +149,10 @@ struct StatementRunner {
     switch (failure.code, watch.reason) {
     case ("Interrupted", .waitedForLock):
       return .lockNotFree(within: options.lockBudget, connection.address.name)
+    // Without a reason of ours it was ended by the server's own, longer limit.
+    case ("Interrupted", .unseen),
+      ("Interrupted", nil) where !watch.isKnownToHold:
+      return .notWatched(for: limit, connection.address.name)
     case ("Interrupted", .overdue), ("Interrupted", nil):
       return StepFailure(
         code: "HoldBudgetExceeded", disposition: .stop,

@@ -7,6 +7,8 @@ final class StatementWatch {
   /// Why a statement was ended.
   enum Reason: Hashable, Sendable {
     case overdue, waitedForLock, cancelled
+    /// Its time was up, and nobody had looked what it did with it.
+    case unseen
   }
 
   private let limit: Interval
@@ -14,12 +16,7 @@ final class StatementWatch {
   private let lockLimit: Interval?
   /// Whether the transaction holds locks already, so that others wait while this one waits.
   private let holdsLocks: Bool
-  private var began = ContinuousClock.now
-  /// The moment from which the statement may have kept others out: what it waited for its first
-  /// lock is not counted.
-  private(set) var heldSince = ContinuousClock.now
-  private var wait: (lock: String, since: ContinuousClock.Instant)?
-  private var lastLook = ContinuousClock.now
+  private var record: StatementRecord
   private var rowLock = RowLockReading()
   private var killed: ContinuousClock.Instant?
   private var side: MySQLConnection?
@@ -31,21 +28,27 @@ final class StatementWatch {
     self.limit = limit
     self.lockLimit = lockLimit
     self.holdsLocks = holdsLocks
+    record = StatementRecord(
+      limit: limit, lockLimit: lockLimit, holdsLocks: holdsLocks, at: .now)
   }
 
   /// Starts to count.
   func begin() {
-    began = .now
-    heldSince = began
-    lastLook = began
-    wait = nil
+    record = StatementRecord(
+      limit: limit, lockLimit: lockLimit, holdsLocks: holdsLocks, at: .now)
   }
+
+  /// What the statement holds, which has just ended.
+  var hold: StatementHold { record.hold(endedBy: .now) }
+
+  /// Whether it was seen to keep others out, rather than that nobody looked.
+  var isKnownToHold: Bool { record.isKnownToHold(at: .now) }
 
   /// How long to wait for the server before the next look, in milliseconds.
   var pause: Int32 {
     let step: Int64 = lockLimit.map { max($0.milliseconds / 4, 5) } ?? 100
     guard killed == nil else { return 100 }
-    let rest = limit.milliseconds - (ContinuousClock.now - heldSince).interval.milliseconds
+    let rest = limit.milliseconds - (ContinuousClock.now - record.heldSince).interval.milliseconds
     return Int32(clamping: max(1, min(step, rest)))
   }
 
@@ -55,27 +58,19 @@ final class StatementWatch {
   func look(at connection: MySQLConnection) -> Bool {
     let now = ContinuousClock.now
     if let killed { return (now - killed).interval < Bounds.interruptionDeadline }
-    let isOverdue = (now - heldSince).interval >= limit
+    let isDue = record.isDue(at: now)
     if Task.isCancelled {
       end(connection, .cancelled)
-    } else if isOverdue {
-      end(connection, lockWaitedFor(connection, isLast: true) == nil ? .overdue : .waitedForLock)
-    } else if let lockLimit, let lock = lockWaitedFor(connection, isLast: false) {
-      note(lock, at: now)
-      if let wait, (now - wait.since).interval >= lockLimit { end(connection, .waitedForLock) }
-    } else if lockLimit != nil {
-      note(nil, at: now)
+    } else if isDue || lockLimit != nil {
+      let sight = sight(of: connection, isLast: isDue)
+      switch record.note(sight, asked: now, answered: .now) {
+      case .goesOn: break
+      case .overdue: end(connection, .overdue)
+      case .waitedForLock: end(connection, .waitedForLock)
+      case .unseen: end(connection, .unseen)
+      }
     }
     return true
-  }
-
-  /// Takes note of what it waits for.
-  private func note(_ lock: String?, at now: ContinuousClock.Instant) {
-    // It may have begun to wait at any time since the look before.
-    if lock != wait?.lock { wait = lock.map { ($0, lastLook) } }
-    lastLook = now
-    // Until it has waited for its first lock it holds none.
-    if let wait, wait.since == began, !holdsLocks { heldSince = now }
   }
 
   private func end(_ connection: MySQLConnection, _ reason: Reason) {
@@ -85,14 +80,14 @@ final class StatementWatch {
     _ = try? sideConnection(of: connection).run("KILL QUERY \(connection.id)")
   }
 
-  /// The lock that the statement waits for now, by a name that tells it from others; nil when it
-  /// waits for none, or nobody knows.
-  private func lockWaitedFor(_ connection: MySQLConnection, isLast: Bool) -> String? {
-    guard let side = try? sideConnection(of: connection) else { return nil }
+  /// What the statement does now.
+  private func sight(of connection: MySQLConnection, isLast: Bool) -> StatementRecord.Sight {
+    guard let side = try? sideConnection(of: connection) else { return .nothing }
     let state = try? side.scalar(
       "SELECT STATE FROM information_schema.PROCESSLIST WHERE ID = \(connection.id)")
-    if let state = state?.text, state.hasPrefix("Waiting for ") { return state }
-    return rowLock.lock(waitedForBy: connection.id, on: side, isLast: isLast)
+    if let state = state?.text, state.hasPrefix("Waiting for ") { return .waiting(state) }
+    let row = rowLock.sight(of: connection.id, on: side, isLast: isLast)
+    return state == nil && row == .working ? .nothing : row
   }
 
   private func sideConnection(
@@ -108,18 +103,18 @@ final class StatementWatch {
 /// What InnoDB says about the row lock for which a session waits.
 private struct RowLockReading {
   private var asked: ContinuousClock.Instant?
-  private var answer: String?
+  private var answer = StatementRecord.Sight.nothing
 
   /// InnoDB makes its list anew only when nobody has read it for a tenth of a second.
   private static let pause = Duration.milliseconds(110)
 
-  /// The lock's number; nil for none.
+  /// Whether the session waits for a row, by the lock's number.
   ///
   /// - Parameter isLast: whether something is decided by this answer, for which the number of waits
   ///   on the whole server has to do where this user may not see the sessions of others.
-  mutating func lock(
-    waitedForBy session: UInt64, on side: MySQLConnection, isLast: Bool
-  ) -> String? {
+  mutating func sight(
+    of session: UInt64, on side: MySQLConnection, isLast: Bool
+  ) -> StatementRecord.Sight {
     if !isLast, let asked, ContinuousClock.now - asked < Self.pause { return answer }
     asked = .now
     let rows = try? side.rows(
@@ -127,16 +122,18 @@ private struct RowLockReading {
       SELECT trx_requested_lock_id FROM information_schema.INNODB_TRX
       WHERE trx_mysql_thread_id = \(session) AND trx_state = 'LOCK WAIT'
       """)
-    guard let rows else { return isLast ? Self.anyWait(on: side) : nil }
-    answer = rows.first.map { "row \($0.values.first?.text ?? "")" }
+    guard let rows else {
+      // Where nobody on the server waits, this session does not either.
+      let wait = Self.anyWait(on: side)
+      return isLast || wait == .working ? wait : .nothing
+    }
+    answer = rows.first.map { .waiting("row \($0.values.first?.text ?? "")") } ?? .working
     return answer
   }
 
-  private static func anyWait(on side: MySQLConnection) -> String? {
+  private static func anyWait(on side: MySQLConnection) -> StatementRecord.Sight {
     let row = try? side.rows("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'").first
-    guard let count = row?.values.last, count != .text("0"), count != .integer(0) else {
-      return nil
-    }
-    return "row"
+    guard let count = row?.values.last else { return .nothing }
+    return count == .text("0") || count == .integer(0) ? .working : .waiting("row")
   }
 }

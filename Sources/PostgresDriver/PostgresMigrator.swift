@@ -19,7 +19,8 @@ package actor PostgresMigrator: MigrationEngine {
   }
 
   package func schema() async throws(StepFailure) -> SchemaReport {
-    try reading { own throws(StepFailure) in
+    let connection = try options.connect(for: "schema")
+    return try settled(on: connection).report { own throws(StepFailure) in
       let (version, isDirty) = try own.ledgerRow()
       return SchemaReport(
         version: version, isDirty: isDirty, epoch: try own.epoch(),
@@ -160,24 +161,36 @@ package actor PostgresMigrator: MigrationEngine {
   }
 
   package func acceptDrift() async throws(StepFailure) {
-    try await options.changing(step: "accept-drift") { own throws(StepFailure) in
-      let (version, isDirty) = try own.ledgerRow()
-      guard !isDirty else {
-        throw MigrationHistory.dirty(version, database: own.connection.place)
+    let options = options
+    try await options.retrying { () throws(StepFailure) in
+      try DirtyMark.settled { () throws(StepFailure) in
+        try options.changeOnce(step: "accept-drift") { own throws(StepFailure) in
+          let version = try own.cleanVersion()
+          try own.create()
+          try own.forgetHistory(above: version)
+          try own.recordCatalogue()
+        }
+      } underLock: { () throws(StepFailure) in
+        let ledger = try settled(on: options.connect(for: "accept-drift"))
+        _ = try ledger.underLock { own throws(StepFailure) in try own.cleanVersion() }
+        // Whoever had marked it is done: what it left is looked at anew.
+        throw StepFailure(
+          code: "DatabaseLocked", disposition: .retry,
+          message: "Another migration of \(ledger.connection.place) has just ended.")
       }
-      try own.create()
-      try own.forgetHistory(above: version)
-      try own.recordCatalogue()
     }
+  }
+
+  private func settled(on connection: PostgresConnection) throws(StepFailure) -> SettledLedger {
+    SettledLedger(
+      connection: connection, place: try options.ledger.located(on: connection), options: options)
   }
 
   private func forecast(
     _ request: MigrateRequest, _ directory: MigrationDirectory, on connection: PostgresConnection
   ) throws(StepFailure) -> MigrateForecast {
     let options = options
-    let ledger = SettledLedger(
-      connection: connection, place: try options.ledger.located(on: connection), options: options)
-    return try ledger.read { own throws(StepFailure) in
+    return try settled(on: connection).read { own throws(StepFailure) in
       let version = try own.settledVersion()
       try MigrationHistory.check(directory, against: own.history(), ledger: version)
       if let drift = try own.drift() { throw drift.failure(options.url) }
@@ -198,51 +211,6 @@ package actor PostgresMigrator: MigrationEngine {
   }
 }
 
-/// A session that is made anew after it was lost.
-struct MigratingSession {
-  let options: PostgresServiceOptions
-  /// The server's number, once one was reached: another one is an error then.
-  private(set) var system: String?
-  private var opened: PostgresConnection?
-  /// Whether the tables of Windlass and the ledger were seen on this session.
-  private var isComplete = false
-
-  init(options: PostgresServiceOptions, system: String? = nil) {
-    self.options = options
-    self.system = system
-  }
-
-  /// The session, which is connected if it is not yet.
-  mutating func connection() throws(StepFailure) -> PostgresConnection {
-    if let opened, opened.isAlive { return opened }
-    let connection = try options.connect(for: "migrate", expecting: system)
-    system = connection.server.system
-    opened = connection
-    isComplete = false
-    return connection
-  }
-
-  /// Runs the body on the session; after a failure the next one begins with a new session.
-  mutating func use<Result>(
-    _ body: (PostgresConnection, LedgerPlace) throws(StepFailure) -> Result
-  ) throws(StepFailure) -> Result {
-    try useInSeries { connection, place, _ throws(StepFailure) in try body(connection, place) }
-  }
-
-  /// The same, for a body that makes use of tables that it saw before, and notes when it sees them.
-  mutating func useInSeries<Result>(
-    _ body: (PostgresConnection, LedgerPlace, inout Bool) throws(StepFailure) -> Result
-  ) throws(StepFailure) -> Result {
-    let connection = try connection()
-    do throws(StepFailure) {
-      return try body(connection, options.ledger.located(on: connection), &isComplete)
-    } catch {
-      if error.code != "DatabaseLocked" { opened = nil }
-      throw error
-    }
-  }
-}
-
 extension PostgresOwnSchema {
   /// The version on which the next migration builds: the one before a migration of Windlass that is
   /// under way, which goes on.
@@ -255,6 +223,15 @@ extension PostgresOwnSchema {
       throw MigrationHistory.dirty(version, database: connection.place)
     }
     return progress.before
+  }
+
+  /// The ledger's version.
+  ///
+  /// - Throws: for a ledger that is dirty, whoever marked it.
+  func cleanVersion() throws(StepFailure) -> SchemaVersion? {
+    let (version, isDirty) = try ledgerRow()
+    guard !isDirty else { throw MigrationHistory.dirty(version, database: connection.place) }
+    return version
   }
 }
 
@@ -291,13 +268,21 @@ extension PostgresServiceOptions {
     _ body: (inout PostgresOwnSchema) throws(StepFailure) -> Void
   ) async throws(StepFailure) {
     try await retrying { () throws(StepFailure) in
-      do throws(StepFailure) {
-        try change(step: step, expecting: system, body)
-      } catch {
-        var failure = error
-        failure.repeatIfOutcomeIsUnknown()
-        throw failure
-      }
+      try changeOnce(step: step, expecting: system, body)
+    }
+  }
+
+  /// Makes one attempt at that.
+  func changeOnce(
+    step: String, expecting system: String? = nil,
+    _ body: (inout PostgresOwnSchema) throws(StepFailure) -> Void
+  ) throws(StepFailure) {
+    do throws(StepFailure) {
+      try change(step: step, expecting: system, body)
+    } catch {
+      var failure = error
+      failure.repeatIfOutcomeIsUnknown()
+      throw failure
     }
   }
 

@@ -150,7 +150,7 @@ package actor SQLiteScratch: ScratchDatabases {
     return copies.count
   }
 
-  private func path(of label: String) throws(StepFailure) -> String {
+  func path(of label: String) throws(StepFailure) -> String {
     // The same rule as for backups: a plain file name.
     try backups.check(BackupID(label))
     return "\(directory)/\(label).db"

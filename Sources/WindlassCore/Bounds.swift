@@ -170,6 +170,8 @@ public enum Bounds {
   public static let backfillRestMax = Interval.seconds(60)
   /// How often a table is walked again for a backfill that is repeated until nothing changes.
   public static let backfillWalksMax = 20
+  /// How often in a row one row of a backfill may exceed the hold budget before the backfill stops.
+  public static let backfillStallsMax = 5
   /// Time after which a backfill that goes on lets the run look at everything else.
   public static let backfillSlice = Interval.seconds(10)
   /// Pause between two looks of a backfill that rests at whether it is to end.
@@ -340,6 +342,15 @@ public enum Bounds {
   public static let rehearsalReadinessPause = Interval.milliseconds(25)
   /// Time for a whole rehearsal, after which it has shown nothing.
   public static let rehearsalDeadline = Interval.hours(1)
+  /// Bytes of a file of recorded queries.
+  public static let queriesSizeMax = 16_777_216
+  /// Queries in such a file.
+  public static let queriesMax = 10_000
+  /// Bytes of one recorded query.
+  public static let querySizeMax = 262_144
+  /// The share of the recorded calls that must be shown to work before a copy is migrated, in
+  /// percent; below it the queries show nothing.
+  public static let queryCoverageMin = 90
   /// Characters of foreign text that one sentence of evidence quotes.
   public static let evidenceQuoteMax = 600
   /// Sentences of evidence that a verdict carries; the report has all.

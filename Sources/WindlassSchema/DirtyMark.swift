@@ -26,4 +26,33 @@ package enum DirtyMark {
       return try lockedReading()
     }
   }
+
+  /// Reads what is told of a schema, by the same rule: while the maker of another tool's mark is at
+  /// work the report says so, rather than that the mark was left over.
+  ///
+  /// A user who may not take the locks is told what the ledger says.
+  package static func report(
+    _ reading: () throws(StepFailure) -> SchemaReport,
+    underLock lockedReading: () throws(StepFailure) -> SchemaReport
+  ) throws(StepFailure) -> SchemaReport {
+    var marked: SchemaReport?
+    do throws(StepFailure) {
+      return try settled { () throws(StepFailure) in
+        let report = try reading()
+        guard report.isDirty, report.interrupted == nil else { return report }
+        marked = report
+        throw MigrationHistory.dirty(report.version, database: "this database")
+      } underLock: { () throws(StepFailure) in
+        try lockedReading()
+      }
+    } catch {
+      guard var marked else { throw error }
+      switch error.code {
+      case "DatabaseLocked": marked.atWork = error.message
+      case "AccessDenied", "PrivilegeMissing", "DatabaseReadOnly": break
+      default: throw error
+      }
+      return marked
+    }
+  }
 }

@@ -164,6 +164,9 @@ package struct SchemaReport: Hashable, Sendable {
   package var drift: SchemaDrift?
   /// The migration of Windlass's for which the ledger is dirty; nil for another tool's mark.
   package var interrupted: InterruptedMigration?
+  /// Who is at work behind another tool's mark, as a sentence; nil where nobody is, so that the
+  /// mark was left over.
+  package var atWork: String?
   /// The backfill that is under way.
   package var backfill: BegunBackfill?
 

@@ -1,10 +1,10 @@
 /// Cuts SQL text into tokens as PostgreSQL does with `standard_conforming_strings` on, and
 /// CockroachDB, in whose `b'…'` a backslash escapes.
-struct PostgresTokenizer {
+package struct PostgresTokenizer {
   /// A token with its place in the text's UTF-8.
-  struct Piece: Hashable {
-    var token: SQLToken
-    var range: Range<Int>
+  package struct Piece: Hashable, Sendable {
+    package var token: SQLToken
+    package var range: Range<Int>
   }
 
   private let bytes: [UInt8]
@@ -25,7 +25,7 @@ struct PostgresTokenizer {
   }
 
   /// All tokens of the text with their places.
-  static func pieces(
+  package static func pieces(
     of text: String, _ dialect: PostgresDialect = .postgres
   ) throws(SQLTokenError) -> [Piece] {
     var tokenizer = PostgresTokenizer(text, dialect)

@@ -87,6 +87,9 @@ package protocol ScratchDatabases: Sendable {
   func sweepLeftovers() async throws(StepFailure) -> Int
 }
 
+/// What a rehearsal needs of an engine: copies of the database, and to prepare queries on them.
+package typealias RehearsalDatabases = ScratchDatabases & QueryPreparation
+
 extension ScratchDatabases {
   /// Nothing, where copies go with the process that made them.
   package func sweepLeftovers() async throws(StepFailure) -> Int { 0 }

@@ -35,6 +35,7 @@ struct Windlass: AsyncParsableCommand {
     PauseCommand.self,
     PlanCommand.self,
     QuarantineCommand.self,
+    QueriesCommand.self,
     RehearseCommand.self,
     RestoreCommand.self,
     ResumeCommand.self,

@@ -158,7 +158,32 @@ import WindlassWire
     #expect(await desk.add("1.0.0", "--expand", "sqlite=1") == .usage)
     #expect(await desk.add("1.0.0", "--schema", "sqlite=4-2") == .usage)
     #expect(await desk.add("1.0.0", "--queries", "sqlite=\(desk.file("missing.json"))") == .usage)
+    try desk.write("SELECT 1", to: "queries.json")
+    #expect(await desk.add("1.0.0", "--queries", "sqlite=\(desk.file("queries.json"))") == .usage)
+    try desk.write(Self.queries, to: "queries.json")
+    #expect(await desk.add("1.0.0", "--queries", "mysql=\(desk.file("queries.json"))") == .usage)
     #expect(try desk.read("beacon.json") == before)
+  }
+
+  private static let queries = """
+    {"apiVersion": "windlass.dev/v1", "kind": "RecordedQueries", "engine": "sqlite",
+     "queries": [{"sql": "SELECT 1"}]}
+    """
+
+  @Test func `a file of queries is named with its digest, which pins it`() async throws {
+    try desk.write(Self.queries, to: "queries.json")
+    #expect(await desk.initialise("--no-password") == .done)
+    #expect(
+      await desk.add(
+        "1.0.0", "--migrations", "sqlite=\(desk.file("migrations.tar.gz"))",
+        "--expand", "sqlite=1,2", "--queries", "sqlite=\(desk.file("queries.json"))") == .done)
+    #expect(await desk.sign() == .done)
+    let release = try #require(try desk.verified().releases(engine: "sqlite").first)
+    #expect(
+      release.queries
+        == QueriesReference(
+          url: "https://releases.example/beacon/queries.json",
+          digest: Sodium.sha256(Array(Self.queries.utf8))))
   }
 
   @Test func `nothing that exists is overwritten by a new key pair`() async throws {

@@ -85,6 +85,78 @@ extension RealRehearsals {
       }
     }
 
+    /// A file of what Beacon 1.0.0 asks.
+    private static func queries(_ hop: StagedHop, engine: String = "sqlite") throws -> String {
+      try hop.directory.write(
+        """
+        {"apiVersion": "windlass.dev/v1", "kind": "RecordedQueries", "engine": "\(engine)",
+         "queries": [
+          {"name": "flag", "calls": 90,
+           "sql": "SELECT f.key, f.rollout_percent FROM flags AS f WHERE f.key = ?1"},
+          {"name": "variants", "sql": "SELECT v.key, v.weight FROM variants AS v"}]}
+        """, to: "queries.json")
+    }
+
+    @Test func `recorded queries are prepared before and after, and one that breaks is named`()
+      async throws
+    {
+      for (feed, status) in [("beacon", Int32(4)), ("beacon-reckless", 3)] {
+        let hop = try await StagedHop(feed: feed)
+        let before = try hop.directory.contents(of: "beacon.db")
+        let (ending, leftovers) = try Self.rehearse(
+          feed, on: hop, ["--queries", Self.queries(hop), "--json"])
+        #expect(ending.status == status, "\(ending.errors)")
+        let report = try JSONValue.parse(Array(ending.output.utf8))
+        #expect(report.value(at: "/queries/checked") == 2)
+        let evidence = report.value(at: "/verdict/evidence/0")?.string ?? ""
+        if feed == "beacon" {
+          #expect(evidence.contains("no server of 0.0.0-old was run"), "\(evidence)")
+        } else {
+          #expect(
+            evidence.hasPrefix("query \"flag\" of 0.0.0-old can't be prepared on the schema that"),
+            "\(evidence)")
+          #expect(
+            evidence.contains("no such column: f.rollout_percent in: SELECT f.key"), "\(evidence)")
+          #expect(report.value(at: "/queries/findings/0/name") == "flag")
+        }
+        #expect(leftovers == [])
+        #expect(try hop.directory.contents(of: "beacon.db") == before)
+      }
+    }
+
+    @Test func `recorded queries stand beside the probes of servers`() async throws {
+      let hop = try await StagedHop(feed: "beacon")
+      let (ending, _) = try Self.rehearse(
+        "beacon", on: hop, Self.servers(hop) + ["--queries", Self.queries(hop)])
+      #expect(ending.status == 0, "\(ending.errors)\(ending.output)")
+      #expect(
+        ending.output.contains(
+          "the recorded queries of 1.0.0 on the schema that 1.1.0 expands to: all 2 can be "
+            + "prepared"))
+    }
+
+    @Test func `a file of queries that can't be used is wrong usage`() async throws {
+      let hop = try await StagedHop(feed: "beacon")
+      let other = try Self.rehearse(
+        "beacon", on: hop, ["--queries", Self.queries(hop, engine: "mysql")])
+      #expect(other.ending.status == 2)
+      #expect(other.ending.errors.contains("are for mysql, and the database is sqlite"))
+      let missing = try Self.rehearse("beacon", on: hop, ["--queries", "/nowhere.json"])
+      #expect(missing.ending.status == 2)
+      #expect(missing.ending.errors.contains("/nowhere.json"))
+      #expect(missing.leftovers == [] && other.leftovers == [])
+    }
+
+    @Test func `SQLite has no server to ask, and it is said what to do`() async throws {
+      let hop = try await StagedHop(feed: "beacon")
+      let ending = try Program.run(
+        "windlass", ["queries", "capture", "--database", "sqlite://\(hop.options.path)", "--json"])
+      #expect(ending.status == 1)
+      let failure = try JSONValue.parse(Array(ending.output.utf8))
+      #expect(failure.value(at: "/error/code") == "QueriesNotCounted")
+      #expect(ending.errors.contains("no server that could be asked. Write the file by hand"))
+    }
+
     @Test func `a dirty ledger is refused`() async throws {
       let hop = try await StagedHop(feed: "beacon")
       var connection: OpaquePointer?

@@ -65,6 +65,12 @@ struct MySQLBackupTests {
     #expect(observation.file == "2_more.up.sql")
     let after = try await scratch.catalogue(of: copy)
     #expect(before.differences(to: after).map(\.kind) == [.columnAdded])
+    let queries = ["SELECT c FROM parents", "SELECT d FROM parents"].map {
+      RecordedQuery(name: $0, sql: $0)
+    }
+    let outcomes = try await scratch.prepare(
+      RecordedQueries(engine: scratch.queryEngine, queries: queries), on: copy)
+    #expect(outcomes.map { $0 == .prepared(columns: nil) } == [true, false])
     let live = try fixture.other().catalogue(ledger: .standard, countsRows: true)
     #expect(live == before)
     let address = try MySQLURL.address(of: Secret(copy.url))

@@ -119,7 +119,6 @@ final class RoleWorld {
     MySQLBackupStore(backups, directory: directory, now: fixture.now)
   }
 
-  private static let archive = ArchiveReference(url: "", digest: "", size: 0)
   static let migrations = [
     Migration(version: 1, phase: .expand), Migration(version: 2, phase: .expand),
     Migration(version: 3, phase: .expand), Migration(version: 4, phase: .backfill),
@@ -128,41 +127,14 @@ final class RoleWorld {
 
   /// Does everything that a run does in a database, in a run's order.
   func runEverything() async throws {
-    let database = database()
-    let before = try await database.inspect()
-    let epoch = try await database.takeFence(after: before.epoch, run: "run")
-    let pending = Self.migrations.filter { $0.version > before.version ?? 0 }
-    try await database.preflight(try plan(pending, before: before.version))
-    _ = try await store.backUp("b", run: "run", purpose: .beforeExpand)
-    let receipt = try await store.verify("b")
-    #expect(receipt.isVerified)
-    #expect(try await database.inspect().systemID == receipt.systemID)
-    try await rehearse(pending, hasRows: before.version != nil)
-    var after = before.version
-    for migration in pending {
-      if migration.version == 5, before.version == nil {
-        try fixture.other().run("INSERT INTO items (name) VALUES ('the first')")
+    try await RoleRun(
+      database: database(), backups: store, migrations: Self.migrations,
+      rehearse: { pending, hasRows in try await self.rehearse(pending, hasRows: hasRows) },
+      before: { next, hasRows in
+        guard next.version == 5, !hasRows else { return }
+        try self.fixture.other().run("INSERT INTO items (name) VALUES ('the first')")
       }
-      try await database.apply(
-        MigrationOrder(
-          run: "run", migration: migration, archive: Self.archive, after: after, epoch: epoch))
-      after = migration.version
-    }
-    try await database.recordCommitPoint("run", epoch: epoch)
-    let reading = try await database.inspect()
-    #expect(reading.version == 5 && !reading.isDirty && reading.committedRun == "run")
-    #expect(reading.epoch == epoch)
-  }
-
-  private func plan(_ migrations: [Migration], before: SchemaVersion?) throws -> Plan {
-    let window = try #require(SchemaWindow(min: 0, max: 1_000))
-    return Plan(
-      service: "shop", run: "run", kind: .upgrade, source: nil,
-      target: Release(
-        version: Version(1, 1, 0), window: window, migrations: migrations,
-        migrationArchive: Self.archive),
-      migrations: migrations, schemaBefore: before, rollout: RolloutPolicy(),
-      manifest: Digest(String(repeating: "0", count: 64)))
+    ).carryOut()
   }
 
   /// Migrates a copy, with a server in it that uses its URL.
@@ -184,7 +156,7 @@ final class RoleWorld {
       try server.run("CALL p()")
     }
     for migration in migrations where migration.version < 5 {
-      _ = try await scratch.migrate(copy, migration, from: Self.archive)
+      _ = try await scratch.migrate(copy, migration, from: RoleRun.archive)
     }
     _ = try await scratch.catalogue(of: copy)
     try await scratch.discard(copy)

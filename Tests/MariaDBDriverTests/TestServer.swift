@@ -33,6 +33,9 @@ final class TestServer: Sendable {
   /// A second one for backups, which keep every writer of a server out for a moment.
   static let forBackups = Result { try TestServer() }
 
+  /// One that counts what it is asked, which MySQL does by itself.
+  static let counting = isMySQL ? shared : Result { try TestServer("--performance-schema=ON") }
+
   private static let script = """
     set -e
     umask 022
@@ -56,7 +59,7 @@ final class TestServer: Sendable {
         { cat "$D.log"; exit 1; }
       mariadbd --no-defaults $as --datadir="$D/data" --socket="$D/s" --pid-file="$D/pid" $common \
         --skip-networking --skip-innodb-doublewrite --innodb-fast-shutdown=2 \
-        --max-connections=200 --lower-case-table-names=0 --log-error="$D/errors" --tmpdir="$D" &
+        --max-connections=200 --lower-case-table-names=0 --log-error="$D/errors" --tmpdir="$D" $O &
     fi
     pid=$!
     rm -f "$D.log"
@@ -64,7 +67,10 @@ final class TestServer: Sendable {
     read _ || true
     """
 
-  private init() throws {
+  /// Starts a server.
+  ///
+  /// - Parameter option: one more option for MariaDB.
+  private init(_ option: String = "") throws {
     directory = "/tmp/windlass-mysql-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
     port = try Self.freePort()
     let shell = Process()
@@ -72,7 +78,7 @@ final class TestServer: Sendable {
     shell.arguments = ["-c", Self.script]
     shell.environment = [
       "D": directory, "S": Self.root, "K": Self.isMySQL ? "mysql" : "mariadb",
-      "P": "\(port)",
+      "P": "\(port)", "O": option,
       "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
     ]
     let (input, output) = (Pipe(), Pipe())

@@ -52,6 +52,13 @@ struct BackupTests {
     #expect(try connection.scalar("SELECT count(*) FROM windlass_identity") == .integer(0))
     #expect(try connection.scalar("SELECT count(*) FROM windlass_catalogue") == .integer(1))
     #expect(try connection.scalar("SELECT version FROM schema_migrations") == .integer(3))
+    let queries = ["SELECT loud FROM low", "SELECT quiet FROM low"].map {
+      RecordedQuery(name: $0, sql: $0)
+    }
+    let outcomes = try await scratch.prepare(
+      RecordedQueries(engine: scratch.queryEngine, queries: queries), on: copy)
+    #expect(outcomes.first == .prepared(columns: ["loud text"]))
+    #expect(outcomes.last != outcomes.first && outcomes.count == 2)
     try await scratch.discard(copy)
     try await scratch.discard(copy)
     #expect(try world.leftovers() == [])

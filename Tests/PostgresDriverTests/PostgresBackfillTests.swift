@@ -21,9 +21,10 @@ struct PostgresBackfillTests {
 
   /// A database at version 1, and a backfill of that text as version 2.
   private static func world(
-    _ setUp: String = setUp, _ backfill: String = file()
+    _ setUp: String = setUp, _ backfill: String = file(), on server: PostgresServer = .shared
   ) async throws -> (world: PostgresWorld, epoch: Epoch) {
-    let world = try PostgresWorld(["1_flags.up.sql": setUp, "2_fill.up.sql": backfill])
+    let world = try PostgresWorld(
+      ["1_flags.up.sql": setUp, "2_fill.up.sql": backfill], on: server)
     let epoch = try await world.database().takeFence(after: nil, run: "run")
     try await world.database().apply(world.order(1, after: nil, epoch: epoch))
     return (world, epoch)
@@ -240,6 +241,47 @@ struct PostgresBackfillTests {
     try world.connection().run(script: "DELETE FROM flags WHERE id = 300")
     try await world.database().apply(Self.order(world, epoch))
     #expect(try Self.counts(world) == [[.integer(1), .integer(199)]])
+  }
+
+  @Test func `a standby that falls behind holds it up until it has caught up`() async throws {
+    let primary = PostgresServer()
+    let standby = PostgresServer(.standby(of: primary))
+    let (world, epoch) = try await Self.world(
+      Self.setUp + "CREATE TABLE noise (a int);", on: primary)
+    let watcher = try world.connection()
+    func reason() throws -> String? { try watcher.pressure().reason }
+    let replicas = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+    try await waitUntil { try watcher.scalar(replicas) == .integer(1) }
+    // Keeping pace, it holds nothing up: the first batch is made.
+    let first = try await world.database().apply(Self.order(world, epoch)) { $0.rowsWalked == 0 }
+    #expect(first?.rowsWalked == 20 && first?.heldUpBy == nil)
+    standby.execute("SELECT pg_wal_replay_pause()")
+    try await waitUntil {
+      // Only what is written is behind.
+      try watcher.run(script: "INSERT INTO noise VALUES (1)")
+      return try reason() != nil
+    }
+    #expect(try reason()?.hasPrefix("a replica is ") == true)
+    let held = Mutex<[String]>([])
+    let ended = try await world.database().apply(Self.order(world, epoch)) { progress in
+      held.withLock { $0 += progress.heldUpBy.map { [$0] } ?? [] }
+      return progress.heldUpBy == nil
+    }
+    #expect(ended?.rowsWalked == 20)
+    #expect(held.withLock { $0.first?.contains("5s are allowed") } == true)
+    // It goes on by itself when the standby does.
+    let resumed = Mutex(false)
+    let rest = try await world.database().apply(Self.order(world, epoch)) { progress in
+      if progress.heldUpBy != nil {
+        resumed.withLock { isResumed in
+          if !isResumed { standby.execute("SELECT pg_wal_replay_resume()") }
+          isResumed = true
+        }
+      }
+      return true
+    }
+    #expect(rest == nil && resumed.withLock { $0 })
+    #expect(try Self.counts(world) == [[.integer(1), .integer(200)]])
   }
 
   @Test func `sessions that wait for locks hold it up`() async throws {

@@ -119,6 +119,53 @@ struct PostgresDirtyMarkTests {
     #expect(try stage.world.value("SELECT count(*) FROM schema_lock") == .integer(0))
   }
 
+  @Test(arguments: [0, 5])
+  func `drift is accepted once whoever is at work under any key is done`(
+    number: Int
+  ) async throws {
+    let stage = try Stage(key: number)
+    let world = stage.world
+    let early = try await #require(throws: StepFailure.self) {
+      try await world.migrator(stage.impatient()).acceptDrift()
+    }
+    #expect(early.code == "LockNotObtained")
+    #expect(early.message.contains("process \(stage.golang.connection.process)"))
+    async let accepted: Void = world.migrator().acceptDrift()
+    try stage.finish()
+    try await accepted
+    let report = try await world.migrator().schema()
+    #expect(report.version == 2 && !report.isDirty && report.drift == nil)
+  }
+
+  @Test func `a mark that is left over keeps drift from being accepted`() async throws {
+    let stage = try Stage()
+    try stage.unlock()
+    let failed = try await #require(throws: StepFailure.self) {
+      try await stage.world.migrator().acceptDrift()
+    }
+    #expect(failed.code == "DirtyLedger")
+    for key in try LedgerKeys.all(of: stage.world) {
+      #expect(try EmulatedGolangMigrate(connection: stage.world.connection(), key: key).isFree())
+    }
+  }
+
+  @Test(arguments: [0, 5])
+  func `the schema tells who is at work, and of a mark left over that nobody is`(
+    number: Int
+  ) async throws {
+    let stage = try Stage(key: number)
+    let running = try await stage.world.migrator().schema()
+    #expect(running.isDirty && running.version == 2)
+    #expect(
+      running.atWork?.contains("process \(stage.golang.connection.process)") == true)
+    try stage.unlock()
+    let left = try await stage.world.migrator().schema()
+    #expect(left.isDirty && left.version == 2 && left.atWork == nil)
+    try stage.finish()
+    let clean = try await stage.world.migrator().schema()
+    #expect(!clean.isDirty && clean.version == 2 && clean.atWork == nil)
+  }
+
   @Test func `what another tool changed behind the mark is told as drift from what Windlass left`()
     async throws
   {

@@ -177,7 +177,7 @@ struct PostgresSessionTests {
   }
 
   @Test func `a standby is refused`() throws {
-    let server = PostgresServer(standby: true)
+    let server = PostgresServer(.orphan)
     let failure = #expect(throws: StepFailure.self) {
       try PostgresConnection(PostgresOptions(url: PostgresURL(server.url("postgres"))))
     }

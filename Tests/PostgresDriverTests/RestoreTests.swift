@@ -149,7 +149,7 @@ struct RestoreTests {
   @Test func `a copy whose directory is gone is swept once it is old, and nothing else is`() throws
   {
     // A server of its own: on the shared one other tests' backup stores sweep what is old as well.
-    let url = try PostgresURL(PostgresServer(standby: false).url("postgres"))
+    let url = try PostgresURL(PostgresServer().url("postgres"))
     let connection = try PostgresConnection(PostgresOptions(url: url))
     let server = try PostgresBackupOptions(
       url: url, ledger: world.service.ledger, directory: world.backups.directory,

@@ -52,6 +52,46 @@ import WindlassWire
     try await artifacts.prepare(archive)
   }
 
+  /// A file of recorded queries, as a manifest would name it.
+  private func queries(_ script: String) throws -> QueriesReference {
+    try shell(script)
+    let (digest, _) = try ArchiveWriter.measure(directory + "/q.json")
+    return QueriesReference(url: directory + "/q.json", digest: digest)
+  }
+
+  @Test func `recorded queries are fetched once, and compared with their digest at each use`()
+    async throws
+  {
+    let queries = try queries("echo '{}' > q.json")
+    #expect(try await artifacts.bytes(of: queries) == Array("{}\n".utf8))
+    #expect(try published() == ["\(queries.digest).queries"])
+    try shell("rm q.json")
+    #expect(try await artifacts.bytes(of: queries) == Array("{}\n".utf8))
+    let stored = "\(directory)/artifacts/\(queries.digest).queries"
+    try shell("chmod u+w \(stored); echo '[]' > \(stored)")
+    let failure = await #expect(throws: StepFailure.self) {
+      try await artifacts.bytes(of: queries)
+    }
+    #expect(failure?.code == "ArtifactChanged")
+    #expect(failure?.disposition == .stop)
+  }
+
+  @Test(arguments: [
+    ("echo more >> q.json", "DigestMismatch"), ("rm q.json", "DownloadFailed"),
+    ("truncate -s 17000000 q.json", "DigestMismatch"),
+  ])
+  func `other queries than the manifest names are refused`(
+    _ change: String, _ code: String
+  ) async throws {
+    let queries = try queries("echo '{}' > q.json")
+    try shell(change)
+    let failure = await #expect(throws: StepFailure.self) {
+      try await artifacts.bytes(of: queries)
+    }
+    #expect(failure?.code == code)
+    #expect(try published() == [])
+  }
+
   @Test(arguments: [
     ("echo bad > $f", "has SHA-256"), ("rm $f", "is missing"),
     ("echo new > $(dirname $f)/new", "was not in the archive"),

@@ -35,6 +35,8 @@ import WindlassWire
       migrationArchive: ArchiveReference(
         url: "https://releases.example/migrations-1.1.0.tar.gz",
         digest: Digest(Sample.digest("cd")), size: 9_000_000),
+      queries: QueriesReference(
+        url: "https://releases.example/queries.json", digest: Digest(Sample.digest("ef"))),
       probes: [
         Probe(
           name: "evaluate", method: "POST", path: "/api/v1/evaluate", body: "{}",

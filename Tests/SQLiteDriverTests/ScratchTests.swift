@@ -41,6 +41,31 @@ struct ScratchTests {
     #expect(world.directory.names(in: "scratch") == [])
   }
 
+  @Test func `queries are prepared on the copy as it is now, and not carried out`() async throws {
+    let scratch = world.scratch()
+    let copy = try await scratch.restore("b1", label: "old-1")
+    let texts = [
+      "SELECT id, id + 1 AS next FROM parent WHERE id = ?1;", "DELETE FROM parent",
+      // Old programs read this as a text, where there is no such column.
+      #"SELECT "gone" FROM parent"#,
+      "SELECT p.gone FROM parent AS p", "INSERT INTO parent VALUES (1, 2, 3, 4, 5, 6, 7)",
+      "SELECT 1; DELETE FROM parent", "SELECT 1; -- no more", "-- nothing", "SELEC 1",
+    ]
+    let recorded = RecordedQueries(
+      engine: scratch.queryEngine, queries: texts.map { RecordedQuery(name: $0, sql: $0) })
+    let outcomes = try await scratch.prepare(recorded, on: copy)
+    #expect(
+      outcomes.prefix(2) == [.prepared(columns: ["id INTEGER", "next"]), .prepared(columns: [])])
+    #expect(
+      outcomes.dropFirst(2) == [
+        .refused("no such column: gone"), .refused("no such column: p.gone"),
+        .refused("table parent has 2 columns but 7 values were supplied"),
+        .refused("it holds more than one statement"), .prepared(columns: ["1"]),
+        .refused("it holds no statement"), .refused("near \"SELEC\": syntax error"),
+      ])
+    #expect(try await scratch.catalogue(of: copy).tables.map(\.rows) == [2, 2])
+  }
+
   @Test func `rows that a rebuild loses are counted, with foreign keys as the service has them`()
     async throws
   {

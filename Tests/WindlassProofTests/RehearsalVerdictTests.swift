@@ -12,7 +12,9 @@ extension RehearsalWorld {
     clock: ManualClock = ManualClock(), reports: (any RehearsalReports)? = nil
   ) async throws(StepFailure) -> (verdict: Verdict, report: RehearsalReport) {
     let runner = RehearsalRunner(
-      scratch: self, servers: self, transport: self, configuration: configuration,
+      scratch: self, servers: self,
+      queries: { queries async throws(StepFailure) in try await self.bytes(of: queries) },
+      transport: self, configuration: configuration,
       reports: reports, clock: ProofClock(clock))
     return try await runner.rehearseInFull(plan, on: "backup-1")
   }

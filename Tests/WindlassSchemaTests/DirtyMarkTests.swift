@@ -61,4 +61,60 @@ struct DirtyMarkTests {
       settled(.failure(drift), underLock: .success(2))
         == Ending(outcome: .failure(drift), isLocked: false))
   }
+
+  // MARK: What is told of a schema
+
+  private func report(isDirty: Bool, interrupted: Bool = false) -> SchemaReport {
+    SchemaReport(
+      version: 2, isDirty: isDirty, epoch: nil, systemID: "", committedRun: nil, history: [],
+      drift: nil,
+      interrupted: interrupted
+        ? InterruptedMigration(
+          version: 2, before: 1, run: "r", file: "2_b.up.sql", position: 1, count: 1, line: 1,
+          standing: .notBegun) : nil)
+  }
+
+  private func told(
+    _ report: SchemaReport, underLock locked: Result<SchemaReport, StepFailure>
+  ) throws(StepFailure) -> (report: SchemaReport, isLocked: Bool) {
+    var isLocked = false
+    let told = try DirtyMark.report { () throws(StepFailure) in
+      report
+    } underLock: { () throws(StepFailure) in
+      isLocked = true
+      return try locked.get()
+    }
+    return (told, isLocked)
+  }
+
+  @Test func `of a clean ledger and of Windlass's own mark the lock is not asked`() throws {
+    for report in [report(isDirty: false), report(isDirty: true, interrupted: true)] {
+      let (told, isLocked) = try told(report, underLock: .failure(held))
+      #expect(told == report && !isLocked)
+    }
+  }
+
+  @Test func `while the maker of a mark is at work the report says who`() throws {
+    let (told, _) = try told(report(isDirty: true), underLock: .failure(held))
+    #expect(told.atWork == "held" && told.isDirty)
+  }
+
+  @Test func `what is read under the lock is told, whether the mark is there or gone`() throws {
+    for locked in [report(isDirty: true), report(isDirty: false)] {
+      let (told, _) = try told(report(isDirty: true), underLock: .success(locked))
+      #expect(told == locked && told.atWork == nil)
+    }
+  }
+
+  @Test(arguments: ["AccessDenied", "PrivilegeMissing", "DatabaseReadOnly"])
+  func `who may not take the lock is told what the ledger says`(code: String) throws {
+    let refused = StepFailure(code: code, disposition: .stop, message: "no")
+    let (told, isLocked) = try told(report(isDirty: true), underLock: .failure(refused))
+    #expect(told == report(isDirty: true) && isLocked)
+  }
+
+  @Test func `another failure under the lock is told`() {
+    let lost = StepFailure(code: "ConnectionLost", disposition: .retry, message: "lost")
+    #expect(throws: lost) { try told(report(isDirty: true), underLock: .failure(lost)) }
+  }
 }

@@ -4,7 +4,7 @@ package import WindlassSchema
 /// Scratch copies of a service's database on its own server, restored from backups of one store.
 package actor MySQLScratch: ScratchDatabases {
   private let executor: BlockingExecutor
-  private let options: MySQLServiceOptions
+  let options: MySQLServiceOptions
   private let backups: BackupDirectory
   private let locate: MigrationLocator
   private let now: @Sendable () -> Timestamp
@@ -25,7 +25,7 @@ package actor MySQLScratch: ScratchDatabases {
     executor = BlockingExecutor(label: "windlass.mysql-scratch")
   }
 
-  private var scratch: MySQLScratchDatabase { MySQLScratchDatabase(options: options) }
+  var scratch: MySQLScratchDatabase { MySQLScratchDatabase(options: options) }
 
   package func restore(
     _ backup: BackupID, label: String

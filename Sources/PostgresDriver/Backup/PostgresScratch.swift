@@ -138,7 +138,7 @@ package actor PostgresScratch: ScratchDatabases {
     return try options.scratchServer().sweep(.rehearsal, olderThan: .zero, at: now())
   }
 
-  private func database(of label: String) throws(StepFailure) -> PostgresURL {
+  func database(of label: String) throws(StepFailure) -> PostgresURL {
     let server = try options.scratchServer()
     return server.url(of: server.name(.rehearsal, label))
   }

@@ -26,6 +26,14 @@ struct PostgresResult: ~Copyable {
     }
   }
 
+  /// The number of parameters of the statement that the result describes.
+  var parameterCount: Int { Int(library.parameterCount(handle)) }
+
+  /// The columns' types by their numbers, with what narrows each.
+  var columnTypes: [(type: Oid, modifier: Int32)] {
+    (0..<columnCount).map { (library.columnType(handle, $0), library.columnModifier(handle, $0)) }
+  }
+
   /// The error that the result is.
   ///
   /// - Parameter text: the statements, for the line of the trouble.
@@ -96,7 +104,10 @@ extension PostgresConnection {
     while let result = try nextResult(&limit) {
       switch result.status {
       case PGRES_FATAL_ERROR, PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR:
-        if failure == nil { failure = result.error(in: text).failure(place: place, whom: whom) }
+        guard failure == nil else { continue }
+        let error = result.error(in: text)
+        lastError = error
+        failure = error.failure(place: place, whom: whom)
       case PGRES_COPY_IN, PGRES_COPY_BOTH:
         // The session waits for data that will not come, and is dropped.
         throw StepFailure(

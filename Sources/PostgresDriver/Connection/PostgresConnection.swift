@@ -27,6 +27,8 @@ package final class PostgresConnection {
   package private(set) var server = ServerIdentity()
   /// When the transaction under way is to be given up; nil without one.
   var deadline: ContinuousClock.Instant?
+  /// What the server said of the last statement that it refused, in its own words.
+  var lastError: PostgresError?
   /// How long the client waits for a statement, a little longer than the server does.
   var patience: Interval
   private let notices = NoticeLog()

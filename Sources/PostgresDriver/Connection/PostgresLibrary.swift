@@ -57,6 +57,9 @@ struct PostgresLibrary: Sendable {
   let isNull: @convention(c) @Sendable (Handle?, Int32, Int32) -> Int32
   let value: @convention(c) @Sendable (Handle?, Int32, Int32) -> UnsafeMutablePointer<CChar>?
   let length: @convention(c) @Sendable (Handle?, Int32, Int32) -> Int32
+  let describePrepared: @convention(c) @Sendable (Handle?, UnsafePointer<CChar>?) -> Int32
+  let parameterCount: @convention(c) @Sendable (Handle?) -> Int32
+  let columnModifier: @convention(c) @Sendable (Handle?, Int32) -> Int32
   let rowsChanged: @convention(c) @Sendable (Handle?) -> UnsafeMutablePointer<CChar>?
   let clear: @convention(c) @Sendable (Handle?) -> Void
 
@@ -111,6 +114,9 @@ extension PostgresLibrary {
     pipelineSync = try table.find("PQpipelineSync")
     sendPrepare = try table.find("PQsendPrepare")
     sendPrepared = try table.find("PQsendQueryPrepared")
+    describePrepared = try table.find("PQsendDescribePrepared")
+    parameterCount = try table.find("PQnparams")
+    columnModifier = try table.find("PQfmod")
     setSingleRowMode = try table.find("PQsetSingleRowMode")
     flush = try table.find("PQflush")
     consumeInput = try table.find("PQconsumeInput")

@@ -19,14 +19,34 @@ struct SettledLedger {
     try DirtyMark.settled { () throws(StepFailure) in
       try snapshot(body)
     } underLock: { () throws(StepFailure) in
-      switch connection.dialect {
-      case .postgres: return try underKeys(body)
-      case .cockroachdb:
-        try CockroachTables.make(place, on: connection)
-        let lock = try CockroachLock(connection, place)
-        defer { lock.release() }
-        return try snapshot(body)
-      }
+      try underLock(body)
+    }
+  }
+
+  /// The same for what is told of a schema, which says who is at work behind a mark.
+  func report(
+    _ body: (PostgresOwnSchema) throws(StepFailure) -> SchemaReport
+  ) throws(StepFailure) -> SchemaReport {
+    try DirtyMark.report { () throws(StepFailure) in
+      try snapshot(body)
+    } underLock: { () throws(StepFailure) in
+      try underLock(body)
+    }
+  }
+
+  /// Reads under every lock of golang-migrate's.
+  ///
+  /// - Throws: `DatabaseLocked` with `.retry`, naming the holder, while one is held.
+  func underLock<Result>(
+    _ body: (PostgresOwnSchema) throws(StepFailure) -> Result
+  ) throws(StepFailure) -> Result {
+    switch connection.dialect {
+    case .postgres: return try underKeys(body)
+    case .cockroachdb:
+      try CockroachTables.make(place, on: connection)
+      let lock = try CockroachLock(connection, place)
+      defer { lock.release() }
+      return try snapshot(body)
     }
   }
 

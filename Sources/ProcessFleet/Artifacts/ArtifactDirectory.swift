@@ -27,11 +27,12 @@ package actor ArtifactDirectory: ArtifactStore {
     "\(path)/\(archive.digest)"
   }
 
-  /// Prepares every archive that the release names: its artifact and its migrations.
+  /// Prepares everything that the release names: its artifact, its migrations, its queries.
   package func prepare(_ release: Release) async throws(StepFailure) {
     for archive in [release.artifact, release.migrationArchive].compactMap(\.self) {
       try await prepare(archive)
     }
+    if let queries = release.queries { _ = try await bytes(of: queries) }
   }
 
   /// Fetches, verifies and unpacks one archive; one that is there already is verified.
@@ -102,7 +103,7 @@ package actor ArtifactDirectory: ArtifactStore {
   // MARK: Fetching
 
   /// A new file beside the archives, under a name that the next process knows to be abandoned.
-  private func temporary() throws(StepFailure) -> OpenFile {
+  func temporary() throws(StepFailure) -> OpenFile {
     do throws(SystemError) {
       try Files.makePrivateDirectory(path)
       removeLeftovers()
@@ -135,11 +136,7 @@ package actor ArtifactDirectory: ArtifactStore {
 
   private func fetch(_ archive: ArchiveReference, into file: OpenFile) async throws(StepFailure) {
     let sink = DownloadSink(file: file, limit: archive.size)
-    if archive.url.hasPrefix("https:") || archive.url.hasPrefix("http:") {
-      try await download(archive, into: sink)
-    } else {
-      try copy(archive, into: sink)
-    }
+    try await transfer(archive.url, limit: archive.size, into: sink)
     let (digest, size) = sink.finish()
     guard size == archive.size, digest == archive.digest else {
       throw StepFailure(
@@ -151,19 +148,32 @@ package actor ArtifactDirectory: ArtifactStore {
     }
   }
 
+  /// Brings what is at a URL into the sink, as far as that takes it.
+  ///
+  /// - Parameter limit: bytes at most.
+  func transfer(
+    _ url: String, limit: Int64, into sink: DownloadSink
+  ) async throws(StepFailure) {
+    if url.hasPrefix("https:") || url.hasPrefix("http:") {
+      try await download(url, limit: limit, into: sink)
+    } else {
+      try copy(url, into: sink)
+    }
+  }
+
   private func download(
-    _ archive: ArchiveReference, into sink: DownloadSink
+    _ url: String, limit: Int64, into sink: DownloadSink
   ) async throws(StepFailure) {
     let limits = HTTPLimits(
-      bodySizeMax: archive.size, deadline: Bounds.archiveTimeout,
+      bodySizeMax: limit, deadline: Bounds.archiveTimeout,
       redirectsMax: Bounds.redirectsMax)
     let response: HTTPResponse
     do throws(HTTPError) {
       response = try await transport.stream(
-        HTTPRequest(url: archive.url), limits: limits, into: { try sink.take($0) })
+        HTTPRequest(url: url), limits: limits, into: { try sink.take($0) })
     } catch {
       if let failure = sink.failure {
-        throw failure.failure(code: "DownloadFailed", next: "\(archive.url) was not stored")
+        throw failure.failure(code: "DownloadFailed", next: "\(url) was not stored")
       }
       // More came than there may be; what the sink counted says so.
       if error.code == .sinkFailed || error.code == .tooLarge { return }
@@ -176,18 +186,17 @@ package actor ArtifactDirectory: ArtifactStore {
         code: "DownloadFailed",
         disposition: (400...499).contains(response.status) ? .stop : .retry,
         message:
-          "\(archive.url) answered with status \(response.status) where an archive should be. "
+          "\(url) answered with status \(response.status) where the file should be. "
           + "Publish it there, or correct the manifest.")
     }
   }
 
-  private func copy(_ archive: ArchiveReference, into sink: DownloadSink) throws(StepFailure) {
-    guard let source = ArtifactDirectory.filePath(archive.url) else {
+  private func copy(_ url: String, into sink: DownloadSink) throws(StepFailure) {
+    guard let source = ArtifactDirectory.filePath(url) else {
       throw StepFailure(
         code: "BadURL", disposition: .stop,
         message:
-          "An archive can't be fetched from \(archive.url): use https, http, file:///PATH or an "
-          + "absolute path.")
+          "Nothing can be fetched from \(url): use https, http, file:///PATH or an absolute path.")
     }
     do throws(SystemError) {
       let flags = O_RDONLY | O_CLOEXEC

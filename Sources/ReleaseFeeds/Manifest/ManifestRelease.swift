@@ -38,7 +38,7 @@ package struct ManifestRelease: Hashable, Sendable {
       version: version, channel: channel, published: published, severity: severity, notes: notes,
       yank: yank, upgradeFrom: upgradeFrom, isRequiredStop: isRequiredStop, artifact: archive,
       image: image, window: support.window, migrations: support.migrations,
-      migrationArchive: support.migrationArchive, probes: probes)
+      migrationArchive: support.migrationArchive, queries: support.queries, probes: probes)
   }
 }
 
@@ -54,12 +54,4 @@ package struct EngineSupport: Hashable, Sendable {
   package var migrationArchive: ArchiveReference?
   /// The queries that its server asks; nil when they are not published.
   package var queries: QueriesReference?
-}
-
-/// The queries that the release's server is known to ask, pinned by digest.
-package struct QueriesReference: Hashable, Sendable {
-  /// Where the file is.
-  package var url: String
-  /// Its SHA-256.
-  package var digest: Digest
 }

@@ -23,6 +23,17 @@ public struct ArchiveReference: Hashable, Codable, Sendable {
   }
 }
 
+/// The queries that a release's server is known to ask, in a file that is pinned by digest.
+public struct QueriesReference: Hashable, Codable, Sendable {
+  public var url: String
+  public var digest: Digest
+
+  public init(url: String, digest: Digest) {
+    self.url = url
+    self.digest = digest
+  }
+}
+
 /// One question to a server whose reply tells whether it works.
 public struct Probe: Hashable, Codable, Sendable {
   public var name: String
@@ -74,6 +85,8 @@ public struct Release: Hashable, Codable, Sendable {
   public var migrations: [Migration]
   /// The complete migration directory from the first file on; nil without migrations of its own.
   public var migrationArchive: ArchiveReference?
+  /// The queries that its server asks; nil where nobody published them.
+  public var queries: QueriesReference?
   public var probes: [Probe]
 
   public init(
@@ -82,7 +95,8 @@ public struct Release: Hashable, Codable, Sendable {
     notes: String = "", yank: Yank? = nil, upgradeFrom: VersionRange? = nil,
     isRequiredStop: Bool = false, artifact: ArchiveReference? = nil, image: String? = nil,
     window: SchemaWindow, migrations: [Migration] = [],
-    migrationArchive: ArchiveReference? = nil, probes: [Probe] = []
+    migrationArchive: ArchiveReference? = nil, queries: QueriesReference? = nil,
+    probes: [Probe] = []
   ) {
     self.version = version
     self.channel = channel
@@ -97,6 +111,7 @@ public struct Release: Hashable, Codable, Sendable {
     self.window = window
     self.migrations = migrations
     self.migrationArchive = migrationArchive
+    self.queries = queries
     self.probes = probes
   }
 

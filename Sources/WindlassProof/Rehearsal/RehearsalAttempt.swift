@@ -58,8 +58,10 @@ final class RehearsalAttempt {
     if scope != .schema { try await baseline(source) }
     let copy = try await restore("migrated")
     let before = try await readCatalogue(of: copy, "before")
+    let queries = try await prepareQueries(of: source, before: copy)
     let migrated = try await migrate(plan.expansion, on: copy)
     review(from: before, to: migrated)
+    if let queries { try await prepareQueriesAgain(queries, on: copy) }
     // Without a baseline nobody can tell a server's fault from that of the rehearsal itself.
     guard isBaselineGood else { return }
     try await serve(source, on: copy, in: .oldOnNewSchema)

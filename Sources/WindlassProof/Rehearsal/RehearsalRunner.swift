@@ -8,20 +8,33 @@ package import WindlassWire
 /// It judges from what it saw alone. What hinders it (a full disk, a missing backup) is thrown with
 /// its disposition and blames no release.
 package struct RehearsalRunner: Rehearsal {
-  let scratch: any ScratchDatabases
+  let scratch: any RehearsalDatabases
   let servers: any RehearsalServers
+  let queries: QuerySource
   let prober: ProbeRunner
   let configuration: RehearsalConfiguration
   let reports: (any RehearsalReports)?
   let clock: ProofClock
 
+  /// Makes a runner; nothing is touched yet.
+  ///
+  /// - Parameters:
+  ///   - scratch: makes copies and prepares queries on them.
+  ///   - servers: starts servers on copies.
+  ///   - queries: gives the recorded queries of releases that name some.
+  ///   - transport: asks servers their probes.
+  ///   - configuration: how it is carried out.
+  ///   - reports: keeps the reports; nil for nobody.
+  ///   - clock: measures and waits.
   package init(
-    scratch: any ScratchDatabases, servers: any RehearsalServers, transport: any HTTPTransport,
+    scratch: any RehearsalDatabases, servers: any RehearsalServers,
+    queries: @escaping QuerySource, transport: any HTTPTransport,
     configuration: RehearsalConfiguration = RehearsalConfiguration(),
     reports: (any RehearsalReports)? = nil, clock: ProofClock = ProofClock(ContinuousClock())
   ) {
     self.scratch = scratch
     self.servers = servers
+    self.queries = queries
     prober = ProbeRunner(
       transport: transport, configuration: configuration.probes, clock: clock)
     self.configuration = configuration

@@ -19,6 +19,25 @@ extension RehearsalReport {
       "migrations": .array(migrations.map(\.json)),
       "differences": .array(differences.map(JSONValue.string)),
       "findings": .array(findings.map(\.json)),
+      "queries": queries?.json ?? .null,
+    ]
+  }
+}
+
+extension QueriesReport {
+  fileprivate var json: JSONValue {
+    [
+      "recorded": .integer(Int64(recorded)),
+      "checked": .integer(Int64(checked)),
+      "callsCheckedPercent": .integer(Int64(coverage)),
+      "findings": .array(
+        findings.map { finding in
+          [
+            "name": .string(finding.query.name), "sql": .string(finding.query.sql),
+            "calls": .integer(finding.query.calls), "finding": .string(finding.kind.rawValue),
+            "reason": .string(finding.reason),
+          ]
+        }),
     ]
   }
 }

@@ -18,6 +18,8 @@ package struct RehearsalReport: Hashable, Sendable {
   package var differences: [String]
   /// What those changes do to the servers of the source.
   package var findings: [StructureFinding]
+  /// What the recorded queries of the source showed; nil where there were none.
+  package var queries: QueriesReport?
   /// The judgement; nil when the rehearsal itself failed.
   package var verdict: Verdict?
   /// Why there is no verdict.
@@ -36,6 +38,7 @@ package struct RehearsalReport: Hashable, Sendable {
     migrations = []
     differences = []
     findings = []
+    queries = nil
     verdict = nil
     failure = nil
     duration = .zero

@@ -45,7 +45,7 @@ package struct BackfillWalk {
     batch: (_ limit: Int?) async throws(StepFailure) -> BackfillBatch
   ) async throws(StepFailure) -> BackfillOutcome {
     let directive = backfill.directive
-    var size = known?.size ?? directive.batch
+    var place = BackfillPlace(directive, mark: known)
     var outcome = BackfillOutcome(
       isFinished: false,
       progress: known?.progress
@@ -54,14 +54,14 @@ package struct BackfillWalk {
     var batches = 0
     do throws(StepFailure) {
       while try await awaitCalm(outcome.progress, pressure),
-        let (result, took) = try await insisting(&size, outcome.progress, batch)
+        let (result, took) = try await insisting(&place, outcome.progress, batch)
       {
         guard case .went(let mark) = result else {
           outcome.isFinished = true
           return outcome
         }
         batches += 1
-        size = mark.size
+        place = BackfillPlace(directive, mark: mark)
         outcome.longest = max(outcome.longest, took)
         outcome.progress = mark.progress
         guard try await rest(pace.rest(after: took), outcome.progress) else { return outcome }
@@ -75,7 +75,7 @@ package struct BackfillWalk {
   /// Tries until a batch is committed, smaller where it was too large or met locks; nil when it was
   /// told to end before.
   private func insisting(
-    _ size: inout Int, _ progress: BackfillProgress,
+    _ place: inout BackfillPlace, _ progress: BackfillProgress,
     _ batch: (Int?) async throws(StepFailure) -> BackfillBatch
   ) async throws(StepFailure) -> (batch: BackfillBatch, took: Interval)? {
     var backoff = LockBackoff(deadline: deadline)
@@ -85,17 +85,20 @@ package struct BackfillWalk {
       do throws(StepFailure) {
         return (try await batch(limit), (ContinuousClock.now - began).interval)
       } catch {
+        let took = (ContinuousClock.now - began).interval
         // Interrupted is what the server's own limit, a little earlier than ours, makes of it.
-        if ["HoldBudgetExceeded", "Interrupted"].contains(error.code), size > 1, !Task.isCancelled {
-          size = max(1, size / 4)
-          limit = size
+        if ["HoldBudgetExceeded", "Interrupted"].contains(error.code), !Task.isCancelled {
+          try place.shrink(after: error)
+          limit = place.size
+          // What held others up for longer than it may rests at least as long as any other batch.
+          guard try await rest(pace.rest(after: took), progress) else { return nil }
           continue
         }
         guard error.disposition == .retry else { throw error }
         // Fewer rows meet fewer of those that others have locked.
         if error.code == "DatabaseLocked" {
-          size = max(1, size / 2)
-          limit = size
+          place.size = max(1, place.size / 2)
+          limit = place.size
         }
         guard let pause = backoff.next() else { throw overdue(error, backoff.elapsed) }
         guard try await rest(pause, progress) else { return nil }
@@ -140,5 +143,43 @@ package struct BackfillWalk {
             + " from there.")
       }
     }
+  }
+}
+
+/// Where a backfill stands, and how many rows it tries from there.
+private struct BackfillPlace {
+  let directive: BackfillDirective
+  /// The last key that is done; null before the first.
+  let cursor: SQLValue
+  var size: Int
+  /// How often one row alone has exceeded the hold budget.
+  private var stalls = 0
+
+  init(_ directive: BackfillDirective, mark: BackfillMark?) {
+    self.directive = directive
+    cursor = mark?.cursor ?? .null
+    size = mark?.size ?? directive.batch
+  }
+
+  /// Makes the next batch smaller after one that exceeded the hold budget. One row may stall for a
+  /// reason of the moment, and is tried again.
+  ///
+  /// - Throws: `BackfillStalled` when one row has stalled too often.
+  mutating func shrink(after failure: StepFailure) throws(StepFailure) {
+    guard size == 1 else {
+      size = max(1, size / 4)
+      return
+    }
+    stalls += 1
+    guard stalls >= Bounds.backfillStallsMax else { return }
+    let (table, key) = (directive.table, directive.key)
+    let row =
+      cursor == .null
+      ? "The first row of \(table)" : "The row of \(table) behind \(key) \(cursor.shown)"
+    throw StepFailure(
+      code: "BackfillStalled", disposition: .stop,
+      message: "\(row) exceeded the hold budget by itself \(stalls) times in a row; what is done"
+        + " stays done. Look what a change of it sets off, such as a trigger or a cascade, or raise"
+        + " `database.holdBudget`. \(failure.message)")
   }
 }

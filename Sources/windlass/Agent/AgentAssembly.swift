@@ -47,8 +47,11 @@ struct AgentAssembly {
       now: now, shim: ShimInvocation(bootIDPath: Failpoints.bootIDPath))
     let servers = IsolatedServers(
       settings: rehearsalSettings(configuration, drivers), artifacts: artifacts)
+    let artifacts = artifacts
     let rehearsal = RehearsalRunner(
-      scratch: drivers.scratch, servers: servers, transport: transport,
+      scratch: drivers.scratch, servers: servers,
+      queries: { queries async throws(StepFailure) in try await artifacts.bytes(of: queries) },
+      transport: transport,
       configuration: RehearsalConfiguration(
         probes: probes(configuration), holdBudget: configuration.database.holdBudget,
         isolation: configuration.proof.isolation == .none ? .none : .network),

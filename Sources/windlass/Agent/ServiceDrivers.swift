@@ -11,7 +11,7 @@ struct ServiceDrivers {
   let engine: String
   let database: any ServiceDatabase
   let backups: any BackupStore
-  let scratch: any ScratchDatabases
+  let scratch: any RehearsalDatabases
   /// The files that no rehearsed server may touch.
   var productionFiles: [String] = []
   /// Sees which databases a rehearsed server uses that are no files.

@@ -145,6 +145,20 @@ enum DatabaseTarget {
     }
   }
 
+  /// Asks the database's server what it was asked.
+  func queryRecorder() throws(CommandFailure) -> any QueryRecorder {
+    switch self {
+    case .sqlite(let options):
+      throw CommandFailure(
+        .failed, "QueriesNotCounted",
+        "\(options.path) is a SQLite database, which has no server that could be asked. Write the"
+          + " file by hand, or from what the service's own tests ask; docs/rehearsal.md shows what"
+          + " it holds.")
+    case .postgres(let options): return PostgresQueryRecorder(options)
+    case .mysql(let options): return MySQLQueryRecorder(options)
+    }
+  }
+
   /// The database for readings alone; it finds no migrations.
   func reader(now: @escaping @Sendable () -> Timestamp) -> any ServiceDatabase {
     let locate: MigrationLocator = { (_) throws(StepFailure) in nil }

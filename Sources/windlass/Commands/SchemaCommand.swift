@@ -18,7 +18,8 @@ struct SchemaCommand: ReportingCommand {
       Example: windlass schema --database env:BEACON_DB
       Example: windlass schema --database env:DB --ledger django
 
-      Exit codes: 0 clean and as Windlass left it, 6 the ledger is dirty or the schema drifted.
+      Exit codes: 0 clean and as Windlass left it, 6 the ledger is dirty or the schema drifted, 7 \
+      another tool is at work behind the dirty mark, which shows nothing yet.
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
@@ -44,6 +45,7 @@ struct SchemaCommand: ReportingCommand {
     let report = try await migrator.schema()
     output.object(json(report))
     show(report, output)
+    if report.atWork != nil { return .locked }
     return report.isDirty || report.drift != nil ? .dirty : .done
   }
 
@@ -76,6 +78,7 @@ struct SchemaCommand: ReportingCommand {
       "version": report.version.map { .integer($0.json) } ?? .null,
       "dirty": .bool(report.isDirty),
       "interrupted": report.interrupted.map { json($0) } ?? .null,
+      "atWork": report.atWork.map { .string($0) } ?? .null,
       "drift": .array(report.drift?.sentences.map { .string($0) } ?? []),
       "epoch": report.epoch.map { .integer($0.number) } ?? .null,
       "systemID": .string(report.systemID),
@@ -98,6 +101,9 @@ struct SchemaCommand: ReportingCommand {
 
   /// Why the ledger is dirty, and what to do.
   private func sentences(_ report: SchemaReport) -> [String] {
+    if let atWork = report.atWork {
+      return ["\(atWork) Its mark shows nothing while it is at work: look again when it is done."]
+    }
     guard let migration = report.interrupted else {
       return [MigrationHistory.dirty(report.version, database: "this database").message]
     }

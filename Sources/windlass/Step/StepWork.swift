@@ -148,8 +148,11 @@ struct StepWork: Sendable {
             workDirectory: room.folder + "/rehearsal"),
           artifacts: room.artifacts)
       } ?? ServersByRelease(servers: [:])
+    let artifacts = room.artifacts
     let runner = RehearsalRunner(
-      scratch: drivers.scratch, servers: servers, transport: room.transport,
+      scratch: drivers.scratch, servers: servers,
+      queries: { queries async throws(StepFailure) in try await artifacts.bytes(of: queries) },
+      transport: room.transport,
       configuration: RehearsalConfiguration(
         probes: ProbeConfiguration(readinessPath: processes?.readiness.path ?? "/healthz"),
         holdBudget: wish.database.holdBudget, isolation: isolation,

@@ -111,4 +111,58 @@ struct ServerRehearsalTests {
     #expect(ended.status == 4, "\(ended.text)")
     try expectNothingLeft(engine, url)
   }
+
+  /// A file of what Beacon 1.0.0 asks, as the engine writes parameters.
+  private func queries(_ engine: ServerEngine) throws -> String {
+    let place = engine == .postgres ? "$1" : "?"
+    return try directory.write(
+      """
+      {"apiVersion": "windlass.dev/v1", "kind": "RecordedQueries", "engine": "\(engine.rawValue)",
+       "queries": [
+        {"name": "flag", "calls": 90,
+         "sql": "SELECT f.key, f.rollout_percent FROM flags AS f WHERE f.key = \(place)"},
+        {"name": "variants", "sql": "SELECT v.key, v.weight FROM variants AS v"}]}
+      """, to: "queries.json")
+  }
+
+  @Test(arguments: ServerEngine.allCases)
+  func `a recorded query that the migrations break is named with the server's error`(
+    engine: ServerEngine
+  ) async throws {
+    let url = try await stage(engine, "beacon-reckless")
+    let ended = try rehearse(url, ["--queries", queries(engine), "--json"])
+    #expect(ended.status == 3, "\(ended.text)")
+    let report = try JSONValue.parse(Array(ended.output.utf8))
+    let evidence = report.value(at: "/verdict/evidence/0")?.string ?? ""
+    #expect(evidence.hasPrefix("query \"flag\" of 0.0.0-old can't be prepared"), "\(evidence)")
+    #expect(evidence.contains("rollout_percent"), "\(evidence)")
+    #expect(report.value(at: "/queries/findings/0/finding") == "broken")
+    #expect(report.value(at: "/queries/checked") == 2)
+    try expectNothingLeft(engine, url)
+  }
+
+  @Test(arguments: ServerEngine.allCases)
+  func `honest migrations break no recorded query`(engine: ServerEngine) async throws {
+    let url = try await stage(engine, "beacon")
+    let ended = try rehearse(url, ["--queries", queries(engine), "--json"])
+    #expect(ended.status == 4, "\(ended.text)")
+    let report = try JSONValue.parse(Array(ended.output.utf8))
+    #expect(report.value(at: "/queries/callsCheckedPercent") == 100)
+    #expect(report.value(at: "/queries/findings") == [])
+    try expectNothingLeft(engine, url)
+  }
+
+  @Test(arguments: ServerEngine.allCases)
+  func `a server that does not count is told as such by the command`(
+    engine: ServerEngine
+  ) async throws {
+    let url = try await TestServers.shared.freshDatabase(engine)
+    let ended = try Program.run(
+      "windlass", ["queries", "capture", "--database", "env:DB", "--json"],
+      environment: ["DB": url])
+    // MySQL counts by itself, and was asked nothing in this database yet.
+    #expect(ended.status == 1, "\(ended.text)")
+    let code = try JSONValue.parse(Array(ended.output.utf8)).value(at: "/error/code")
+    #expect(code == "QueriesNotCounted" || code == "NoQueries", "\(ended.text)")
+  }
 }

@@ -58,8 +58,11 @@ struct StagedHop {
   func rehearse(
     isolation: IsolationPolicy = .network
   ) async throws -> (verdict: Verdict, report: RehearsalReport) {
+    let artifacts = artifacts
     let runner = RehearsalRunner(
-      scratch: scratch, servers: servers, transport: transport,
+      scratch: scratch, servers: servers,
+      queries: { queries async throws(StepFailure) in try await artifacts.bytes(of: queries) },
+      transport: transport,
       configuration: RehearsalConfiguration(isolation: isolation),
       reports: ReportDirectory(path: try directory.directory("reports")))
     return try await runner.rehearseInFull(plan, on: Self.backup)

@@ -10,16 +10,25 @@ import WindlassCore
 /// whatever way, the pipe closes, and the shell stops the server and removes its directory.
 final class PostgresServer: Sendable {
   /// The server that all tests of this process share, each with databases of its own.
-  static let shared = PostgresServer(standby: false)
+  static let shared = PostgresServer()
+
+  /// What a server is to others.
+  enum Part {
+    case primary
+    /// Left in recovery, without a primary.
+    case orphan
+    /// A standby that follows that server.
+    case standby(of: PostgresServer)
+  }
 
   /// Where its socket is.
   let directory: String
   private let counter = Mutex(0)
+  /// Where the shell that holds the server reads statements.
+  private let commands = Mutex<Int32>(-1)
 
   /// Starts a server; one that can't be started ends the tests.
-  ///
-  /// - Parameter standby: whether it is left in recovery, as a standby without a primary.
-  init(standby: Bool) {
+  init(_ part: Part = .primary) {
     let template = strdup("/tmp/windlass-postgres-XXXXXX")
     guard let template, mkdtemp(template) != nil else { preconditionFailure("no directory") }
     directory = String(cString: template)
@@ -28,7 +37,15 @@ final class PostgresServer: Sendable {
     if getuid() == 0, let nobody = getpwnam("nobody") {
       chown(directory, nobody.pointee.pw_uid, nobody.pointee.pw_gid)
     }
-    start(standby: standby)
+    start(part)
+  }
+
+  /// Has the server's own client run a statement, as on a standby, which Windlass does not use.
+  /// What comes of it is seen on the server.
+  func execute(_ statement: String) {
+    let line = Array("\(statement)\n".utf8)
+    let count = commands.withLock { write($0, line, line.count) }
+    precondition(count == line.count, "the shell that holds the server is gone")
   }
 
   /// The URL of a database of that server.
@@ -50,20 +67,33 @@ final class PostgresServer: Sendable {
   private static let script = """
     set -eu
     bin=$(ls -d "$3"/usr/lib/postgresql/*/bin | sort -V | tail -n 1)
-    "$bin/initdb" -D "$1/data" -U windlass -A trust --no-sync -E UTF8 --locale=C.UTF-8 \
-      >"$1/initdb.log" 2>&1
-    if [ "$2" = standby ]; then touch "$1/data/standby.signal"; fi
+    if [ "$2" = standby ]; then
+      "$bin/pg_basebackup" -D "$1/data" -h "$4" -U windlass -R -c fast --no-sync \
+        >"$1/initdb.log" 2>&1
+    else
+      "$bin/initdb" -D "$1/data" -U windlass -A trust --no-sync -E UTF8 --locale=C.UTF-8 \
+        >"$1/initdb.log" 2>&1
+    fi
+    if [ "$2" = orphan ]; then touch "$1/data/standby.signal"; fi
     "$bin/postgres" -D "$1/data" -k "$1" -c listen_addresses= -c fsync=off \
       -c full_page_writes=off -c shared_buffers=16MB -c max_connections=300 \
-      -c autovacuum=off >"$1/server.log" 2>&1 &
+      -c autovacuum=off -c shared_preload_libraries=pg_stat_statements >"$1/server.log" 2>&1 &
     server=$!
-    read _ || true
+    while read -r statement; do
+      "$bin/psql" -X -h "$1" -U windlass -d postgres -c "$statement" >>"$1/psql.log" 2>&1 || true
+    done
     kill -INT "$server"
     wait "$server" || true
     rm -rf "$1"
     """
 
-  private func start(standby: Bool) {
+  private func start(_ part: Part) {
+    let (word, primary) =
+      switch part {
+      case .primary: ("primary", "")
+      case .orphan: ("orphan", "")
+      case .standby(let server): ("standby", server.directory)
+      }
     var ends: [Int32] = [0, 0]
     precondition(pipe(&ends) == 0, "no pipe")
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -71,8 +101,8 @@ final class PostgresServer: Sendable {
     posix_spawn_file_actions_init(&actions)
     posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
     var words = [
-      "/bin/sh", "-c", Self.script, "postgres-server", directory, standby ? "standby" : "primary",
-      getenv("WINDLASS_POSTGRES_SERVER").map { String(cString: $0) } ?? "",
+      "/bin/sh", "-c", Self.script, "postgres-server", directory, word,
+      getenv("WINDLASS_POSTGRES_SERVER").map { String(cString: $0) } ?? "", primary,
     ]
     if getuid() == 0 {
       words = ["/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] + words
@@ -87,6 +117,7 @@ final class PostgresServer: Sendable {
     posix_spawn_file_actions_destroy(&actions)
     for text in arguments + variables { free(text) }
     close(ends[0])
+    commands.withLock { $0 = ends[1] }
     waitUntilReady()
   }
 

@@ -13,8 +13,8 @@ final class PostgresWorld: Sendable {
     url: "https://releases.example/m.tar.gz", digest: Digest(String(repeating: "0", count: 64)),
     size: 1)
 
-  init(_ files: [String: String] = [:]) throws {
-    url = try PostgresServer.shared.makeDatabase()
+  init(_ files: [String: String] = [:], on server: PostgresServer = .shared) throws {
+    url = try server.makeDatabase()
     directory = "/tmp/windlass-migrations-\(UInt64.random(in: .min ... .max))"
     try FileManager.default.createDirectory(
       atPath: directory, withIntermediateDirectories: true)

@@ -118,40 +118,10 @@ final class RoleWorld: Sendable {
 
   /// Does everything that a run does in a database, in a run's order.
   func runEverything() async throws {
-    let database = try database()
-    let before = try await database.inspect()
-    let epoch = try await database.takeFence(after: before.epoch, run: "run")
-    let pending = Self.migrations.filter { $0.version > before.version ?? 0 }
-    let plan = try plan(pending, before: before.version)
-    try await database.preflight(plan)
-    _ = try await store.backUp("b", run: "run", purpose: .beforeExpand)
-    let receipt = try await store.verify("b")
-    #expect(receipt.isVerified)
-    #expect(try await database.inspect().systemID == receipt.systemID)
-    try await rehearse(pending)
-    var after = before.version
-    for migration in pending {
-      let order = MigrationOrder(
-        run: "run", migration: migration, archive: PostgresWorld.archive, after: after,
-        epoch: epoch)
-      try await database.apply(order)
-      after = migration.version
-    }
-    try await database.recordCommitPoint("run", epoch: epoch)
-    let reading = try await database.inspect()
-    #expect(reading.version == 4 && !reading.isDirty && reading.committedRun == "run")
-    #expect(reading.epoch == epoch)
-  }
-
-  private func plan(_ migrations: [Migration], before: SchemaVersion?) throws -> Plan {
-    let window = try #require(SchemaWindow(min: 0, max: 1_000))
-    return Plan(
-      service: "shop", run: "run", kind: .upgrade, source: nil,
-      target: Release(
-        version: Version(1, 1, 0), window: window, migrations: migrations,
-        migrationArchive: PostgresWorld.archive),
-      migrations: migrations, schemaBefore: before, rollout: RolloutPolicy(),
-      manifest: Digest(String(repeating: "0", count: 64)))
+    try await RoleRun(
+      database: database(), backups: store, migrations: Self.migrations,
+      rehearse: { pending, _ in try await self.rehearse(pending) }
+    ).carryOut()
   }
 
   /// Migrates a copy, with a server in it that uses its URL.
@@ -167,7 +137,7 @@ final class RoleWorld: Sendable {
       PostgresOptions(url: PostgresURL(copy.url), applicationName: "server"))
     #expect(try await watch.use(of: copy.url) == (true, false))
     for migration in migrations {
-      _ = try await scratch.migrate(copy, migration, from: PostgresWorld.archive)
+      _ = try await scratch.migrate(copy, migration, from: RoleRun.archive)
     }
     _ = try await scratch.catalogue(of: copy)
     // The server may do there what it may do in the database, and more.

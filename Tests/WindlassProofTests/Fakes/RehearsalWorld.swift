@@ -56,6 +56,12 @@ final class RehearsalWorld: Sendable {
     /// The catalogue after those migrations.
     var catalogue: @Sendable ([Migration]) -> Catalogue = { _ in SampleCatalogue.before }
     var held: @Sendable (Migration) -> Interval = { _ in .milliseconds(5) }
+    /// The file of recorded queries.
+    var queries = ""
+    /// What comes of preparing a query on a copy with those migrations.
+    var prepared: @Sendable (RecordedQuery, [Migration]) -> QueryOutcome = { _, _ in
+      .prepared(columns: nil)
+    }
     /// The failure of a migration.
     var migrationFailure: @Sendable (Migration) -> StepFailure? = { _ in nil }
   }
@@ -121,6 +127,25 @@ extension RehearsalWorld: ScratchDatabases {
   func discard(_ copy: ScratchCopy) async throws(StepFailure) {
     try enter("discard \(copy.label)")
     state.withLock { _ = $0.copies.removeValue(forKey: copy.label) }
+  }
+}
+
+extension RehearsalWorld: QueryPreparation {
+  var queryEngine: String { "sqlite" }
+
+  func prepare(
+    _ queries: RecordedQueries, on copy: ScratchCopy
+  ) async throws(StepFailure) -> [QueryOutcome] {
+    try enter("prepare")
+    return state.withLock { state in
+      queries.queries.map { state.prepared($0, state.copies[copy.label] ?? []) }
+    }
+  }
+
+  /// Gives the file of recorded queries.
+  func bytes(of queries: QueriesReference) async throws(StepFailure) -> [UInt8] {
+    try enter("queries \(queries.url)")
+    return state.withLock { Array($0.queries.utf8) }
   }
 }
 

@@ -20,6 +20,10 @@ private final class MemoryTable {
   var losesReply = false
   /// Rows that take longer than the hold budget.
   var rowsMax = Int.max
+  /// How often the row of that key still takes longer than the hold budget by itself.
+  var stalls: [Int64: Int] = [:]
+  /// What the failure of such a row is called.
+  var stall = "HoldBudgetExceeded"
   /// Batches that were committed.
   var sizes: [Int] = []
   /// Whether a row that was changed once is changed again.
@@ -99,6 +103,10 @@ private final class MemoryTransaction: BackfillTransaction {
     size = keys.count
     guard keys.count <= table.rowsMax else {
       throw StepFailure(code: "HoldBudgetExceeded", disposition: .stop, message: "too long")
+    }
+    for key in keys where table.stalls[key, default: 0] > 0 {
+      table.stalls[key, default: 0] -= keys.count == 1 ? 1 : 0
+      throw StepFailure(code: table.stall, disposition: .stop, message: "too long")
     }
     for key in keys { contents.rows[key, default: 0] += 1 }
     return Int64(keys.count)
@@ -215,12 +223,51 @@ private final class MemoryTransaction: BackfillTransaction {
     #expect(table.sizes.allSatisfy { $0 <= 7 })
   }
 
-  @Test func `one row that takes too long is told`() async throws {
-    let table = MemoryTable(1...5)
-    table.rowsMax = 0
-    await #expect {
+  // Interrupted is what the server's own limit makes of it.
+  @Test(arguments: ["HoldBudgetExceeded", "Interrupted"])
+  func `one row that stalls for a while is tried again until it goes`(code: String) async throws {
+    let table = MemoryTable(1...9)
+    table.stall = code
+    table.stalls = [5: Bounds.backfillStallsMax - 1, 7: Bounds.backfillStallsMax - 1]
+    #expect(try await Self.carryOn(try Self.step(), table).isFinished)
+    #expect(table.committed.rows.values.allSatisfy { $0 == 1 })
+    #expect(table.stalls == [5: 0, 7: 0])
+  }
+
+  @Test func `one row that always stalls is told with the key it stands behind`() async throws {
+    let table = MemoryTable(1...9)
+    table.stalls[6] = .max
+    let first = try await Self.carryOn(try Self.step(), table)
+    #expect(!first.isFinished)
+    let failure = await #expect(throws: StepFailure.self) {
       try await Self.carryOn(try Self.step(), table)
-    } throws: { ($0 as? StepFailure)?.code == "HoldBudgetExceeded" }
+    }
+    #expect(failure?.code == "BackfillStalled")
+    #expect(failure?.disposition == .stop)
+    #expect(failure?.message.hasPrefix("The row of t behind id 5 exceeded the hold budget") == true)
+    #expect(table.stalls[6] == .max - 2 * Bounds.backfillStallsMax)
+    #expect(table.committed.rows.filter { $0.value == 1 }.keys.max() == 5)
+  }
+
+  @Test func `the first row is told as such`() async throws {
+    let table = MemoryTable(1...5)
+    table.stalls[1] = .max
+    let failure = await #expect(throws: StepFailure.self) {
+      try await Self.carryOn(try Self.step(), table)
+    }
+    #expect(failure?.code == "BackfillStalled")
+    #expect(failure?.message.hasPrefix("The first row of t exceeded") == true)
+  }
+
+  @Test func `after a stall it rests as after any other batch, and can be ended meanwhile`()
+    async throws
+  {
+    let table = MemoryTable(1...5)
+    table.stalls[1] = .max
+    let outcome = try await Self.carryOn(try Self.step(), table, while: { _ in false })
+    #expect(!outcome.isFinished)
+    #expect(outcome.progress.rowsWalked == 0)
+    #expect(table.committed.mark == nil)
   }
 
   @Test func `rows that come behind the cursor or above the end are not this walk's`() async throws

@@ -1,5 +1,6 @@
 import ReleaseFeeds
 import WindlassCore
+import WindlassSchema
 import WindlassWire
 
 /// Fills in what a release says about files that lie on this machine: digest, size and URL.
@@ -44,25 +45,36 @@ struct ArchivePublisher {
   }
 
   /// The entry of a file of queries: `{url, sha256}`.
-  mutating func queries(_ file: String, url: String? = nil) throws(CommandFailure) -> JSONValue {
+  ///
+  /// - Throws: also for a file that no rehearsal could use.
+  mutating func queries(
+    _ file: String, engine: String, url: String? = nil
+  ) throws(CommandFailure) -> JSONValue {
     let measured = try measure(file, url: url)
+    let recorded = try QueriesFile.read(measured.file)
+    guard recorded.engine == engine else {
+      throw CommandFailure(
+        .usage, "BadArgument",
+        "The queries in \(file) are for \(recorded.engine), and the release names them for"
+          + " \(engine). Name the file under its own engine.")
+    }
     return ["url": .string(measured.url), "sha256": .string(measured.digest.text)]
   }
 
   /// Replaces `"file": PATH` in a release's archives and queries by what the file is.
   mutating func resolve(_ release: JSONValue) throws(CommandFailure) -> JSONValue {
     var release = release
-    if let archive = try resolved(release.value(at: "/artifact/archive"), isQueries: false) {
+    if let archive = try resolved(release.value(at: "/artifact/archive")) {
       release.set(["artifact", "archive"], to: archive)
     }
     for engine in release["migrations"]?.object?.map(\.name) ?? [] {
       let entry = release["migrations"]?[engine]?["archive"]
-      if let archive = try resolved(entry, isQueries: false) {
+      if let archive = try resolved(entry) {
         release.set(["migrations", engine, "archive"], to: archive)
       }
     }
     for engine in release["queries"]?.object?.map(\.name) ?? [] {
-      if let queries = try resolved(release["queries"]?[engine], isQueries: true) {
+      if let queries = try resolved(release["queries"]?[engine], queriesOf: engine) {
         release.set(["queries", engine], to: queries)
       }
     }
@@ -70,12 +82,15 @@ struct ArchivePublisher {
   }
 
   /// The entry with digest and size; nil when it names no file.
+  ///
+  /// - Parameter engine: whose queries it holds; nil for an archive.
   private mutating func resolved(
-    _ entry: JSONValue?, isQueries: Bool
+    _ entry: JSONValue?, queriesOf engine: String? = nil
   ) throws(CommandFailure) -> JSONValue? {
     guard let entry, let file = entry["file"]?.string else { return nil }
     let url = entry["url"]?.string
-    return isQueries ? try queries(file, url: url) : try archive(file, url: url)
+    guard let engine else { return try archive(file, url: url) }
+    return try queries(file, engine: engine, url: url)
   }
 
   private mutating func measure(

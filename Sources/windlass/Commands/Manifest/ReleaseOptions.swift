@@ -118,7 +118,9 @@ struct ReleaseOptions: ParsableArguments {
         to: try publisher.archive(assignment.value))
     }
     for assignment in queries {
-      result.set(["queries", assignment.engine], to: try publisher.queries(assignment.value))
+      result.set(
+        ["queries", assignment.engine],
+        to: try publisher.queries(assignment.value, engine: assignment.engine))
     }
   }
 

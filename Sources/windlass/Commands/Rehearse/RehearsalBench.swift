@@ -19,6 +19,8 @@ struct RehearsalBench: Sendable {
   private let run = RunID("rehearse-\(getpid())")
 
   private static let backup: BackupID = "rehearse"
+  /// The digest of files that nobody published.
+  private static let noDigest = Digest(String(repeating: "0", count: 64))
 
   /// Takes the options; the database is not touched yet.
   ///
@@ -43,12 +45,14 @@ struct RehearsalBench: Sendable {
     let drivers = try ServiceDrivers(
       RoleTargets(target), backups: "\(directory.path)/backups", folder: directory.path,
       locate: locate, now: now)
+    try cast.checkQueries(for: drivers.engine)
     let plan = try await plan(drivers.database)
     _ = try await drivers.backups.backUp(Self.backup, run: run, purpose: .beforeExpand)
     let transport = try CurlTransport()
     let artifacts = ArtifactDirectory(path: "\(directory.path)/artifacts", transport: transport)
     let runner = RehearsalRunner(
       scratch: drivers.scratch, servers: try servers(plan, drivers, artifacts),
+      queries: { queries throws(StepFailure) in try RehearsalCast.bytes(of: queries.url) },
       transport: transport,
       configuration: RehearsalConfiguration(
         probes: ProbeConfiguration(readinessPath: terms.readiness), holdBudget: terms.holdBudget,
@@ -71,16 +75,16 @@ struct RehearsalBench: Sendable {
       let phase = try contents.body(of: entry.version).phase(manifest: nil)
       pending.append(Migration(version: entry.version, phase: phase))
     }
-    let old = try cast.release(cast.oldVersion, option: "--old-version", probes: cast.probes)
+    var old = try cast.release(cast.oldVersion, option: "--old-version", probes: cast.probes)
+    old.queries = cast.queries.map { QueriesReference(url: $0, digest: Self.noDigest) }
     var new = try cast.release(
       cast.newVersion, option: "--new-version", probes: cast.newProbes ?? cast.probes)
-    let noDigest = Digest(String(repeating: "0", count: 64))
     new.migrations = pending
-    new.migrationArchive = ArchiveReference(url: migrations, digest: noDigest, size: 0)
+    new.migrationArchive = ArchiveReference(url: migrations, digest: Self.noDigest, size: 0)
     return Plan(
       service: "database", run: run, kind: .upgrade, source: old, target: new,
       migrations: pending, schemaBefore: reading.version, rollout: RolloutPolicy(),
-      manifest: noDigest)
+      manifest: Self.noDigest)
   }
 
   private func servers(

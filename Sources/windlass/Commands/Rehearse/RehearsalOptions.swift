@@ -2,6 +2,7 @@ import ArgumentParser
 import ReleaseFeeds
 import WindlassCore
 import WindlassProof
+import WindlassSchema
 
 /// What is migrated.
 struct RehearsalSubject: ParsableArguments {
@@ -51,6 +52,13 @@ struct RehearsalCast: ParsableArguments {
     help: ArgumentHelp("The probes of the new server, where they differ.", valueName: "file"))
   var newProbes: String?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "What the server asks that runs today, as `windlass queries capture` writes it.",
+      valueName: "file"))
+  var queries: String?
+
   /// How much can be shown.
   var scope: RehearsalScope {
     if oldCommand == nil { return .schema }
@@ -92,6 +100,28 @@ struct RehearsalCast: ParsableArguments {
       .usage, "BadArgument",
       "The probes in \(file) can't be used: \(reason). Write a JSON array such as "
         + #"[{"name": "list", "method": "GET", "path": "/items", "expect": {"status": 200}}]."#)
+  }
+
+  /// Fails for a file of queries that can't be used, before anything is backed up.
+  func checkQueries(for engine: String) throws {
+    guard let queries else { return }
+    let recorded = try QueriesFile.read(queries)
+    guard recorded.engine == engine else {
+      throw CommandFailure(
+        .usage, "BadArgument",
+        "The queries in \(queries) are for \(recorded.engine), and the database is \(engine).")
+    }
+  }
+
+  /// The bytes of the file.
+  static func bytes(of file: String) throws(StepFailure) -> [UInt8] {
+    do throws(FileFailure) {
+      return try TextFile.read(file, sizeMax: Bounds.queriesSizeMax)
+    } catch {
+      throw StepFailure(
+        code: "FileUnreadable", disposition: .stop,
+        message: "The queries in \(file) can't be read: \(error.reason).")
+    }
   }
 
   /// The words of a server's command.

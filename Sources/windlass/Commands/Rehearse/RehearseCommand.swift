@@ -12,7 +12,9 @@ struct RehearseCommand: ReportingCommand {
       Takes a backup, restores it into a copy, applies the pending migrations of a directory there, \
       and compares the catalogues. With --old-command the server that runs today is put to its \
       probes before and after; with --new-command the next one as well, and then the old one again \
-      on what the new one wrote. The database itself is only read; on PostgreSQL, MySQL and MariaDB the \
+      on what the new one wrote. With --queries every statement of a file is prepared before the \
+      migrations and after: one that fails only after is named with the error, and makes them \
+      unsafe. The database itself is only read; on PostgreSQL, MySQL and MariaDB the \
       copy is a scratch database on its server, which goes when the rehearsal ends.
 
       Servers are started without a network but loopback, with the copy's URL in the variable that \
@@ -24,7 +26,8 @@ struct RehearseCommand: ReportingCommand {
       Example: windlass rehearse --database sqlite:///var/lib/beacon/beacon.db \
       --path Migrations/beacon/sqlite --old-command '/usr/bin/beacon serve --release 1.0.0' \
       --database-variable BEACON_DB --probes probes.json
-      Example: windlass rehearse --database env:BEACON_DB --path Migrations/beacon/postgres
+      Example: windlass rehearse --database env:BEACON_DB --path Migrations/beacon/postgres \
+      --queries queries.json
       """)
 
   @OptionGroup var subject: RehearsalSubject
