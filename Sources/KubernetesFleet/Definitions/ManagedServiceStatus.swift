@@ -1,6 +1,7 @@
 import WindlassWire
 
-/// What is known of a service; a summary that may be lost.
+/// What is known of a service: a summary that may be lost, and the journal between runs, whose loss
+/// is noticed.
 package struct ManagedServiceStatus: DocumentPart, Hashable {
   package var observedGeneration: Int64?
   package var conditions: [ConditionStatus]?
@@ -9,6 +10,8 @@ package struct ManagedServiceStatus: DocumentPart, Hashable {
   package var schemaVersion: Int64?
   package var run: String?
   package var quarantined: [QuarantineStatus]?
+  package var decisions: [DecisionStatus]?
+  package var journal: JournalStatus?
 
   package init() {}
 
@@ -28,6 +31,11 @@ package struct ManagedServiceStatus: DocumentPart, Hashable {
       DocumentField(
         "quarantined", \.quarantined, "Releases that failed here and are not tried again.",
         .count(0...100), .keyed(["version"])),
+      DocumentField(
+        "decisions", \.decisions, "What became of people's last decisions.", .count(0...100),
+        .keyed(["id"])),
+      DocumentField(
+        "journal", \.journal, "What was written down between runs, for the daemon's restart."),
     ]
   }
 }

@@ -52,7 +52,7 @@ package struct UpgradeRunStatus: DocumentPart, Hashable {
   package var step: String?
   package var outcome: Outcome?
   package var epoch: Int64?
-  package var journal: [JournalEntry]?
+  package var journal: JournalStatus?
 
   package init() {}
 
@@ -66,28 +66,7 @@ package struct UpgradeRunStatus: DocumentPart, Hashable {
       DocumentField("step", \.step, "What the run does now.", .length(0...63)),
       DocumentField("outcome", \.outcome, "How it ended; absent while it has not."),
       DocumentField("epoch", \.epoch, "The fence's number that its steps carry."),
-      DocumentField(
-        "journal", \.journal, "Intents and outcomes, in order.", .count(0...1_000),
-        .keyed(["number"])),
-    ]
-  }
-}
-
-/// One record of a run's journal.
-package struct JournalEntry: DocumentPart, Hashable {
-  package var number: Int64 = 0
-  package var time = ""
-  package var kind = ""
-  package var text = ""
-
-  package init() {}
-
-  package static var fields: [DocumentField<JournalEntry>] {
-    [
-      DocumentField("number", \.number, "From 1, without gaps.", .range(1...Int64.max)),
-      DocumentField("time", \.time, "When it was written.", .format("date-time")),
-      DocumentField("kind", \.kind, "A word such as intent or outcome.", .length(1...63)),
-      DocumentField("text", \.text, "The record as JSON.", .length(0...8_192)),
+      DocumentField("journal", \.journal, "What was written down, for the daemon's restart."),
     ]
   }
 }

@@ -1,0 +1,78 @@
+package import WindlassCore
+import WindlassWire
+
+/// Everything that people and one service's operator tell each other through the cluster's objects.
+package actor ServiceDesk {
+  /// What a turn came to.
+  package struct Turn: Sendable {
+    /// For the operator, in order, each with its note.
+    package var deliveries: [DecisionDelivery]
+    /// When to look again because something is not shown yet; nil when all is.
+    package var due: Timestamp?
+  }
+
+  private let client: KubernetesClient
+  private let writer: StatusWriter
+  private let events: EventRecorder?
+  private var inbox = DecisionInbox()
+  /// The record whose events were told.
+  private var told: ServiceRecord?
+
+  /// The desk of the ManagedService of that name.
+  package init(
+    _ client: KubernetesClient, service name: String, in namespace: String,
+    events: EventRecorder? = nil
+  ) {
+    self.client = client
+    self.events = events
+    writer = StatusWriter(client, service: name, in: namespace)
+  }
+
+  /// Takes in what people wrote, and shows what is.
+  ///
+  /// - Parameters:
+  ///   - object: The ManagedService as it was seen last, in a cache or not: what makes a decision
+  ///     happen once is in the journal.
+  ///   - isIdle: Whether the operator has taken in all that it was handed.
+  /// - Throws: the server's failure. Nothing is lost by it: take another turn later.
+  package func turn(
+    _ object: KubernetesObject, _ news: StatusNews, isIdle: Bool, journal: some RunJournal
+  ) async throws(StepFailure) -> Turn {
+    tell(news.record, about: object)
+    let journaled = try await JournaledDecisions(journal, of: ServiceName(object.name))
+    let mail = inbox.look(
+      DecisionInbox.Look(
+        service: object, run: try await waitingRun(news.record, in: object), state: news.state,
+        isIdle: isIdle, journaled: journaled, now: news.now))
+    var shown = news
+    shown.answers += mail.answers
+    for answer in mail.answers { events?.note(.answer(answer), about: object) }
+    do throws(StepFailure) {
+      try await DecisionDesk.clear(mail.answered, from: object, by: client)
+      return Turn(deliveries: mail.deliveries, due: try await writer.show(shown))
+    } catch {
+      // What was looked at counts as handed over: it must reach the operator all the same.
+      guard mail.deliveries.isEmpty else { return Turn(deliveries: mail.deliveries, due: news.now) }
+      throw error
+    }
+  }
+
+  private func tell(_ record: ServiceRecord, about object: KubernetesObject) {
+    if let told, let events {
+      for event in ClusterEvent.news(record, after: told) { events.note(event, about: object) }
+    }
+    told = record
+  }
+
+  /// The run's object, where the run waits for an approval.
+  private func waitingRun(
+    _ record: ServiceRecord, in object: KubernetesObject
+  ) async throws(StepFailure) -> KubernetesObject? {
+    guard let run = record.run, run.phase == .approve, record.policy.needsApproval,
+      record.approved != run.plan.target.version
+    else { return nil }
+    let client = client
+    let reference = ObjectReference(.upgradeRuns, run.plan.run.text, in: object.namespace)
+    return try await asking { () async throws(APIError) in try await client.get(reference) }
+  }
+}

@@ -1,0 +1,32 @@
+package import WindlassCore
+
+/// What a summary of a service is made of.
+package struct StatusNews: Hashable, Sendable {
+  /// The service as its operator knows it.
+  package var state: ServiceState
+  package var feed: FeedReport
+  /// The generation of the ManagedService that all this speaks of.
+  package var generation: Int64
+  /// What keeps the service from being driven at all; nil while it is.
+  package var trouble: StepFailure?
+  /// What became of decisions since they were last told.
+  package var answers: [DecisionStatus]
+  package var now: Timestamp
+
+  package init(
+    state: ServiceState, feed: FeedReport, generation: Int64, trouble: StepFailure? = nil,
+    answers: [DecisionStatus] = [], now: Timestamp
+  ) {
+    self.state = state
+    self.feed = feed
+    self.generation = generation
+    self.trouble = trouble
+    self.answers = answers
+    self.now = now
+  }
+
+  var record: ServiceRecord { state.record }
+
+  /// What holds the service or its run back.
+  var block: Block? { record.run?.block ?? record.block }
+}
