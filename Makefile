@@ -20,7 +20,7 @@ help:
 	@echo 'make soak      ROUNDS=$(ROUNDS) demos in a row; not one request may be lost'
 	@echo 'make bench     measure what docs/performance.md states'
 	@echo 'make engines   run the drivers'"'"' tests and write docs/engines.md from what passed'
-	@echo 'make crds      write deploy/crds from the Swift types'
+	@echo 'make crds      write deploy/crds, and the chart'"'"'s copy, from the Swift types'
 	@echo 'make fuzz      feed damaged input to every parser for SECONDS=$(SECONDS) each'
 	@echo 'make packages  install the Debian packages that are missing'
 	@echo 'make clean     remove what was built'
@@ -72,6 +72,7 @@ engines: packages
 .PHONY: crds
 crds:
 	swift run crds deploy/crds
+	cp deploy/crds/*.yaml deploy/helm/windlass/crds/
 
 .PHONY: fuzz
 fuzz: packages

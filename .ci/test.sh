@@ -61,9 +61,10 @@ run_on_mysql() {
   fi
 }
 
-pods='^KubernetesFleetTests\.(NodeAgentTests|ServiceProxyTests|Kubectl)'
-# The tests of kubectl are skipped where there is none.
+pods='^KubernetesFleetTests\.(HelmTests|KubectlTests|NodeAgentTests|OverlayTests|ServiceProxyTests)'
+# The tests of kubectl and helm are skipped where there is none.
 if kubectl=$(.ci/kubectl.sh); then export WINDLASS_KUBECTL="$kubectl"; fi
+if helm=$(.ci/helm.sh); then export WINDLASS_HELM="$helm"; fi
 
 for level in $levels; do
   for name in $(level_names "$level"); do

@@ -2,6 +2,12 @@ import WindlassCore
 import WindlassWire
 
 extension APIError {
+  /// The error of an answer to a request of the client.
+  init(answer: HTTPResponse, to order: KubernetesClient.Order) {
+    self.init(answer: answer, request: order.title, changes: order.changes)
+    if code == .forbidden { right = order.right }
+  }
+
   /// The error of an answer whose status tells that the request did not succeed.
   ///
   /// - Parameter changes: Whether the request would have changed something.

@@ -78,6 +78,9 @@ package struct APIError: Error, Hashable, Sendable, CustomStringConvertible {
   package var continuation: String?
   /// Whether the request may have been carried out all the same: read back before it is repeated.
   package var mayHaveHappened: Bool
+  /// What the user may lack, when the code is `forbidden`: quotas and admission refuse with that
+  /// code as well.
+  package var right: AccessRight?
   /// What was asked, such as `PATCH deployments.apps shop/flipt`.
   package var request: String
   /// For people: what the server said, or what went wrong here.
@@ -119,10 +122,16 @@ package struct APIError: Error, Hashable, Sendable, CustomStringConvertible {
     return text
   }
 
+  private var lack: String {
+    guard let right else { return "Grant this verb to the user in a Role or ClusterRole." }
+    return "Unless a quota or an admission policy refused it, the user lacks the right to \(right):"
+      + " add it to the role that is bound to the user, and ask \(right.question)."
+  }
+
   private var advice: String? {
     switch code {
     case .unauthorized: "Check the credentials of the kubeconfig or of the ServiceAccount."
-    case .forbidden: "Grant this verb to the user in a Role or ClusterRole."
+    case .forbidden: lack
     case .namespaceTerminating: "Wait until the namespace is gone, or use another."
     case .unknownResource: "Install its CustomResourceDefinition, or use Kubernetes 1.30 or newer."
     case .ownedByOthers: "Let its owner leave the field out, or set adopt: true."

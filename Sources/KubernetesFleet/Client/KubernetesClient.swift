@@ -114,7 +114,7 @@ package actor KubernetesClient {
     }
     if answer.status == 401 { await credentials.reject(credential) }
     guard (200..<300).contains(answer.status) else {
-      throw APIError(answer: answer, request: order.title, changes: order.changes)
+      throw APIError(answer: answer, to: order)
     }
     return answer
   }

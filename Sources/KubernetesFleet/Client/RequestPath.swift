@@ -4,6 +4,16 @@ package struct RequestPath: Hashable, Sendable {
   package private(set) var path: String
   /// Names and values, sorted by name when written.
   package var query: [String: String] = [:]
+  /// What it is about; nil for a path that is none of an object.
+  private(set) var subject: Subject?
+
+  /// Objects of one kind, or one of them.
+  struct Subject: Hashable, Sendable {
+    var type: ResourceType
+    var namespace: String?
+    var isSingle = false
+    var subresource: String?
+  }
 
   /// The collection of a kind, in one namespace or, without one, in all.
   ///
@@ -15,6 +25,7 @@ package struct RequestPath: Hashable, Sendable {
       path += "/namespaces/\(segment)"
     }
     path += "/\(type.plural)"
+    subject = Subject(type: type, namespace: type.isNamespaced ? namespace : nil)
   }
 
   /// One object, or one of its subresources such as `status`.
@@ -26,6 +37,8 @@ package struct RequestPath: Hashable, Sendable {
     else { return nil }
     self.init(object.type, in: object.namespace)
     path += "/\(name)"
+    subject?.isSingle = true
+    subject?.subresource = subresource
     if let subresource { path += "/\(subresource)" }
   }
 

@@ -58,7 +58,7 @@ extension KubernetesClient {
         break
       }
     }
-    return WatchEnd(await answer, feed, title)
+    return WatchEnd(await answer, feed, order)
   }
 
   private nonisolated func carry(
@@ -76,20 +76,21 @@ extension KubernetesClient {
 extension WatchEnd {
   /// What the end of the transfer means.
   fileprivate init(
-    _ result: Result<HTTPResponse, APIError>, _ feed: WatchFeed, _ title: String
+    _ result: Result<HTTPResponse, APIError>, _ feed: WatchFeed,
+    _ order: KubernetesClient.Order
   ) {
     switch result {
     case .failure(let error): self = .broken(error)
     case .success(var answer) where answer.status != 200:
       answer.body = feed.opening
-      self = .broken(APIError(answer: answer, request: title, changes: false))
+      self = .broken(APIError(answer: answer, to: order))
     case .success:
       // The half of an event is an event that is missing: the rest comes after the last version.
       self =
         !feed.endsWithinLine
         ? .finished
         : .broken(
-          APIError(.noAnswer, request: title, detail: "the stream ended within an event"))
+          APIError(.noAnswer, request: order.title, detail: "the stream ended within an event"))
     }
   }
 }

@@ -110,6 +110,8 @@ struct APIErrorTests {
     #expect(
       error.description
         == "PATCH pods shop/web-0 failed: as it is. "
-        + "Grant this verb to the user in a Role or ClusterRole.")
+        + "Unless a quota or an admission policy refused it, the user lacks the right to patch "
+        + "pods in the namespace shop: add it to the role that is bound to the user, and ask "
+        + "kubectl auth can-i patch pods --namespace shop.")
   }
 }

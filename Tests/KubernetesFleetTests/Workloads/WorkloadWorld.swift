@@ -15,6 +15,8 @@ final class WorkloadWorld: Sendable {
   let host: ClusterHost
   let runner = Mutex(PodRunner())
   let place: WorkloadPlace
+  /// By which the driver signs in.
+  let token: String
 
   static let images = [
     ContractRelease.first: "registry.example/web@sha256:" + String(repeating: "1", count: 64),
@@ -22,8 +24,12 @@ final class WorkloadWorld: Sendable {
     .broken: "registry.example/web@sha256:" + String(repeating: "3", count: 64),
   ]
 
-  init(_ kind: WorkloadKind, settings: WorkloadSettings = WorkloadSettings()) {
+  init(
+    _ kind: WorkloadKind, settings: WorkloadSettings = WorkloadSettings(),
+    token: String = "admin-token"
+  ) {
     self.kind = kind
+    self.token = token
     clock = ManualClock(jumps: true)
     place = WorkloadPlace(kind, "web", in: "shop", container: "web", settings: settings)
     var server = SimulatedAPIServer(at: clock.now())
@@ -35,9 +41,10 @@ final class WorkloadWorld: Sendable {
 
   /// A cluster in which the workload runs, with its fields on record as adopted.
   static func running(
-    _ kind: WorkloadKind, template: JSONValue = .object([]), adopted: Bool = true
+    _ kind: WorkloadKind, template: JSONValue = .object([]), adopted: Bool = true,
+    token: String = "admin-token"
   ) async throws -> WorkloadWorld {
-    let world = WorkloadWorld(kind)
+    let world = WorkloadWorld(kind, token: token)
     for number in 1...3 { await world.addNode("node-\(number)") }
     await world.send("POST", world.collection, world.document(template))
     try await world.pass(.minutes(1))
@@ -74,7 +81,7 @@ final class WorkloadWorld: Sendable {
   {
     let transport = wrap ?? ClusterTransport(host)
     return KubernetesClient(
-      try ClusterAccess(try .test(server: "http://simulated.invalid", token: "admin-token")),
+      try ClusterAccess(try .test(server: "http://simulated.invalid", token: token)),
       fieldManager: manager, clock: clock, random: FixedRandom(value: 0.01), plugins: NoPlugins(),
       bucket: TokenBucket(perSecond: 10_000, burst: 10_000),
       transport: { _ throws(HTTPError) in transport })

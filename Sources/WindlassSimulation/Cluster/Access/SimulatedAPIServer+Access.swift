@@ -15,14 +15,16 @@ extension SimulatedAPIServer {
   }
 
   /// Refuses what the user may not do.
-  func authorize(
+  mutating func authorize(
     _ call: inout Call, group: String, words: [String]
   ) throws(APIFailure) {
     let attributes = AccessAttributes(
       verb: call.verb, group: group, resource: call.type.plural,
       subresource: call.subresource ?? "", name: call.name ?? "",
       namespace: call.namespace ?? "")
-    guard grant(for: call.user, attributes) == nil else { return }
+    let isGranted = grant(for: call.user, attributes) != nil
+    usedRights?.insert(UsedRight(by: call.user.name, attributes, isGranted: isGranted))
+    guard !isGranted else { return }
     var type = call.type
     type.group = group
     let place =

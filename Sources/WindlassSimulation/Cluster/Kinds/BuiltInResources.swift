@@ -54,18 +54,24 @@ enum BuiltInResources {
     apps/v1 statefulsets statefulset StatefulSet n * sts all -
     apps/v1 statefulsets/scale - Scale n s - - autoscaling/v1
     apps/v1 statefulsets/status - StatefulSet n s - - -
+    autoscaling/v2 horizontalpodautoscalers horizontalpodautoscaler HorizontalPodAutoscaler n * hpa all -
+    autoscaling/v2 horizontalpodautoscalers/status - HorizontalPodAutoscaler n s - - -
     batch/v1 cronjobs cronjob CronJob n * cj all -
     batch/v1 cronjobs/status - CronJob n s - - -
     batch/v1 jobs job Job n * - all -
     batch/v1 jobs/status - Job n s - - -
     coordination.k8s.io/v1 leases lease Lease n * - - -
     events.k8s.io/v1 events event Event n * ev - -
+    networking.k8s.io/v1 networkpolicies networkpolicy NetworkPolicy n * netpol - -
     policy/v1 poddisruptionbudgets poddisruptionbudget PodDisruptionBudget n * pdb - -
     policy/v1 poddisruptionbudgets/status - PodDisruptionBudget n s - - -
     authorization.k8s.io/v1 localsubjectaccessreviews localsubjectaccessreview LocalSubjectAccessReview n create - - -
     authorization.k8s.io/v1 selfsubjectaccessreviews selfsubjectaccessreview SelfSubjectAccessReview c create - - -
     authorization.k8s.io/v1 selfsubjectrulesreviews selfsubjectrulesreview SelfSubjectRulesReview c create - - -
     authorization.k8s.io/v1 subjectaccessreviews subjectaccessreview SubjectAccessReview c create - - -
+    admissionregistration.k8s.io/v1 validatingadmissionpolicies validatingadmissionpolicy ValidatingAdmissionPolicy c * - api-extensions -
+    admissionregistration.k8s.io/v1 validatingadmissionpolicies/status - ValidatingAdmissionPolicy c s - - -
+    admissionregistration.k8s.io/v1 validatingadmissionpolicybindings validatingadmissionpolicybinding ValidatingAdmissionPolicyBinding c * - api-extensions -
     apiextensions.k8s.io/v1 customresourcedefinitions customresourcedefinition CustomResourceDefinition c * crd,crds api-extensions -
     apiextensions.k8s.io/v1 customresourcedefinitions/status - CustomResourceDefinition c s - - -
     discovery.k8s.io/v1 endpointslices endpointslice EndpointSlice n * - - -

@@ -14,7 +14,9 @@ enum BuiltInSchemas {
   /// `metadata`, which every kind has.
   static let metadata = SchemaNotation.schema("ObjectMeta", in: entries)
 
-  private static let entries: [String: String] = [
+  private static let entries = common.merging(pods.merging(policies) { $1 }) { $1 }
+
+  private static let common: [String: String] = [
     "ObjectMeta": """
     {name: string, generateName: string, namespace: string, uid: string, resourceVersion: string,
      selfLink: string, generation: int, creationTimestamp: string, deletionTimestamp: string,
@@ -142,49 +144,6 @@ enum BuiltInSchemas {
      status: {observedGeneration: int, disruptedPods: {*: string}, disruptionsAllowed: int!,
               currentHealthy: int!, desiredHealthy: int!, expectedPods: int!,
               conditions: [@Condition]<type>}!}
-    """,
-    "Template": """
-    {metadata: {name: string, labels: {*: string}, annotations: {*: string},
-                creationTimestamp: string}!, spec: @PodSpec!}
-    """,
-    "PodSpec": """
-    {volumes: [any]<name>, initContainers: [@Container]<name>, containers: [@Container]<name>!,
-     restartPolicy: string=Always, terminationGracePeriodSeconds: int?=30,
-     activeDeadlineSeconds: int?, dnsPolicy: string=ClusterFirst, nodeSelector: {*: string}^,
-     serviceAccountName: string, serviceAccount: string, automountServiceAccountToken: bool?,
-     nodeName: string, hostNetwork: bool, hostPID: bool, hostIPC: bool,
-     shareProcessNamespace: bool?, securityContext: any={}, imagePullSecrets: [any]<name>,
-     hostname: string, subdomain: string,
-     affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: any^,
-                               preferredDuringSchedulingIgnoredDuringExecution: [any]},
-                podAffinity: any, podAntiAffinity: any},
-     schedulerName: string=default-scheduler, tolerations: [any], priorityClassName: string,
-     priority: int?, enableServiceLinks: bool?, preemptionPolicy: string?,
-     topologySpreadConstraints: [any]}
-    """,
-    "Container": """
-    {name: string, image: string, command: [string], args: [string], workingDir: string,
-     ports: [{name: string, hostPort: int, containerPort: int, protocol: string=TCP,
-              hostIP: string}]<containerPort,protocol>,
-     envFrom: [any], env: [{name: string, value: string, valueFrom: any}]<name>,
-     resources: {limits: {*: any}, requests: {*: any}, claims: [any]}!,
-     volumeMounts: [any]<mountPath>, restartPolicy: string?, livenessProbe: @Probe,
-     readinessProbe: @Probe, startupProbe: @Probe, lifecycle: any,
-     terminationMessagePath: string=/dev/termination-log, terminationMessagePolicy: string=File,
-     imagePullPolicy: string=IfNotPresent, securityContext: any, stdin: bool, tty: bool}
-    """,
-    "Probe": """
-    {exec: {command: [string]}, httpGet: {path: string=/, port: intstr, host: string,
-     scheme: string=HTTP, httpHeaders: [any]}, tcpSocket: any, grpc: any,
-     initialDelaySeconds: int, timeoutSeconds: int=1, periodSeconds: int=10,
-     successThreshold: int=1, failureThreshold: int=3, terminationGracePeriodSeconds: int?}
-    """,
-    "Pod": """
-    {spec: @PodSpec!,
-     status: {observedGeneration: int, phase: string, conditions: [any]<type>, message: string,
-              reason: string, hostIP: string, hostIPs: [any], podIP: string, podIPs: [any]<ip>,
-              startTime: string, initContainerStatuses: [any], containerStatuses: [any],
-              qosClass: string}!}
     """,
     "Job": """
     {spec: {parallelism: int?, completions: int?, activeDeadlineSeconds: int?,

@@ -71,7 +71,8 @@ struct ResourceType: Hashable, Sendable {
 
   private static let withGenerations: Set<String> = [
     "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "pods",
-    "poddisruptionbudgets", "customresourcedefinitions",
+    "poddisruptionbudgets", "customresourcedefinitions", "networkpolicies",
+    "validatingadmissionpolicies", "validatingadmissionpolicybindings",
   ]
 
   func notFound(_ name: String) -> APIFailure {

@@ -138,6 +138,13 @@ struct RuleEvaluator {
       return .bool(text(values[0]).firstMatch(of: expression) != nil)
     case ("+", 2) where values[0].string != nil && values[1].string != nil:
       return .string(text(values[0]) + text(values[1]))
+    case ("+", 2):
+      guard let first = values[0].array, let second = values[1].array else {
+        return try arithmetic(name, values[0], values[1])
+      }
+      return .array(first + second)
+    case ("split", 2) where values[0].string != nil && !text(values[1]).isEmpty:
+      return .array(text(values[0]).split(by: text(values[1])).map { .string($0) })
     case (_, 2): return try arithmetic(name, values[0], values[1])
     default: throw RuleFailure(message: "undeclared reference to '\(name)'")
     }
@@ -183,5 +190,23 @@ struct RuleEvaluator {
 
   private func number(_ value: Double) -> JSONValue {
     value == value.rounded() ? .integer(Int64(value)) : .double(value)
+  }
+}
+
+extension String {
+  /// The parts between separators, empty ones too.
+  fileprivate func split(by separator: String) -> [String] {
+    var parts = [""]
+    var rest = self[...]
+    while let first = rest.first {
+      if rest.hasPrefix(separator) {
+        parts.append("")
+        rest = rest.dropFirst(separator.count)
+      } else {
+        parts[parts.count - 1].append(first)
+        rest.removeFirst()
+      }
+    }
+    return parts
   }
 }

@@ -43,6 +43,7 @@ extension SimulatedAPIServer {
       throw type.invalid(
         object.at("metadata", "name")?.string ?? "", faults, kind: object["kind"]?.string)
     }
+    try judge(object, nil, call)
     warnOfFinalizers(object, &call)
     if object.at("metadata", "resourceVersion") != nil {
       throw .unclassified("resourceVersion should not be set on objects to be created")

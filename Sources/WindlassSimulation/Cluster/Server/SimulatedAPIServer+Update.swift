@@ -91,6 +91,7 @@ extension SimulatedAPIServer {
     faults += ruleFaults(object, live, type, after: faults)
     faults += kindFaults(object, live, type)
     guard faults.isEmpty else { throw type.invalid(call.name ?? "", faults) }
+    try judge(object, live, call)
     guard object != live, !call.isDryRun else { return object }
     let waits = (object.at("metadata", "deletionGracePeriodSeconds")?.integer ?? 0) > 0
     if object.isTerminating, object.finalizers.isEmpty, !live.finalizers.isEmpty, !waits {

@@ -30,6 +30,9 @@ package struct SimulatedAPIServer: Sendable {
   /// The second and third number of the first address of 127.0.0.0/8 that a Service gets.
   package var serviceNetwork: (UInt8, UInt8) = (96, 0)
 
+  /// What users did, and were refused, while somebody wants to know; nil while nobody does.
+  package var usedRights: Set<UsedRight>?
+
   /// What goes wrong.
   package var faults = FaultPlan()
   /// Why the last pods of a ReplicaSet could not be made.

@@ -1,0 +1,64 @@
+import WindlassSimulation
+import WindlassWire
+
+@testable import KubernetesFleet
+
+/// A right as roles and as requests have it, whoever has it.
+struct Right: Hashable, Comparable, CustomStringConvertible, Sendable {
+  var verb: String
+  var group: String
+  /// With a subresource behind a slash.
+  var resource: String
+  /// Empty for the whole cluster.
+  var namespace: String
+
+  init(verb: String, group: String, resource: String, namespace: String) {
+    self.verb = verb
+    self.group = group
+    self.resource = resource
+    self.namespace = namespace
+  }
+
+  init(_ used: UsedRight) {
+    self.init(
+      verb: used.verb, group: used.group, resource: used.resource, namespace: used.namespace)
+  }
+
+  var description: String {
+    "\(verb) \(resource)\(group.isEmpty ? "" : ".\(group)")"
+      + (namespace.isEmpty ? "" : " in \(namespace)")
+  }
+
+  static func < (left: Right, right: Right) -> Bool { left.description < right.description }
+
+  /// The rights that documents give to the operator's ServiceAccount, by its bindings.
+  static func granted(by documents: [DeployedDocument]) -> Set<Right> {
+    var rights: Set<Right> = []
+    for binding in documents where binding.kind.hasSuffix("RoleBinding") {
+      let subjects = binding.object.body["subjects"]?.array ?? []
+      guard subjects.contains(where: { $0["name"] == "windlass-operator" }) else { continue }
+      let reference = binding.object.body["roleRef"]
+      let role = documents.first {
+        $0.kind == reference?["kind"]?.string && $0.object.name == reference?["name"]?.string
+      }
+      let namespace =
+        binding.kind == "RoleBinding" ? binding.object.namespace ?? "" : ""
+      for rule in role?.object.body["rules"]?.array ?? [] {
+        rights.formUnion(Right.rights(of: rule, in: namespace))
+      }
+    }
+    return rights
+  }
+
+  /// What one rule allows.
+  static func rights(of rule: JSONValue, in namespace: String) -> [Right] {
+    let texts = { (name: String) in (rule[name]?.array ?? []).compactMap(\.string) }
+    return texts("verbs").flatMap { verb in
+      texts("apiGroups").flatMap { group in
+        texts("resources").map { resource in
+          Right(verb: verb, group: group, resource: resource, namespace: namespace)
+        }
+      }
+    }
+  }
+}
