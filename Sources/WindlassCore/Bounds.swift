@@ -224,12 +224,20 @@ public enum Bounds {
   public static let versionReplySizeMax: Int64 = 65_536
   /// Pause between two readings of a fleet while something changes.
   public static let fleetPollInterval = Interval.milliseconds(100)
-  /// Pause between two readings of a workload while something changes: each is several requests to
-  /// an authority that others ask as well.
-  public static let workloadPollInterval = Interval.seconds(1)
-  /// How old a ledger may be that a workload's service at rest goes by: each reading is a program
-  /// that a cluster has to find room for.
-  public static let workloadLedgerInterval = Interval.minutes(5)
+  /// The pause between two readings of a workload while something changes, in times that a reading
+  /// took: each is several requests to an authority that others ask as well.
+  static let workloadPause: Int64 = 4
+  /// The longest of these pauses.
+  public static let workloadPauseMax = Interval.seconds(5)
+  /// How old a reading of a workload may be when it comes, and still be decided on.
+  public static let workloadReadingMax = Interval.minutes(1)
+  /// How long a workload's service at rest goes by a ledger, in times that its reading took: each
+  /// may be a program that a cluster has to find room for.
+  static let ledgerUse: Int64 = 60
+  /// The longest of these times.
+  public static let ledgerUseMax = Interval.minutes(5)
+  /// How old the reading of a ledger may be when it comes, and still be gone by at rest.
+  public static let ledgerReadingMax = Interval.minutes(15)
   /// Pause between two readings of a fleet at rest.
   public static let fleetIdleInterval = Interval.seconds(5)
   /// Restarts of crashed instances within `restartPeriod` before the fleet is called degraded.

@@ -32,6 +32,7 @@ struct Windlass: AsyncParsableCommand {
     ManifestCommand.self,
     MigrateCommand.self,
     NotesCommand.self,
+    OperatorCommand.self,
     PauseCommand.self,
     PlanCommand.self,
     QuarantineCommand.self,

@@ -86,16 +86,20 @@ import WindlassCore
       Self.rolling(), Observation(workload: reading, ledger: ledger), now: came)
     #expect(seen.effect == nil)
     #expect(seen.state.record.run?.block?.code == "WorkloadPaused")
-    let soon = step(seen.state, Observation(), now: came + .milliseconds(900))
+    let soon = step(seen.state, Observation(), now: came + .milliseconds(4_900))
     #expect(soon.effect == nil)
-    let later = step(seen.state, Observation(), now: came + .seconds(1))
+    let later = step(seen.state, Observation(), now: came + .seconds(5))
     #expect(later.effect == .observe)
-    // One that began before it tells nothing any more.
+    // One that began before it was not long under way, and nothing is decided on it.
     let earlier = Self.reading(after: .zero)
     let stale = step(
       seen.state, Observation(workload: earlier), now: came + .milliseconds(100))
-    #expect(stale.effect == nil)
-    #expect(stale.state.watch.workload == reading)
+    #expect(stale.effect == .observe)
+    // One that was on its way for an hour is an old one, however new it looks.
+    let hour = step(
+      Self.rolling(), Observation(workload: reading, ledger: ledger),
+      now: reading.asOf + .hours(1))
+    #expect(hour.effect == .observe)
   }
 
   @Test func `a run is opened on a ledger that took long to be read, and not on an old one`() {

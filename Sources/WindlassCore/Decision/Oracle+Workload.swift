@@ -3,9 +3,7 @@ extension Oracle {
 
   /// Folds a reading of a workload that may be decided on.
   mutating func fold(_ reading: WorkloadReading) {
-    guard reading.asOf >= lastSettledAt, reading.asOf >= workload?.asOf ?? reading.asOf else {
-      return
-    }
+    guard reading.asOf >= lastSettledAt else { return }
     if let first = firstReadingAt, reading.asOf < first { return }
     if firstReadingAt == nil { firstReadingAt = reading.asOf }
     if let before = workload, before.desired != reading.desired { disturb() }

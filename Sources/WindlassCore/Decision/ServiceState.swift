@@ -86,9 +86,9 @@ public struct Watch: Hashable, Sendable {
   /// What `fleet` was made from, where a controller keeps the instances.
   public var workload: WorkloadReading?
   public var ledger: LedgerReading?
-  /// When the last reading of each had come: however long one takes, it is new then.
-  public var fleetReadAt: Timestamp?
-  public var ledgerReadAt: Timestamp?
+  /// How long the last reading of each took, where a controller keeps the instances.
+  public var fleetTook = Interval.zero
+  public var ledgerTook = Interval.zero
   public var offer: Offer?
   /// When this daemon began: nothing read before was read by it.
   public var began: Timestamp?

@@ -97,7 +97,7 @@ extension Stepper {
 
   private mutating func absorb(_ ledger: LedgerReading) {
     watch.ledger = ledger
-    if shape != nil { watch.ledgerReadAt = now }
+    watch.ledgerTook = shape == nil ? .zero : max(.zero, now - ledger.asOf)
     watch.backfill = ledger.backfill?.progress
     becomeReadable()
     recall(ledger)

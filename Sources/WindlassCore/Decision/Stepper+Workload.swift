@@ -9,8 +9,9 @@ extension Stepper {
 
   /// Folds in a workload: its instances become what the rest of the core knows as a fleet.
   mutating func absorb(_ workload: WorkloadReading) {
-    // What was seen later is not replaced by what was seen before.
-    guard shape != nil, watch.workload.map({ $0.asOf <= workload.asOf }) ?? true else { return }
+    guard shape != nil else { return }
+    // One that is older than the last was not long under way, but is an old one.
+    let isOld = watch.workload.map { $0.asOf > workload.asOf } ?? false
     let before = Dictionary(
       (watch.workload?.instances ?? []).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first }
     )
@@ -24,7 +25,7 @@ extension Stepper {
       }
     }
     absorb(fleet(of: workload))
-    watch.fleetReadAt = now
+    watch.fleetTook = isOld ? .zero : max(.zero, now - workload.asOf)
     missThose(notIn: workload)
     for instance in workload.instances { locate(instance, asOf: workload.asOf) }
     dropDead()

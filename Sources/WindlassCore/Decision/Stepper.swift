@@ -59,14 +59,11 @@ struct Stepper {
 
   var state: ServiceState { ServiceState(record: record, watch: watch) }
 
-  /// The pause between two looks at a fleet that changes.
+  /// The pause between two looks at a fleet that changes; what takes long is not done all the time.
   var pollInterval: Interval {
-    shape == nil ? Bounds.fleetPollInterval : Bounds.workloadPollInterval
-  }
-
-  /// How old a ledger may be that a service at rest goes by.
-  var ledgerInterval: Interval {
-    shape == nil ? Bounds.fleetIdleInterval : Bounds.workloadLedgerInterval
+    max(
+      Bounds.fleetPollInterval,
+      min(watch.fleetTook * Bounds.workloadPause, Bounds.workloadPauseMax))
   }
 
   /// When to look again at something that changes seldom.
@@ -193,20 +190,25 @@ struct Stepper {
 
   // MARK: Looking before deciding
 
-  /// The fleet as read after the last effect ended, which came at most `age` ago; nil asks for a
-  /// reading.
+  /// The fleet as read after the last effect ended and at most `age` ago; nil asks for a reading.
   ///
-  /// The age counts from the reading's end: one that takes longer than that would never be new.
+  /// One that takes a while counts from when it came: it would never be new.
   func freshFleet(age: Interval? = nil) -> FleetReading? {
+    let took = watch.fleetTook
+    let isQuick = took * Bounds.workloadPause <= Bounds.fleetPollInterval
+    let grace = isQuick ? .zero : min(took, Bounds.workloadReadingMax)
     guard let fleet = watch.fleet, isCurrent(fleet.asOf),
-      now - (watch.fleetReadAt ?? fleet.asOf) < age ?? pollInterval
+      now - fleet.asOf < (age ?? pollInterval) + grace
     else { return nil }
     return fleet
   }
 
   /// Whether the ledger has to be read again before a service at rest goes by it.
   func isOutdated(_ ledger: LedgerReading) -> Bool {
-    now - (watch.ledgerReadAt ?? ledger.asOf) >= ledgerInterval
+    let took = watch.ledgerTook
+    let use = max(Bounds.fleetIdleInterval, min(took * Bounds.ledgerUse, Bounds.ledgerUseMax))
+    let grace = use == Bounds.fleetIdleInterval ? .zero : min(took, Bounds.ledgerReadingMax)
+    return now - ledger.asOf >= use + grace
   }
 
   /// The ledger as read after the last effect ended; nil asks for a reading.

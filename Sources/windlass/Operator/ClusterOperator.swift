@@ -1,0 +1,160 @@
+import CurlTransport
+import KubernetesFleet
+import Logging
+import Synchronization
+import UnixSignals
+import WindlassCore
+import WindlassWire
+
+/// The running operator: what it sees of the cluster, its candidacy, and the services while it
+/// leads.
+struct ClusterOperator: Sendable {
+  /// How long it is waited for the work to end and the Lease to be given up, once it is to end.
+  private static let endingMax = Interval.seconds(20)
+  /// The oldest API server whose Jobs and probes do what steps rest on.
+  private static let oldestMinor = 30
+
+  let settings: OperatorSettings
+  let access: ClusterAccess
+  let plugins: any PluginRunner
+  let clock: any RunClock
+  let logger: Logger
+  let journal: JournalMaker
+
+  /// What the tasks of the process know of each other.
+  private final class Office: Sendable {
+    let isLeading = Mutex(false)
+    /// Tells that the process is to end.
+    let ending = Signal()
+  }
+
+  /// What one of its tasks has come to.
+  private enum Turn: Sendable { case signal, electionOver, overtime, other }
+
+  /// Serves until SIGTERM or SIGINT: what is under way goes on in its Job, and the Lease is given
+  /// up so that another one leads at once.
+  func run() async throws -> ExitStatus {
+    let client = client()
+    try await check(client)
+    let view = ClusterView(client, namespaces: settings.namespaces)
+    let elector = LeaderElector(
+      client, identity: settings.identity, namespace: settings.leaseNamespace,
+      name: settings.leaseName)
+    let office = Office()
+    logger.notice(
+      "Operator started",
+      metadata: [
+        "identity": "\(settings.identity)",
+        "namespaces": "\(settings.namespaces?.joined(separator: ",") ?? "all")",
+      ])
+    let signals = await UnixSignalsSequence(trapping: [.sigterm, .sigint])
+    await withTaskGroup(of: Turn.self) { group in
+      group.addTask {
+        for await _ in signals { return .signal }
+        return .other
+      }
+      group.addTask {
+        await view.run()
+        return .other
+      }
+      group.addTask {
+        await elector.run { right in
+          office.isLeading.withLock { $0 = true }
+          await self.lead(right, view, until: office.ending)
+          office.isLeading.withLock { $0 = false }
+        }
+        return .electionOver
+      }
+      while let turn = await group.next() {
+        switch turn {
+        case .signal:
+          office.ending.send()
+          guard office.isLeading.withLock({ $0 }) else { return group.cancelAll() }
+          group.addTask {
+            await clock.sleep(until: clock.now() + Self.endingMax)
+            return .overtime
+          }
+        case .electionOver, .overtime: return group.cancelAll()
+        case .other: break
+        }
+      }
+    }
+    logger.notice("Operator stopped")
+    return .done
+  }
+
+  /// Drives all services until the process is to end, or the right to lead has.
+  private func lead(_ right: Leadership, _ view: ClusterView, until ending: Signal) async {
+    guard ending.count == 0 else { return }
+    logger.notice("Leadership began")
+    let host: ServiceHost
+    do {
+      host = ServiceHost(
+        assembly: OperatorAssembly(
+          settings: settings, client: self.client(while: right), transport: try CurlTransport(),
+          journal: journal, claims: ServiceClaims(), logger: logger), view: view, clock: clock)
+    } catch {
+      logger.critical("Transport could not be made", metadata: ["failure": "\(error)"])
+      return
+    }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await host.run() }
+      group.addTask { await ending.wait(after: 0) }
+      await group.next()
+      group.cancelAll()
+    }
+    logger.notice(
+      "Leadership ended",
+      metadata: ["reason": ending.count > 0 ? "the operator stops" : "the right has ended"])
+  }
+
+  /// A client of the cluster; one that is to change things only while a right holds.
+  private func client(while right: Leadership? = nil) -> KubernetesClient {
+    KubernetesClient(
+      access, clock: clock, plugins: plugins,
+      transport: { security throws(HTTPError) in
+        let carrier = try CurlTransport(security: security)
+        return right.map { LeaderTransport(carrier, while: $0) } ?? carrier
+      })
+  }
+
+  // MARK: - Before it begins
+
+  /// Fails at once for what would fail for ever: a server that is not there, one that is too old,
+  /// definitions that are missing, rights that are.
+  private func check(_ client: KubernetesClient) async throws {
+    for warning in access.warnings {
+      logger.warning("Access to the cluster is unsafe", metadata: ["warning": "\(warning)"])
+    }
+    let version: (major: Int, minor: Int)?
+    do throws(APIError) {
+      version = try await client.serverVersion()
+      for namespace in settings.namespaces.map({ $0.map(Optional.some) }) ?? [nil] {
+        _ = try await client.list(Selection(.managedServices, in: namespace))
+      }
+    } catch {
+      throw failure(error)
+    }
+    guard let version, version.major == 1, version.minor < Self.oldestMinor else { return }
+    throw CommandFailure(
+      .failed, "ServerTooOld",
+      "\(access.server) is Kubernetes 1.\(version.minor); the operator needs 1."
+        + "\(Self.oldestMinor) or newer.")
+  }
+
+  private func failure(_ error: APIError) -> CommandFailure {
+    switch error.code {
+    case .unknownResource:
+      CommandFailure(
+        .failed, "DefinitionsMissing",
+        "\(access.server) knows no ManagedServices. Install the definitions: kubectl apply "
+          + "--server-side -f deploy/crds")
+    case .forbidden:
+      CommandFailure(
+        .failed, "Forbidden",
+        "\(error) Give the operator's user that right, or name the namespaces where it has it with"
+          + " --namespace.")
+    default: CommandFailure(.failed, "ClusterUnreachable", "\(error)")
+    }
+  }
+}

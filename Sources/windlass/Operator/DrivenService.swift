@@ -1,0 +1,108 @@
+import KubernetesFleet
+import Logging
+import ReleaseFeeds
+import WindlassCore
+import WindlassEngine
+import WindlassWire
+
+/// Everything that drives one service of a cluster, wired; nothing of it runs yet.
+struct DrivenService: Sendable {
+  let service: ManagedService
+  let `operator`: ServiceOperator
+  let feed: FeedLoop
+  let workload: ClusterWorkload
+}
+
+/// Where the state of a namespace's services is remembered.
+typealias JournalMaker = @Sendable (_ namespace: String, KubernetesClient) -> any RunJournal
+
+/// Wires services of a cluster to their drivers; the only place that knows all of them.
+struct OperatorAssembly: Sendable {
+  let settings: OperatorSettings
+  /// Changes nothing once this process leads no more.
+  let client: KubernetesClient
+  /// For manifests.
+  let transport: any HTTPTransport
+  let journal: JournalMaker
+  let claims: ServiceClaims
+  let logger: Logger
+
+  /// Makes everything that one service needs.
+  ///
+  /// - Parameters:
+  ///   - service: With the wish that its open run goes by, if there is one.
+  ///   - journal: Remembers its state.
+  ///   - watch: Follows the Jobs of its steps.
+  ///   - ends: Has seen the ends of pods.
+  func drive(
+    _ service: ManagedService, journal: any RunJournal, clock: any RunClock, watch: StepWatch,
+    ends: any SeenEnds
+  ) throws -> DrivenService {
+    let logger = logger(of: service)
+    let steps = ServiceSteps(
+      service.name, spec: service.wish, settings: settings.steps(in: service.namespace),
+      client: client, watch: watch, owner: service.owner)
+    let workload = ClusterWorkload(
+      service.place, of: client, adopts: service.adopts,
+      prober: WaveJobs(steps, port: service.port), ends: ends)
+    let claims = claims
+    let jobs = ServiceJobs(
+      steps,
+      claim: { database throws(StepFailure) in try claims.claim(database, for: service) },
+      workload: { () async throws(StepFailure) in
+        for finding in try await workload.readiness() {
+          logger.warning(
+            "Workload was found fit with a reservation",
+            metadata: ["finding": "\(finding.code.rawValue)", "detail": "\(finding.message)"])
+        }
+      })
+    let ports = ServicePorts(
+      database: jobs, backups: jobs, rehearsal: jobs, fleet: .workload(workload),
+      artifacts: jobs, backupsKept: Int(service.spec.backup.keep))
+    let driver = ServiceOperator(
+      policy: service.policy, ports: ports, journal: journal, clock: clock, logger: logger,
+      failpoint: Failpoints.fromEnvironment())
+    steps.follow {
+      let state = driver.snapshot
+      return StepStanding(
+        plan: state.record.run?.plan, epoch: state.watch.isFenced ? state.record.epoch : nil)
+    }
+    return DrivenService(
+      service: service, operator: driver, feed: try feed(service, driver, clock),
+      workload: workload)
+  }
+
+  /// The logger of one service.
+  func logger(of service: ManagedService) -> Logger {
+    var logger = logger
+    logger[metadataKey: "service"] = "\(service.object.key)"
+    return logger
+  }
+
+  private func feed(
+    _ service: ManagedService, _ receiver: ServiceOperator, _ clock: any RunClock
+  ) throws -> FeedLoop {
+    guard let manifest = service.spec.source.manifest,
+      let place = ReleaseFeeds.ManifestSource(manifest.url)
+    else {
+      throw ObjectError(
+        "spec.source.manifest.url", "is no place of a manifest",
+        allowed: "Write an https:, http: or file: URL.")
+    }
+    let keys: TrustedKeys
+    do throws(KeyError) {
+      keys = try TrustedKeys(manifest.publicKeys)
+    } catch {
+      throw ObjectError(
+        "spec.source.manifest.publicKeys", "holds what is no key (\(error))",
+        allowed: "Write the second line of a minisign .pub file.")
+    }
+    let poller = ManifestPoller(
+      source: place, service: ServiceName(manifest.service), keys: keys,
+      interval: manifest.interval, store: ClusterTrustStore(service, by: client),
+      transport: transport, now: { clock.now() })
+    return FeedLoop(
+      poller: poller, receiver: receiver, engine: service.engine, clock: clock,
+      logger: logger(of: service))
+  }
+}

@@ -1,0 +1,159 @@
+import ArgumentParser
+import Glibc
+import KubernetesFleet
+import Logging
+import WindlassCore
+
+/// `windlass operator`: the daemon in a cluster.
+struct OperatorCommand: ReportingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "operator",
+    abstract: "Run the daemon in a cluster, for the ManagedServices of its namespaces.",
+    discussion: """
+      Each step of a run is a Job of --image in the service's namespace; the operator itself has \
+      no database and reads no Secret. Of several operators with the same Lease one leads; on \
+      SIGTERM it gives the Lease up and leaves the Job under way to the next. It keeps nothing on \
+      a disk.
+
+      Example: windlass operator --namespace shop \
+      --image registry.example/windlass@sha256:0123…
+
+      Example: windlass operator --all-namespaces --lease-namespace windlass \
+      --image registry.example/windlass@sha256:0123… --log-level notice
+
+      Exit codes: 0 told to stop, 1 the cluster can't be reached or lacks the definitions, 2 usage.
+      """)
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How to reach the cluster; else KUBECONFIG, the pod's ServiceAccount, ~/.kube/config.",
+      valueName: "file"))
+  var kubeconfig: String?
+
+  @Option(name: .long, help: "The context of the kubeconfig, instead of its current one.")
+  var context: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Upgrade the services of this namespace; may be repeated (default: the access's own).",
+      valueName: "name"))
+  var namespace: [String] = []
+
+  @Flag(name: .long, help: "Upgrade the services of all namespaces.")
+  var allNamespaces = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Windlass's own image with its digest, of the operator's version: steps are made of it.",
+      valueName: "reference"))
+  var image: String
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "The ServiceAccount of steps, in each namespace; it needs no right.", valueName: "name"))
+  var serviceAccount = "windlass-step"
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "A Secret with the registry's credentials, in each namespace; may be repeated.",
+      valueName: "name"))
+  var imagePullSecret: [String] = []
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The Lease that makes one of several lead.", valueName: "name"))
+  var leaseName = "windlass-operator"
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Where the Lease is (default: the access's own namespace).", valueName: "namespace"))
+  var leaseNamespace: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Names this process in the Lease; a random word is added, for a name that a process before "
+        + "had would be taken for it (default: the host's name).", valueName: "name"))
+  var identity: String?
+
+  @Option(
+    name: .long,
+    help: "The least that is logged: trace, debug, info, notice, warning, error, critical.")
+  var logLevel = "info"
+
+  @OptionGroup var outputOptions: OutputOptions
+
+  func validate() throws {
+    guard Digest(ofImage: image) != nil else {
+      throw ValidationError(
+        "--image \"\(image)\" has no digest; write NAME@sha256: and 64 hexadecimal digits, so that"
+          + " steps are what the operator was tested with.")
+    }
+    guard !allNamespaces || namespace.isEmpty else {
+      throw ValidationError("--namespace and --all-namespaces exclude each other.")
+    }
+    guard Logger.Level(rawValue: logLevel) != nil else {
+      let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+      throw ValidationError("--log-level \"\(logLevel)\" is none; write one of \(known).")
+    }
+    for name in namespace + [serviceAccount, leaseName] + imagePullSecret
+    where !TextRules.isName(name) {
+      throw ValidationError(
+        "\"\(name)\" is no name of an object: lower-case letters, digits and hyphens.")
+    }
+  }
+
+  func perform(_ output: Output) async throws -> ExitStatus {
+    let environment = OperatorCommand.environment
+    let access: ClusterAccess
+    do throws(AccessError) {
+      access = try ClusterAccess.find(
+        kubeconfig: kubeconfig, context: context, environment: environment)
+    } catch {
+      throw CommandFailure(.usage, "BadConfiguration", error.message)
+    }
+    var logger = Logger(label: "windlass", factory: { _ in StandardErrorLog() })
+    logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
+    let settings = OperatorSettings(
+      namespaces: allNamespaces ? nil : (namespace.isEmpty ? [access.namespace] : namespace),
+      image: image, serviceAccount: serviceAccount, imagePullSecrets: imagePullSecret,
+      leaseNamespace: leaseNamespace ?? access.namespace, leaseName: leaseName,
+      identity: OperatorCommand.identity(identity ?? OperatorCommand.hostName))
+    let running = ClusterOperator(
+      settings: settings, access: access, plugins: PluginProcess(environment: environment),
+      clock: SystemClock(floor: nil), logger: logger,
+      journal: { namespace, client in ClusterJournal(client, in: namespace) })
+    return try await running.run()
+  }
+
+  /// All variables of this process.
+  private static var environment: [String: String] {
+    var variables: [String: String] = [:]
+    var next: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = environ
+    while let entry = next?.pointee {
+      let parts = String(cString: entry).split(
+        separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+      next = next?.advanced(by: 1)
+    }
+    return variables
+  }
+
+  /// A name that no process had before.
+  private static func identity(_ name: String) -> String {
+    let word = String(UInt64.random(in: .min ... .max), radix: 36)
+    return "\(name.prefix(200))_\(word)"
+  }
+
+  private static var hostName: String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard gethostname(&buffer, buffer.count - 1) == 0 else { return "windlass" }
+    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+}
