@@ -60,6 +60,7 @@ enum BuiltInResources {
     batch/v1 jobs/status - Job n s - - -
     coordination.k8s.io/v1 leases lease Lease n * - - -
     events.k8s.io/v1 events event Event n * ev - -
+    networking.k8s.io/v1 networkpolicies networkpolicy NetworkPolicy n * netpol - -
     policy/v1 poddisruptionbudgets poddisruptionbudget PodDisruptionBudget n * pdb - -
     policy/v1 poddisruptionbudgets/status - PodDisruptionBudget n s - - -
     authorization.k8s.io/v1 localsubjectaccessreviews localsubjectaccessreview LocalSubjectAccessReview n create - - -
