@@ -13,7 +13,7 @@ package struct ScratchCopy: Hashable, Sendable {
 }
 
 /// What was observed while a migration ran on a scratch copy.
-package struct MigrationObservation: Hashable, Sendable {
+package struct MigrationObservation: Hashable, Codable, Sendable {
   package var migration: Migration
   /// The file's name, for evidence.
   package var file: String
@@ -33,7 +33,7 @@ package struct MigrationObservation: Hashable, Sendable {
 }
 
 /// What a backfill did on a copy, and how long it will take beside a service.
-package struct BackfillForecast: Hashable, Sendable {
+package struct BackfillForecast: Hashable, Codable, Sendable {
   /// What it did; nil for a table without rows.
   package private(set) var progress: BackfillProgress?
   /// How long it worked without a rest.

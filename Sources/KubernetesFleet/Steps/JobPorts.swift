@@ -117,22 +117,6 @@ package struct JobBackups: BackupStore {
   }
 }
 
-/// The proof, carried out by a Job.
-package struct JobRehearsal: Rehearsal {
-  private let runner: StepRunner
-
-  package init(_ runner: StepRunner) { self.runner = runner }
-
-  package func rehearse(
-    _ plan: Plan, on backup: BackupID
-  ) async throws(StepFailure) -> Verdict {
-    try runner.check(plan)
-    let message = try await runner.perform(.prove(backup))
-    guard case .verdict(let verdict) = message.result else { throw message.unfit }
-    return verdict
-  }
-}
-
 /// Archives, fetched and verified by a Job onto the volume where other steps find them.
 package struct JobArtifacts: ArtifactStore {
   private let runner: StepRunner

@@ -31,6 +31,12 @@ struct PodSighting: Hashable, Sendable {
   var end: ContainerEnd?
   /// What the step wrote at its end.
   var message: [UInt8]?
+  /// Which step it is.
+  var step: String
+  /// The run that it belongs to.
+  var run: String
+  /// How the server beside the step fares; nil for a pod without one.
+  var server: ServerSighting?
 
   init(_ pod: KubernetesObject) {
     let status = pod.body["status"] ?? .object([])
@@ -38,7 +44,12 @@ struct PodSighting: Hashable, Sendable {
     let containers = ["initContainerStatuses", "containerStatuses"].flatMap {
       status[$0]?.array ?? []
     }
-    let ends = containers.compactMap(ContainerEnd.init)
+    let sidecars = Set(
+      (pod.body.value(at: "/spec/initContainers")?.array ?? [])
+        .filter { $0["restartPolicy"] == "Always" }.compactMap { $0["name"]?.string })
+    let beside = containers.filter { sidecars.contains($0["name"]?.string ?? "") }
+    let steps = containers.filter { !sidecars.contains($0["name"]?.string ?? "") }
+    let ends = steps.compactMap(ContainerEnd.init)
     uid = pod.uid
     name = pod.name
     job = pod.labels["batch.kubernetes.io/controller-uid"] ?? pod.controllerUID ?? ""
@@ -50,7 +61,8 @@ struct PodSighting: Hashable, Sendable {
       || containers.contains { $0.value(at: "/state/waiting") == nil && $0["state"] != nil }
     hasSucceeded = phase == "Succeeded"
     isDeleting = pod.isDeleting
-    let isStill = !containers.isEmpty && ends.count == containers.count
+    let isStill =
+      !containers.isEmpty && containers.allSatisfy { $0.value(at: "/state/terminated") != nil }
     hasEnded = ["Succeeded", "Failed"].contains(phase) || (isDeleting && isStill)
     let conditions = status["conditions"]?.array ?? []
     let disruption = conditions.first {
@@ -62,6 +74,9 @@ struct PodSighting: Hashable, Sendable {
     let main = status["containerStatuses"]?.array?.first.flatMap(ContainerEnd.init)
     message = (main ?? end).flatMap { $0.message.isEmpty ? nil : Array($0.message.utf8) }
     if let end, end.exitCode != 0, !end.message.isEmpty { message = Array(end.message.utf8) }
+    step = pod.labels[StepLabel.step] ?? ""
+    run = pod.labels[StepLabel.run] ?? ""
+    server = beside.first.map { ServerSighting($0, until: main) }
   }
 
   /// Whether it is known to do nothing any more: its end was seen, or it went before it began.
@@ -79,6 +94,7 @@ struct PodSighting: Hashable, Sendable {
     both.reason = next.reason.isEmpty ? reason : next.reason
     both.end = next.end ?? end
     both.message = next.message ?? message
+    both.server = next.server ?? server
     return both
   }
 }
@@ -89,12 +105,55 @@ struct ContainerEnd: Hashable, Sendable {
   /// Such as `OOMKilled`.
   var reason: String
   var message: String
+  /// When, to the second, as the kubelet writes it.
+  var finished: String
 
   init?(_ container: JSONValue) {
     guard let end = container.value(at: "/state/terminated") else { return nil }
     exitCode = end["exitCode"]?.integer ?? -1
     reason = end["reason"]?.string ?? ""
     message = end["message"]?.string ?? ""
+    finished = end["finishedAt"]?.string ?? ""
+  }
+}
+
+/// How a server fares that runs beside a step, in the same pod.
+struct ServerSighting: Hashable, Sendable {
+  /// How it ended by itself; nil for one that runs, or that was stopped when the step had ended.
+  var ownEnd: ContainerEnd?
+  /// Whether it was begun again, which only what has ended is.
+  var hasRestarted: Bool
+  /// The last lines that it wrote before an end that was no good one, its own or another.
+  var lines: String
+
+  /// - Parameter step: How the step ended; nil while it goes on.
+  init(_ container: JSONValue, until step: ContainerEnd?) {
+    hasRestarted = (container["restartCount"]?.integer ?? 0) > 0
+    let last = container.value(at: "/lastState/terminated").flatMap {
+      ContainerEnd(["state": ["terminated": $0]])
+    }
+    let now = ContainerEnd(container)
+    lines = [last, now].compactMap { $0?.message }.first { !$0.isEmpty } ?? ""
+    if hasRestarted {
+      ownEnd = last
+      return
+    }
+    guard let end = now else { return }
+    // Times of one form in one zone: the earlier is the smaller text.
+    guard let step, !step.finished.isEmpty else {
+      ownEnd = step == nil ? end : nil
+      return
+    }
+    ownEnd = end.finished < step.finished ? end : nil
+  }
+
+  /// What is told of it.
+  var end: ServerEnd {
+    let output = String(lines.suffix(600))
+    guard hasRestarted || ownEnd != nil else { return ServerEnd(output: output) }
+    return ServerEnd(
+      exitCode: Int32(clamping: ownEnd?.exitCode ?? -1), reason: ownEnd?.reason ?? "",
+      output: output)
   }
 }
 

@@ -14,6 +14,21 @@ package enum StepBounds {
   package static let start = Interval.minutes(10)
   /// Time for a step that asks a few questions.
   package static let shortDeadline = Interval.minutes(15)
+  /// Time for a rehearsed server to begin, to be isolated, and to answer all of its probes.
+  package static let visit = Interval.minutes(20)
+  /// Time between the signals for a rehearsed server, whose copy nobody needs any more.
+  package static let visitGrace = Interval.seconds(10)
+  /// How long a pod may reach what it must not before it is said to: a network needs a moment for the
+  /// rules of a new pod.
+  package static let isolationPatience = Interval.seconds(60)
+  /// Time for one connection that must fail.
+  package static let forbiddenConnection = Interval.seconds(2)
+  /// Bytes of what a rehearsal wants to know of one server: it has to fit into a message.
+  package static let requestSizeMax = 1_536
+  /// Visits of one rehearsal; there are five parts with a server.
+  package static let visitsMax = 8
+  /// Rehearsals that one call begins anew because they were cut off.
+  package static let rehearsalsMax = 3
   /// How long one Job of a backfill works before it tells how far it came.
   package static let backfillSlice = Interval.minutes(1)
   /// How long a pod may fail to begin for one and the same reason before the Job is given up.

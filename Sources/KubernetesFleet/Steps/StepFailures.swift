@@ -5,7 +5,7 @@ import WindlassCore
 /// What the step itself said is passed on as it is. The rest is the cluster's, never blames the
 /// release, and is tried again where another attempt can be better: every step is harmless to
 /// repeat under fence and history.
-struct StepFailures: Hashable, Sendable {
+package struct StepFailures: Hashable, Sendable {
   var job: ObjectReference
   var kind: StepKind
 
@@ -63,6 +63,20 @@ struct StepFailures: Hashable, Sendable {
       "may be running, but nobody can read it: \(error.description) It is looked for again by its"
         + " name.")
   }
+
+  /// It may be done once, and was, or was begun: nobody can tell any more what it found.
+  var spent: StepFailure {
+    failure(
+      Self.spentCode, .retry,
+      "can't be done again on the same copy: an earlier attempt at it was cut off. The rehearsal"
+        + " begins anew by itself.")
+  }
+
+  /// The code of a rehearsal that can't go on and has to begin anew.
+  static let spentCode = "RehearsalSpoiled"
+
+  /// The code of a pod that could reach what it must not.
+  package static let notIsolatedCode = "NotIsolated"
 
   /// Whoever waited was told to stop.
   var abandoned: StepFailure {

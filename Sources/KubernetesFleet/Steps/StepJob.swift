@@ -1,5 +1,5 @@
 package import WindlassCore
-import WindlassWire
+package import WindlassWire
 
 /// Writes down the Job of a step, and the ConfigMap that its steps read (design 5.1).
 package struct StepJob: Hashable, Sendable {
@@ -12,15 +12,19 @@ package struct StepJob: Hashable, Sendable {
   package let epoch: Epoch?
   /// The release's image, for the service's own migrate command.
   package let image: String?
+  /// The workload's pod template, for a visit.
+  package let template: JSONValue?
 
   package init(
-    scope: StepScope, order: StepOrder, attempt: Int, epoch: Epoch? = nil, image: String? = nil
+    scope: StepScope, order: StepOrder, attempt: Int, epoch: Epoch? = nil, image: String? = nil,
+    template: JSONValue? = nil
   ) {
     self.scope = scope
     self.order = order
     self.attempt = attempt
     self.epoch = epoch
     self.image = image
+    self.template = template
   }
 
   package var name: String { StepName.job(scope, order, attempt: attempt) }
@@ -45,7 +49,8 @@ package struct StepJob: Hashable, Sendable {
         "activeDeadlineSeconds": .integer(deadlineSeconds),
         "template": [
           "metadata": [
-            "labels": JSONValue(texts: labels), "annotations": JSONValue(texts: annotations),
+            "labels": JSONValue(texts: podMarks.merging(labels) { _, own in own }),
+            "annotations": JSONValue(texts: podMarks.merging(annotations) { _, own in own }),
           ],
           "spec": podSpec,
         ],
@@ -60,17 +65,21 @@ package struct StepJob: Hashable, Sendable {
     ]) { _, new in new }
   }
 
+  /// Labels and annotations of the pod alone.
+  private var podMarks: [String: String] { order.kind == .visit ? VisitPod.marks : [:] }
+
   var annotations: [String: String] {
     [
       StepLabel.planDigest: scope.document.digest.text, StepLabel.orderDigest: order.digest.text,
     ]
   }
 
-  private var deadlineSeconds: Int64 { (order.kind.deadline.milliseconds + 999) / 1_000 }
+  var deadlineSeconds: Int64 { (order.kind.deadline.milliseconds + 999) / 1_000 }
 
   // MARK: - The pod
 
   private var podSpec: JSONValue {
+    if case .visit(let question) = order { return VisitPod(job: self, question: question).spec }
     let settings = scope.settings
     var members: [JSONMember] = [
       JSONMember("restartPolicy", "Never"),
@@ -112,12 +121,12 @@ package struct StepJob: Hashable, Sendable {
     ]
   }
 
-  private static let containerSecurity: JSONValue = [
+  static let containerSecurity: JSONValue = [
     "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "privileged": false,
     "capabilities": ["drop": ["ALL"]],
   ]
 
-  private func affinity(_ node: String) -> JSONValue {
+  func affinity(_ node: String) -> JSONValue {
     [
       "nodeAffinity": [
         "requiredDuringSchedulingIgnoredDuringExecution": [
@@ -156,7 +165,7 @@ package struct StepJob: Hashable, Sendable {
       environment: environment)
   }
 
-  private func windlass(
+  func windlass(
     _ name: String, _ order: StepOrder, mounts: [JSONValue], environment: [JSONValue]
   ) -> JSONValue {
     var words = [
@@ -197,7 +206,7 @@ package struct StepJob: Hashable, Sendable {
 
   // MARK: - What containers see
 
-  private var plainEnvironment: [JSONValue] {
+  var plainEnvironment: [JSONValue] {
     ["HOME", "TMPDIR"].map { ["name": .string($0), "value": .string(StepPaths.work)] }
   }
 
@@ -224,7 +233,7 @@ package struct StepJob: Hashable, Sendable {
     return (own?.urlFrom.secretKeyRef ?? database.urlFrom.secretKeyRef).map(Self.source)
   }
 
-  private static func source(_ key: SecretKeySpec) -> JSONValue {
+  static func source(_ key: SecretKeySpec) -> JSONValue {
     ["secretKeyRef": ["name": .string(key.name), "key": .string(key.key)]]
   }
 

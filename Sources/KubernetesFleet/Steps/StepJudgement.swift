@@ -53,6 +53,10 @@ enum StepJudgement: Hashable, Sendable {
     // The service's own command writes what it likes.
     if job.order.kind == .command { return commandEnd(pod, bytes, job, failures) }
     guard let message = StepMessage(bytes) else { return nil }
+    // The container that waits for isolation speaks for its pod when that does not come about.
+    if message.kind == .isolate, let failure = message.failure, job.order.kind == .visit {
+      return .failed(failures.said(failure))
+    }
     guard message.plan == job.scope.document.digest else {
       return .failed(failures.foreignMessage("it is of another plan"))
     }

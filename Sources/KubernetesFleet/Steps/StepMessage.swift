@@ -73,6 +73,10 @@ package enum StepResult: Hashable, Codable, Sendable {
   /// A backup's receipt; nil when there is no such backup.
   case backup(BackupReceipt?)
   case verdict(Verdict)
+  /// A rehearsal goes on once this server was visited.
+  case waits(VisitQuestion)
+  /// What a visit found, in the proof's own words.
+  case visited(String)
   /// A backfill that has to go on.
   case advanced(BackfillProgress)
   /// What pods answered; none for one that nobody reached.
@@ -101,7 +105,7 @@ package enum StepResult: Hashable, Codable, Sendable {
     case .advanced(var progress):
       progress.heldUpBy = progress.heldUpBy.map { $0.shortened(to: $0.count / 2) }
       self = .advanced(progress)
-    case .nothing, .fenced, .backup: break
+    case .nothing, .fenced, .backup, .waits, .visited: break
     }
   }
 }

@@ -14,7 +14,13 @@ package enum StepOrder: Hashable, Codable, Sendable {
   case backUp(BackupID, run: RunID, purpose: BackupPurpose)
   case verify(BackupID)
   case checkBackup(BackupID)
+  /// Begin a rehearsal on that backup, and go on until a server has to be visited.
   case prove(BackupID)
+  /// Go on with a rehearsal after a visit.
+  case goOn(BackupID, after: VisitOutcome)
+  case visit(VisitQuestion)
+  /// Wait until none of these can be reached, each `ADDRESS:PORT`.
+  case isolate([String])
   case apply(MigrationOrder)
   case commit(RunID, epoch: Epoch)
   case probe(PodQuestion)
@@ -32,7 +38,9 @@ package enum StepOrder: Hashable, Codable, Sendable {
     case .backUp: .backUp
     case .verify: .verify
     case .checkBackup: .checkBackup
-    case .prove: .prove
+    case .prove, .goOn: .prove
+    case .visit: .visit
+    case .isolate: .isolate
     case .apply(let order):
       switch order.migration.phase {
       case .expand: .expand

@@ -20,4 +20,10 @@ package enum StepVariables {
   package static let database = "WINDLASS_DATABASE_URL"
   /// The URL of the server for scratch databases.
   package static let scratch = "WINDLASS_SCRATCH_URL"
+  /// The address of the step's own pod, where the server beside it listens as it does for others.
+  package static let serverAddress = "WINDLASS_SERVER_ADDRESS"
+  /// The port of the rehearsed server there.
+  package static let serverPort = "WINDLASS_SERVER_PORT"
+  /// The path on which it tells that it is ready.
+  package static let readinessPath = "WINDLASS_READINESS_PATH"
 }

@@ -1,6 +1,6 @@
 import Synchronization
 package import WindlassCore
-import WindlassWire
+package import WindlassWire
 
 /// Carries out the steps of one run, or of a service at rest, as Jobs.
 ///
@@ -26,13 +26,16 @@ package final class StepRunner: Sendable {
 
   /// Carries out one order and returns what its step said.
   ///
-  /// - Parameter image: The release's image, for the service's own command.
+  /// - Parameters:
+  ///   - image: The release's image, for the service's own command.
+  ///   - template: The workload's pod template, for a visit.
   /// - Throws: What the step said when it failed, or why it ended without saying anything.
   package func perform(
-    _ order: StepOrder, image: String? = nil
+    _ order: StepOrder, image: String? = nil, template: JSONValue? = nil
   ) async throws(StepFailure) -> StepMessage {
     var job = StepJob(
-      scope: scope, order: order, attempt: 1, epoch: epoch.withLock { $0 }, image: image)
+      scope: scope, order: order, attempt: 1, epoch: epoch.withLock { $0 }, image: image,
+      template: template)
     try await haveDocument(job)
     if case .fence = order { try await refuseForeignCommands(job) }
     let earlier = try await attempts(at: job)
@@ -41,8 +44,11 @@ package final class StepRunner: Sendable {
       return try await settle(job, uid: found.uid)
     }
     await sweep(earlier, job)
+    let last = max(earlier.last, watch.lastAttempt(at: job.label))
+    if order.kind.isOnce, last > 0 { throw job.failures.spent }
     if !order.kind.isReading { try await awaitEnds(of: job) }
-    job = job.numbered(max(earlier.last, watch.lastAttempt(at: job.label)) + 1)
+    if case .prove = order { try await awaitEnds(of: job, .rehearsals) }
+    job = job.numbered(last + 1)
     let made: KubernetesObject
     (job, made) = try await haveJob(job)
     return try await settle(job, uid: made.uid)
@@ -151,13 +157,30 @@ package final class StepRunner: Sendable {
     return watch.sightings.pods(of: job.label)
   }
 
-  /// Waits until every pod of earlier attempts is known to be dead.
-  private func awaitEnds(of job: StepJob) async throws(StepFailure) {
+  /// Whose ends are waited for before something begins.
+  private enum Predecessors {
+    /// Earlier attempts at the same order.
+    case attempts
+    /// Every step of earlier rehearsals of the run, which would work on the same copies.
+    case rehearsals
+  }
+
+  /// Waits until every pod of those that went before is known to be dead.
+  private func awaitEnds(
+    of job: StepJob, _ which: Predecessors = .attempts
+  ) async throws(StepFailure) {
     let began = clock.now()
     let end = began + StepBounds.grace + StepBounds.patience
+    if case .rehearsals = which {
+      do throws(APIError) {
+        try await listRehearsals()
+      } catch {
+        throw job.failures.unreadable(error)
+      }
+    }
     while true {
       let seen = watch.news.count
-      let pods = watch.sightings.pods(of: job.label).filter { !$0.isDead }
+      let pods = predecessors(of: job, which).filter { !$0.isDead }
       guard let first = pods.first else { return }
       if first.isGone, clock.now() - began >= StepBounds.watchDelayMax {
         guard await isNodeDead(of: first) else { throw job.failures.inDoubt(first) }
@@ -167,11 +190,37 @@ package final class StepRunner: Sendable {
       guard clock.now() < end, !Task.isCancelled else { throw job.failures.awaiting(first) }
       await rest(after: seen)
       do throws(APIError) {
-        _ = try await listPods(of: job)
+        switch which {
+        case .attempts: _ = try await listPods(of: job)
+        case .rehearsals: try await listRehearsals()
+        }
       } catch {
         guard error.disposition == .retry else { throw job.failures.unreadable(error) }
       }
     }
+  }
+
+  private func predecessors(of job: StepJob, _ which: Predecessors) -> [PodSighting] {
+    switch which {
+    case .attempts: watch.sightings.pods(of: job.label)
+    case .rehearsals: watch.sightings.pods { isOfRehearsal($0) }
+    }
+  }
+
+  private func isOfRehearsal(_ pod: PodSighting) -> Bool {
+    pod.run == StepName.label(scope.run)
+      && [StepKind.prove.rawValue, StepKind.visit.rawValue].contains(pod.step)
+  }
+
+  /// Lists and notes the pods of all rehearsals of the run.
+  private func listRehearsals() async throws(APIError) {
+    let selection = Selection(
+      .pods, in: scope.settings.namespace,
+      labels: "\(StepLabel.run)=\(StepName.label(scope.run)),"
+        + "\(StepLabel.step) in (\(StepKind.prove.rawValue),\(StepKind.visit.rawValue))")
+    let known = watch.sightings.pods { isOfRehearsal($0) }
+    watch.sightings.note(
+      try await client.list(selection).objects.map(PodSighting.init), knownBefore: known)
   }
 
   /// The service's own command can't be stopped by a fence: nobody takes it while one may run.
@@ -252,7 +301,8 @@ struct StepAttempts: Sendable {
 extension StepJob {
   /// The same order in another attempt.
   func numbered(_ attempt: Int) -> StepJob {
-    StepJob(scope: scope, order: order, attempt: attempt, epoch: epoch, image: image)
+    StepJob(
+      scope: scope, order: order, attempt: attempt, epoch: epoch, image: image, template: template)
   }
 
   /// The label of the order.

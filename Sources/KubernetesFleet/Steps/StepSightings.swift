@@ -27,9 +27,12 @@ final class StepSightings: Sendable {
   }
 
   /// The pods that carried out an order, those that are gone as well, in the order of their uids.
-  func pods(of order: String) -> [PodSighting] {
+  func pods(of order: String) -> [PodSighting] { pods { $0.order == order } }
+
+  /// Pods of some kind, those that are gone as well, in the order of their uids.
+  func pods(where isMeant: (PodSighting) -> Bool) -> [PodSighting] {
     state.withLock { state in
-      state.pods.values.filter { $0.order == order }.sorted { $0.uid < $1.uid }
+      state.pods.values.filter(isMeant).sorted { $0.uid < $1.uid }
     }
   }
 

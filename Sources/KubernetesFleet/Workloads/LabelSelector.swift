@@ -1,7 +1,7 @@
-import WindlassWire
+package import WindlassWire
 
 /// A selector of labels as objects have it, in the form that requests have.
-enum LabelSelector {
+package enum LabelSelector {
   /// Nil when it selects nothing in particular, or has an operator that is not known here.
   static func text(_ selector: JSONValue?) -> String? {
     var parts: [String] = []
@@ -26,7 +26,7 @@ enum LabelSelector {
 
 extension LabelSelector {
   /// Whether a selector selects an object of these labels; one without any rule selects all.
-  static func selects(_ selector: JSONValue?, _ labels: [String: String]) -> Bool {
+  package static func selects(_ selector: JSONValue?, _ labels: [String: String]) -> Bool {
     let isEqual = (selector?["matchLabels"]?.object ?? []).allSatisfy {
       $0.value.string == labels[$0.name]
     }

@@ -36,6 +36,7 @@ package actor PostgresScratch: ScratchDatabases {
     let copy = server.url(of: name)
     do throws(StepFailure) {
       try WaysOut.refuse(in: copy)
+      if server.fixedName != nil { try ServiceSettings(options).settle(in: name, of: server) }
       let reached = try ServiceSettings(options).applied(to: copy.reachedBySocket())
       return ScratchCopy(label: label, url: SessionMark.url(of: reached))
     } catch {

@@ -3,7 +3,8 @@ import WindlassSchema
 
 /// Databases that Windlass makes and drops by itself on a server, and no others.
 ///
-/// Each has a random name of its own with our prefix, and a comment that says who made it and when;
+/// Each has a random name of its own with our prefix, or the one name that the server's URL gives the
+/// copies of rehearsals, and a comment that says who made it and when;
 /// without that comment a database is never dropped, whatever it is called.
 struct ScratchServer: Sendable {
   /// What a scratch database is for.
@@ -20,8 +21,13 @@ struct ScratchServer: Sendable {
   /// The random name of the directory that the databases belong to.
   let owner: String
 
+  /// The name that all copies of rehearsals have, one after the other: the one in the URL, when it has
+  /// our prefix. Then a server can be told its copy before that is made.
+  var fixedName: String? { url.namesScratchCopy ? url.database : nil }
+
   /// The name of the database of that purpose and label, the same for as long as the owner lives.
   func name(_ purpose: Purpose, _ label: String) -> String {
+    if purpose == .rehearsal, let fixedName { return fixedName }
     let digest = SHA256.digest(of: "\(owner) \(purpose.rawValue) \(label)").text
     return Self.prefix + String(digest.prefix(24))
   }
@@ -115,7 +121,7 @@ struct ScratchServer: Sendable {
     guard let comment = try comments(on: connection).first(where: { $0.name == name })?.comment
     else { return }
     // A database that was made a moment before its maker died has no comment yet; the random part
-    // of its name is known to nobody else.
+    // of its name is known to nobody else, and a name that a person gave was given for this.
     guard name.hasPrefix(Self.prefix), comment.isEmpty || comment.contains(owner) else {
       throw StepFailure(
         code: "ScratchRefused", disposition: .stop,
@@ -139,16 +145,18 @@ struct ScratchServer: Sendable {
   func withMaintenance<Result>(
     _ body: (PostgresConnection) throws(StepFailure) -> Result
   ) throws(StepFailure) -> Result {
+    let hub = url.replacing(database: url.dialect == .postgres ? "postgres" : "system")
+    // A session can't drop the database that it is in.
+    if fixedName != nil {
+      return try body(PostgresConnection(Self.patient(hub, "windlass/scratch")))
+    }
     let connection: PostgresConnection
     do throws(StepFailure) {
       connection = try PostgresConnection(Self.patient(url, "windlass/scratch"))
     } catch {
       // The service's own database may be the one that is to be restored.
       guard error.code == "DatabaseMissing" else { throw error }
-      connection = try PostgresConnection(
-        Self.patient(
-          url.replacing(database: url.dialect == .postgres ? "postgres" : "system"),
-          "windlass/scratch"))
+      connection = try PostgresConnection(Self.patient(hub, "windlass/scratch"))
     }
     return try body(connection)
   }

@@ -21,6 +21,21 @@ struct ServiceSettings {
     return copy.withSettings(of: service, as: user, given: given)
   }
 
+  /// Makes a copy's database have what the service's user has, for servers that are told its URL by
+  /// somebody else.
+  func settle(in name: String, of server: ScratchServer) throws(StepFailure) {
+    guard let service = options.service, let user = service.user, user != server.url.user else {
+      return
+    }
+    try server.withMaintenance { connection throws(StepFailure) in
+      for (setting, value) in try settings(of: user) {
+        let given = setting == "search_path" ? value.naming(user: user) : value
+        guard let clause = DatabaseModel.setting("\(setting)=\(given)") else { continue }
+        try connection.run(script: "ALTER DATABASE \(name) SET \(clause)")
+      }
+    }
+  }
+
   /// The settings of a user, those for every database before those for this one, as far as any user
   /// may make them.
   private func settings(

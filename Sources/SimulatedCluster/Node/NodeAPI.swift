@@ -24,6 +24,14 @@ package struct NodeAPI: Sendable {
     self.agent = agent
   }
 
+  /// Host and port of the server, as containers are told them.
+  var place: (host: String, port: String) {
+    let rest = server.split(separator: "/").dropFirst().first ?? ""
+    let parts = rest.split(separator: ":").map(String.init)
+    let usual = server.hasPrefix("https:") ? "443" : "80"
+    return (parts.first ?? "", parts.count > 1 ? parts[1] : usual)
+  }
+
   /// The same server, as another part of the node.
   func speaking(as agent: String) -> NodeAPI {
     NodeAPI(transport, server: server, token: token, agent: agent)

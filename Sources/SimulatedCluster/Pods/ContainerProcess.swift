@@ -12,6 +12,8 @@ struct ProcessOrder: Sendable {
   var log: String
   /// Marks everything that the container starts, so that all of it can be ended.
   var mark: String
+  /// Whether it gets a network of its own, with nothing in it but itself.
+  var hasOwnNetwork = false
 }
 
 /// Why a container's program could not be started.

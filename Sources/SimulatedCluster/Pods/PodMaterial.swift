@@ -6,6 +6,8 @@ struct PodMaterial: Sendable {
   var environment: ContainerEnvironment
   /// Folders of the volumes, by their names.
   var volumes: [String: String]
+  /// The pod's own network; nil where it has that of the machine.
+  var network: PodNetwork?
 
   /// One container, ready to be started.
   struct Start: Sendable {
@@ -14,14 +16,19 @@ struct PodMaterial: Sendable {
     var variables: [(name: String, value: String)]
     var directory: String
     var messageFile: String
+    var network: PodNetwork?
 
     /// What is to be run for a command of the container: the container's own, or a probe's or
     /// hook's before there is a process to join.
     func order(log: String, mark: String) -> ProcessOrder {
       let isApart = mounts.way == .namespace
       return ProcessOrder(
-        command: isApart ? mounts.enclosed(command, directory: directory) : command,
+        command: entered(isApart ? mounts.enclosed(command, directory: directory) : command),
         environment: variables, directory: isApart ? "/" : directory, log: log, mark: mark)
+    }
+
+    private func entered(_ command: [String]) -> [String] {
+      network?.entered(command) ?? command
     }
 
     /// What is to be run for a command beside a process of the container.
@@ -34,11 +41,12 @@ struct PodMaterial: Sendable {
           "/usr/bin/nsenter", "--target", String(process.pid), "--mount", "--root", "--wd", "--",
         ]
         return ProcessOrder(
-          command: words + command, environment: variables, directory: "/", log: log, mark: mark)
+          command: entered(words + command), environment: variables, directory: "/", log: log,
+          mark: mark)
       case .rewriting:
         return ProcessOrder(
-          command: mounts.located(command.map(mounts.rewritten)), environment: variables,
-          directory: directory, log: log, mark: mark)
+          command: entered(mounts.located(command.map(mounts.rewritten))),
+          environment: variables, directory: directory, log: log, mark: mark)
       }
     }
   }
@@ -71,6 +79,6 @@ struct PodMaterial: Sendable {
         ? command : mounts.located(command.map(mounts.rewritten)),
       variables: variables.map { ($0.name, mounts.rewritten($0.value)) },
       directory: directory.isEmpty ? usual : mounts.rewritten(directory),
-      messageFile: messageFile)
+      messageFile: messageFile, network: network)
   }
 }

@@ -37,25 +37,43 @@ extension PodRunner {
     let volumes = PodVolumes(
       pod: pod, folder: folder, claims: "\(node.settings.folder)/claims", sources: sources,
       environment: environment)
-    return PodMaterial(environment: environment, volumes: try volumes.make())
+    if network == nil, try await isClosed() {
+      network = try PodNetwork(folder: folder, mark: "\(uid) network")
+    }
+    return PodMaterial(
+      environment: environment, volumes: try volumes.make(), network: network)
+  }
+
+  /// Whether the pod may begin no connection. Looked at once: policies that come later find it as it
+  /// is.
+  private func isClosed() async throws(StartFailure) -> Bool {
+    let answer = await node.api.send(
+      "GET", "/apis/networking.k8s.io/v1/namespaces/\(pod.namespace)/networkpolicies")
+    guard let answer else { throw StartFailure(description: "network policies can't be read now") }
+    return answer.isGood && PodNetwork.isClosed(pod, under: answer.body.list("items"))
   }
 
   /// The variables that tell of Services of the namespace.
   private func serviceVariables() async -> [(name: String, value: String)] {
+    let server = node.api.place
+    let own = [
+      ("KUBERNETES_SERVICE_HOST", server.host), ("KUBERNETES_SERVICE_PORT", server.port),
+    ]
     guard pod.at("spec", "enableServiceLinks")?.bool != false,
       let answer = await node.api.send("GET", "/api/v1/namespaces/\(pod.namespace)/services"),
       answer.isGood
-    else { return [] }
-    return answer.body.list("items").flatMap { service -> [(name: String, value: String)] in
-      let address = service.text("spec", "clusterIP")
-      guard !address.isEmpty, address != "None",
-        let port = service.list("spec", "ports").first?["port"]?.integer
-      else { return [] }
-      let name = service.name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
-      return [
-        ("\(name)_SERVICE_HOST", address), ("\(name)_SERVICE_PORT", String(port)),
-      ]
-    }
+    else { return own }
+    return own
+      + answer.body.list("items").flatMap { service -> [(name: String, value: String)] in
+        let address = service.text("spec", "clusterIP")
+        guard !address.isEmpty, address != "None",
+          let port = service.list("spec", "ports").first?["port"]?.integer
+        else { return [] }
+        let name = service.name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+        return [
+          ("\(name)_SERVICE_HOST", address), ("\(name)_SERVICE_PORT", String(port)),
+        ]
+      }
   }
 
   // MARK: - One container

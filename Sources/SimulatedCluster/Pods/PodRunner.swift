@@ -25,6 +25,8 @@ actor PodRunner {
   var crashes: [String: Int64] = [:]
   /// What the containers are started with; nil until it is prepared.
   var material: PodMaterial?
+  /// The pod's own network, once it was found to need one.
+  var network: PodNetwork?
   /// When the time of a pod that was deleted is over.
   var deadline: Timestamp?
   /// Whether the pod's object is gone.
@@ -95,6 +97,7 @@ actor PodRunner {
       news.send()
     }
     for process in processes.values { process.kill() }
+    network?.close()
     SmallFiles.remove(folder)
   }
 

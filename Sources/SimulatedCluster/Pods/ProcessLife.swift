@@ -102,6 +102,7 @@ final class ProcessLife: Sendable {
     var start = [UInt8](repeating: 0, count: 2)
     let isScript = pread(executable, &start, 2, 0) == 2 && start == Array("#!".utf8)
     var flags = CLINUX_NEW_SESSION.rawValue | CLINUX_DIE_WITH_PARENT.rawValue
+    if order.hasOwnNetwork { flags |= CLINUX_OWN_NETWORK.rawValue }
     if isScript { flags |= CLINUX_KEEP_EXECUTABLE.rawValue }
     var child = clinux_child()
     let begun = withStrings(order.command) { words in

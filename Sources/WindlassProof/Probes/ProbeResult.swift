@@ -1,9 +1,9 @@
 package import WindlassCore
 
 /// What became of one probe.
-package struct ProbeResult: Hashable, Sendable {
+package struct ProbeResult: Hashable, Codable, Sendable {
   /// What a probe can come to.
-  package enum Outcome: Hashable, Sendable {
+  package enum Outcome: Hashable, Codable, Sendable {
     case passed
     /// What was expected and what came, in words that follow the probe's name and path.
     case failed(String)

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import WindlassCore
 import WindlassSchema
 
@@ -20,11 +21,11 @@ extension RehearsalAttempt {
     let version = release.version
     let bytes = try await step("fetch the recorded queries of \(version)") {
       () async throws(StepFailure) in
-      try await runner.queries(reference)
+      Data(try await runner.queries(reference))
     }
     let recorded: RecordedQueries
     do throws(QueriesDocumentError) {
-      recorded = try QueriesDocument.read(bytes)
+      recorded = try QueriesDocument.read(Array(bytes))
     } catch {
       record.unknown.append(
         "the recorded queries of \(version) can't be used: \(Excerpt.plain(error.description))")

@@ -6,15 +6,20 @@ extension RehearsalAttempt {
   ///
   /// - Throws: `.settled` when the time is up, `.failed` when the step or the task's cancellation
   ///   hinders the rehearsal.
-  func step<Value>(
+  func step<Value: Codable & Sendable>(
     _ title: String, _ body: () async throws(StepFailure) -> Value
   ) async throws(RehearsalEnd) -> Value {
     try checkTime(before: title)
     let start = runner.clock.elapsed()
     do {
+      if let past = try memory?.recall(title, as: Value.self) {
+        record.report.steps.append(RehearsalStep(title: title, duration: past.duration))
+        return past.value
+      }
       let value = try await body()
-      record.report.steps.append(
-        RehearsalStep(title: title, duration: runner.clock.elapsed(since: start)))
+      let duration = runner.clock.elapsed(since: start)
+      memory?.note(title, value, duration)
+      record.report.steps.append(RehearsalStep(title: title, duration: duration))
       return value
     } catch {
       record.report.steps.append(
@@ -44,16 +49,20 @@ extension RehearsalAttempt {
     let label = "\(plan.run)-\(purpose)"
     let copy = try await step("restore \(backup) into the \(purpose) copy") {
       () async throws(StepFailure) in
-      try await runner.scratch.restore(backup, label: label)
+      CopyNote(try await runner.scratch.restore(backup, label: label))
     }
-    leftovers.copies.append(copy)
-    return copy
+    leftovers.copies.append(copy.copy)
+    return copy.copy
   }
 
   /// Removes the copy; what fails is tried again at the end.
   func discard(_ copy: ScratchCopy) async {
+    let title = "remove \(copy.label)"
     do {
-      try await runner.scratch.discard(copy)
+      if try memory?.recall(title, as: Bool.self) == nil {
+        try await runner.scratch.discard(copy)
+        memory?.note(title, true, .zero)
+      }
       leftovers.copies.removeAll { $0 == copy }
     } catch {
       // It stays among the leftovers, whose removal reports what remains.

@@ -24,11 +24,12 @@ extension RehearsalAttempt {
     do throws(RehearsalEnd) {
       try await visitServer(release, on: copy, reading: written, &visit)
     } catch {
+      if case .suspended = error { throw error }
       file(visit, outcome: .unknown, since: start)
       throw error
     }
     try settle(visit, since: start)
-    return visit.captures
+    return visit.captures.values
   }
 
   /// What the visit found becomes evidence, and ends the rehearsal unless all passed.
@@ -57,6 +58,7 @@ extension RehearsalAttempt {
 
   /// Why the visit shows nothing, whatever the probes said; nil when it does.
   private func doubt(about visit: ServerVisit) -> String? {
+    if let reason = visit.spoiledBecause { return reason }
     if visit.usedProduction {
       return "the server was seen to hold the production database open; check how database.inject "
         + "names the URL that the service reads"
@@ -84,107 +86,45 @@ extension RehearsalAttempt {
     let failures = visit.failures.filter { !probed.contains($0) }
     record.report.steps.append(
       RehearsalStep(
-        title: visit.title, outcome: outcome, duration: runner.clock.elapsed(since: start),
+        title: visit.title, outcome: outcome,
+        duration: visit.duration ?? runner.clock.elapsed(since: start),
         details: failures + visit.remarks, probes: visit.results))
   }
 
+  /// Has a server visited: here, or elsewhere, and then this goes on when its account is there.
+  ///
+  /// - Throws: `.suspended` where somebody else has to carry the visit out first.
   private func visitServer(
     _ release: Release, on copy: ScratchCopy, reading written: ProbeCaptures,
     _ visit: inout ServerVisit
   ) async throws(RehearsalEnd) {
     try checkTime(before: visit.title)
+    let request = VisitRequest(
+      part: visit.part, copy: copy.label,
+      copyFile: copy.url.hasPrefix("sqlite:") ? copy.url : nil, written: CapturedText(written),
+      setsBegun: setsBegun)
+    guard let visitor = runner.visitor else {
+      visit = try recall(request)
+      setsBegun += visit.sets
+      return
+    }
+    var open: RehearsalServer?
     do throws(StepFailure) {
-      guard let server = try await start(release, on: copy, &visit) else { return }
-      try await question(server, release, reading: written, &visit)
-      visit.see(try await runner.servers.report(on: server))
-      // Seen before the stop, because the stop ends the server by itself.
-      let ownExit = visit.exit
-      visit.see(try await runner.servers.stop(server))
-      leftovers.servers.removeAll { $0 == server }
-      visit.closeBooks(ownExit: ownExit)
+      try await visitor.carryOut(request, release, databaseURL: copy.url, &open, &visit)
+      setsBegun += visit.sets
     } catch {
+      if let open { leftovers.servers.append(open) }
       throw .failed(error)
     }
   }
 
-  /// Starts the release's server; nil when the artifact itself can't be started, which is a finding
-  /// about the release and not a hindrance.
-  private func start(
-    _ release: Release, on copy: ScratchCopy, _ visit: inout ServerVisit
-  ) async throws(StepFailure) -> RehearsalServer? {
-    do {
-      let server = try await runner.servers.start(
-        release, databaseURL: copy.url, label: visit.part.label)
-      leftovers.servers.append(server)
-      return server
+  /// What was told of a visit; asks for it where nothing was.
+  private func recall(_ request: VisitRequest) throws(RehearsalEnd) -> ServerVisit {
+    do throws(StepFailure) {
+      if let visit = try memory?.visit(request) { return visit }
     } catch {
-      guard error.blamesRelease else { throw error }
-      visit.recordRefusedStart(error)
-      return nil
+      throw .failed(error)
     }
-  }
-
-  private func question(
-    _ server: RehearsalServer, _ release: Release, reading written: ProbeCaptures,
-    _ visit: inout ServerVisit
-  ) async throws(StepFailure) {
-    var sightings: [RehearsalServerReport] = []
-    let readiness = try await runner.prober.waitUntilReady(server.baseURL) {
-      () async throws(StepFailure) in
-      let report = try await runner.servers.report(on: server)
-      sightings.append(report)
-      return report.exit
-    }
-    for sighting in sightings { visit.see(sighting) }
-    visit.see(try await runner.servers.report(on: server))
-    guard visit.recordReadiness(readiness) else { return }
-    // Probes may write; a server that could write anywhere else gets none.
-    let isConfined = visit.wasIsolated || runner.configuration.isolation == .none
-    guard isConfined, !visit.usedProduction else { return }
-    try await askInRounds(server, release.probes, &visit)
-    guard visit.failures.isEmpty, visit.part == .oldOnNewRows else { return }
-    let reading = release.probes.filter {
-      $0.isReading && !$0.templateNames.isEmpty && $0.templateNames.isSubset(of: written.keys)
-    }
-    guard !reading.isEmpty else { return }
-    visit.add(
-      try await runner.prober.run(reading, against: server.baseURL, captures: written),
-      round: nil)
-  }
-
-  private func askInRounds(
-    _ server: RehearsalServer, _ probes: [Probe], _ visit: inout ServerVisit
-  ) async throws(StepFailure) {
-    for round in 1...runner.configuration.rounds {
-      let set = try await ask(server, probes)
-      visit.add(set, round: round)
-      visit.captures = set.captures.filter { !probes.namesOfDeleted.contains($0.key) }
-      guard !set.isPassed else { continue }
-      // The repetition changes nothing in the judgement; it tells a person what to look for.
-      guard round == 1, try await ask(server, probes).isPassed else { return }
-      visit.remarks.append(
-        "\(visit.title): the probes passed when they were repeated; a flaky probe counts as failed")
-      return
-    }
-  }
-
-  private func ask(
-    _ server: RehearsalServer, _ probes: [Probe]
-  ) async throws(StepFailure) -> ProbeSetResult {
-    roundsBegun += 1
-    return try await runner.prober.run(
-      probes, against: server.baseURL,
-      captures: [ProbeRunner.uniqueName: .string("w\(roundsBegun)")])
-  }
-}
-
-extension [Probe] {
-  /// Names of values whose objects the probes delete themselves, so that nobody finds them later.
-  fileprivate var namesOfDeleted: Set<String> {
-    var names: Set<String> = []
-    for probe in self where probe.method.uppercased() == "DELETE" {
-      names.formUnion(ProbeTemplate.names(in: probe.path))
-    }
-    return names
+    throw .suspended(request)
   }
 }

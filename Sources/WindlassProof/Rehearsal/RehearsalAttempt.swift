@@ -18,16 +18,20 @@ final class RehearsalAttempt {
   var isBaselineGood = false
   /// Whether the time was up once.
   var isOverdue = false
-  /// Rounds of probes so far; makes the value of `{unique}`.
-  var roundsBegun = 0
+  /// Sets of probes that were begun so far; makes the value of `{unique}`.
+  var setsBegun = 0
+  /// What earlier turns found; nil for a rehearsal in one go.
+  var memory: RehearsalMemory?
 
   init(plan: Plan, backup: BackupID, runner: RehearsalRunner) {
     self.plan = plan
     self.backup = backup
     self.runner = runner
     record = RehearsalRecord(plan: plan, backup: backup)
-    leftovers = RehearsalLeftovers(fleet: runner.servers, scratch: runner.scratch)
-    deadline = runner.clock.elapsed() + runner.configuration.deadline
+    leftovers = RehearsalLeftovers(fleet: runner.visitor?.servers, scratch: runner.scratch)
+    memory = runner.memory
+    let left = runner.configuration.deadline.milliseconds - runner.spent.milliseconds
+    deadline = runner.clock.elapsed() + Interval(milliseconds: left)
   }
 
   /// Carries out every part in its order.
@@ -55,6 +59,7 @@ final class RehearsalAttempt {
             + "deployed release; abandon the run and let a new one be planned"))
     }
     let scope = runner.configuration.scope
+    if let reason = runner.configuration.hindrance { record.unknown.append(reason) }
     if scope != .schema { try await baseline(source) }
     let copy = try await restore("migrated")
     let before = try await readCatalogue(of: copy, "before")

@@ -28,6 +28,8 @@ package struct RehearsalConfiguration: Hashable, Sendable {
   package var rounds: Int
   package var isolation: IsolationPolicy
   package var scope: RehearsalScope
+  /// Why no server can be run here, as evidence; nil where one can, or where none is to be.
+  package var hindrance: String?
   /// The most that the whole may take; checked between its steps.
   package var deadline: Interval
 

@@ -9,9 +9,11 @@ package import WindlassWire
 /// its disposition and blames no release.
 package struct RehearsalRunner: Rehearsal {
   let scratch: any RehearsalDatabases
-  let servers: any RehearsalServers
+  /// Visits servers; nil where somebody else does, between two turns.
+  let visitor: ServerVisitor?
   let queries: QuerySource
-  let prober: ProbeRunner
+  /// What earlier turns found; nil for a rehearsal in one go.
+  let memory: RehearsalMemory?
   let configuration: RehearsalConfiguration
   let reports: (any RehearsalReports)?
   let clock: ProofClock
@@ -33,10 +35,25 @@ package struct RehearsalRunner: Rehearsal {
     reports: (any RehearsalReports)? = nil, clock: ProofClock = ProofClock(ContinuousClock())
   ) {
     self.scratch = scratch
-    self.servers = servers
+    visitor = ServerVisitor(
+      servers: servers, transport: transport, configuration: configuration, clock: clock)
     self.queries = queries
-    prober = ProbeRunner(
-      transport: transport, configuration: configuration.probes, clock: clock)
+    memory = nil
+    self.configuration = configuration
+    self.reports = reports
+    self.clock = clock
+  }
+
+  /// One turn of a rehearsal whose servers run where this process can't start them.
+  package init(
+    scratch: any RehearsalDatabases, queries: @escaping QuerySource, after memory: RehearsalMemory,
+    configuration: RehearsalConfiguration = RehearsalConfiguration(),
+    reports: (any RehearsalReports)? = nil, clock: ProofClock = ProofClock(ContinuousClock())
+  ) {
+    self.scratch = scratch
+    self.queries = queries
+    visitor = nil
+    self.memory = memory.rewound
     self.configuration = configuration
     self.reports = reports
     self.clock = clock
@@ -52,21 +69,52 @@ package struct RehearsalRunner: Rehearsal {
   package func rehearseInFull(
     _ plan: Plan, on backup: BackupID
   ) async throws(StepFailure) -> (verdict: Verdict, report: RehearsalReport) {
+    switch try await take(plan, on: backup) {
+    case .judged(let verdict, let report): return (verdict, report)
+    case .waits(let request, _):
+      // Only a rehearsal without a visitor waits, and that one takes turns.
+      throw .rehearsalSpoiled("nobody visits \(request.part.title(for: plan))")
+    }
+  }
+
+  /// Goes on with a rehearsal until a server has to be visited, or to its end.
+  package func takeTurn(
+    _ plan: Plan, on backup: BackupID
+  ) async throws(StepFailure) -> RehearsalTurn {
+    try await take(plan, on: backup)
+  }
+
+  /// What earlier turns took.
+  var spent: Interval { memory?.spent ?? .zero }
+
+  private func take(
+    _ plan: Plan, on backup: BackupID
+  ) async throws(StepFailure) -> RehearsalTurn {
     let start = clock.elapsed()
     let attempt = RehearsalAttempt(plan: plan, backup: backup, runner: self)
     var failure: StepFailure?
     do throws(RehearsalEnd) {
       try await attempt.carryOut()
     } catch {
-      if case .failed(let cause) = error { failure = cause }
+      switch error {
+      case .failed(let cause): failure = cause
+      case .settled: break
+      case .suspended(let request):
+        // Its copies are needed by the visit and by the turns behind it.
+        if let memory = attempt.memory { return .waits(for: request, memory) }
+      }
     }
     let leftovers = attempt.leftovers
     // Servers and copies must go even when this task is cancelled, and cancellation reaches every
     // task but an unstructured one; it is awaited here, so it outlives nothing.
     let clean = await Task { await leftovers.remove() }.value
     attempt.record.notes += clean
-    attempt.record.report.duration = clock.elapsed(since: start)
-    guard let failure else { return await conclude(attempt) }
+    attempt.record.report.duration = Interval(
+      milliseconds: clock.elapsed(since: start).milliseconds + spent.milliseconds)
+    guard let failure else {
+      let (verdict, report) = await conclude(attempt)
+      return .judged(verdict, report)
+    }
     attempt.record.report.failure = failure
     // The failure itself is what the caller must hear; a report that can't be kept adds nothing.
     try? await reports?.store(attempt.record.report)
@@ -88,19 +136,30 @@ package struct RehearsalRunner: Rehearsal {
   }
 }
 
+/// What a turn of a rehearsal came to.
+package enum RehearsalTurn: Sendable {
+  /// A server has to be visited first; the memory is what the next turn begins with, once the
+  /// account of the visit was added to it.
+  case waits(for: VisitRequest, RehearsalMemory)
+  case judged(Verdict, RehearsalReport)
+}
+
 /// Why a rehearsal went no further.
 enum RehearsalEnd: Error {
   /// Something hindered it; there is no verdict.
   case failed(StepFailure)
   /// What it found settles the verdict.
   case settled
+  /// Somebody else has to visit a server first.
+  case suspended(VisitRequest)
 }
 
 /// What a rehearsal has started and made, and not yet stopped and removed.
 struct RehearsalLeftovers: Sendable {
   var servers: [RehearsalServer] = []
   var copies: [ScratchCopy] = []
-  let fleet: any RehearsalServers
+  /// Nil where servers are somebody else's.
+  let fleet: (any RehearsalServers)?
   let scratch: any ScratchDatabases
 
   /// Stops every server, then removes every copy; what fails is tried to the end all the same.
@@ -110,7 +169,7 @@ struct RehearsalLeftovers: Sendable {
     var complaints: [String] = []
     for server in servers.reversed() {
       do {
-        _ = try await fleet.stop(server)
+        _ = try await fleet?.stop(server)
       } catch {
         complaints.append(
           "the rehearsed server \(server.label) could not be stopped: \(error.message)")

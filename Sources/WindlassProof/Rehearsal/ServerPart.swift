@@ -1,7 +1,7 @@
 import WindlassCore
 
 /// One part of a rehearsal in which a server is put to its probes.
-enum ServerPart: CaseIterable {
+package enum ServerPart: String, Codable, Sendable, CaseIterable {
   /// The old server on an untouched copy: what follows can be blamed on the migrations only when
   /// this passes.
   case oldBefore
@@ -13,13 +13,21 @@ enum ServerPart: CaseIterable {
   case newInstalled
 
   /// What tells this part's server from the others.
-  var label: String {
+  package var label: String {
     switch self {
     case .oldBefore: "old-0"
     case .oldOnNewSchema: "old-1"
     case .newOnNewSchema, .newInstalled: "new-1"
     case .oldOnNewRows: "old-2"
     case .newAfterContract: "new-2"
+    }
+  }
+
+  /// Whether the server is the deployed release's.
+  var isOfSource: Bool {
+    switch self {
+    case .oldBefore, .oldOnNewSchema, .oldOnNewRows: true
+    case .newOnNewSchema, .newAfterContract, .newInstalled: false
     }
   }
 

@@ -69,7 +69,7 @@ extension Int64 {
 }
 
 /// What came of preparing one query.
-package enum QueryOutcome: Hashable, Sendable {
+package enum QueryOutcome: Hashable, Codable, Sendable {
   /// The engine reads it; the columns of its result with their types, where the engine tells them.
   case prepared(columns: [String]?)
   /// The engine refuses it, with its words.

@@ -42,7 +42,7 @@ struct PodProbe: Sendable {
   }
 
   /// `http://10.0.0.7:8080`; nil for what is no address.
-  private static func baseURL(_ address: String, _ port: Int) -> String? {
+  static func baseURL(_ address: String, _ port: Int) -> String? {
     let isPlain = address.utf8.allSatisfy { byte in
       switch byte {
       case 0x30...0x39, 0x41...0x46, 0x61...0x66, 0x2E, 0x3A: true

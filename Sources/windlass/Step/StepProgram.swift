@@ -95,7 +95,7 @@ struct StepProgram: Sendable {
       case .unsafe: .unsafe
       case .unknown: .unknown
       }
-    case .nothing, .ledger, .fenced, .backup, .advanced, .probed: .done
+    case .nothing, .ledger, .fenced, .backup, .advanced, .probed, .waits, .visited: .done
     }
   }
 }

@@ -16,6 +16,10 @@ struct StepRoom: Sendable {
   let clock = SystemClock(floor: nil)
   /// Nil for steps that need no database.
   let drivers: ServiceDrivers?
+  /// The database itself, where there are drivers.
+  let target: DatabaseTarget?
+  /// The URL of the server for copies, for the steps that get it.
+  let scratch: Secret?
 
   /// Finds everything; neither the database nor a file is touched yet, but for directories.
   init(
@@ -39,15 +43,22 @@ struct StepRoom: Sendable {
     self.transport = transport
     let artifacts = ArtifactDirectory(path: folder + "/artifacts", transport: transport)
     self.artifacts = artifacts
-    drivers =
-      kind.role == nil
-      ? nil : try StepRoom.drivers(wish, kind, folder, artifacts, clock, volume: volume)
+    guard kind.role != nil else {
+      (drivers, target, scratch) = (nil, nil, nil)
+      return
+    }
+    let target = try StepRoom.target(wish)
+    let scratch = try StepRoom.scratch(wish, kind, target)
+    // A directory of the volume, where the document names one.
+    let backups = wish.backup.directory.map { (volume ?? "") + $0 } ?? folder + "/backups"
+    drivers = try ServiceDrivers(
+      RoleTargets(target), backups: backups, folder: folder, scratch: scratch,
+      locate: { archive throws(StepFailure) in artifacts.directory(of: archive) },
+      now: clock.now)
+    (self.target, self.scratch) = (target, scratch)
   }
 
-  private static func drivers(
-    _ wish: ManagedServiceSpec, _ kind: StepKind, _ folder: String, _ artifacts: ArtifactDirectory,
-    _ clock: SystemClock, volume: String?
-  ) throws -> ServiceDrivers {
+  private static func target(_ wish: ManagedServiceSpec) throws -> DatabaseTarget {
     guard wish.database.ledger == .golangMigrate else {
       throw CommandFailure(
         .usage, "LedgerReadOnly",
@@ -55,25 +66,22 @@ struct StepRoom: Sendable {
           + " work on golang-migrate's.")
     }
     let url = try DatabaseSource.environment(StepVariables.database).resolve()
-    let target = try DatabaseTarget(url, ledgerTable: nil).within(
+    return try DatabaseTarget(url, ledgerTable: nil).within(
       lockBudget: wish.database.lockBudget, holdBudget: wish.database.holdBudget,
       backfillShare: Int(wish.database.backfillShare))
-    var scratch: Secret?
-    if kind.usesScratch, wish.proof.scratchURLFrom != nil {
-      if let reason = target.whyNoScratchServer {
-        throw CommandFailure(
-          .usage, "BadConfiguration",
-          "proof.scratchURLFrom names a scratch server for a database \(reason). Leave it out; it"
-            + " is for PostgreSQL.")
-      }
-      scratch = try DatabaseSource.environment(StepVariables.scratch).resolve()
+  }
+
+  private static func scratch(
+    _ wish: ManagedServiceSpec, _ kind: StepKind, _ target: DatabaseTarget
+  ) throws -> Secret? {
+    guard kind.usesScratch, wish.proof.scratchURLFrom != nil else { return nil }
+    if let reason = target.whyNoScratchServer {
+      throw CommandFailure(
+        .usage, "BadConfiguration",
+        "proof.scratchURLFrom names a scratch server for a database \(reason). Leave it out; it"
+          + " is for PostgreSQL.")
     }
-    // A directory of the volume, where the document names one.
-    let backups = wish.backup.directory.map { (volume ?? "") + $0 } ?? folder + "/backups"
-    return try ServiceDrivers(
-      RoleTargets(target), backups: backups, folder: folder, scratch: scratch,
-      locate: { archive throws(StepFailure) in artifacts.directory(of: archive) },
-      now: clock.now)
+    return try DatabaseSource.environment(StepVariables.scratch).resolve()
   }
 
   /// The service's own folder, for this user alone.

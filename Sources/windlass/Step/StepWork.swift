@@ -32,7 +32,20 @@ struct StepWork: Sendable {
       message.result = .backup(try await backups.backUp(id, run: run, purpose: purpose))
     case .verify(let id): message.result = .backup(try await backups.verify(id))
     case .checkBackup(let id): message.result = .backup(try await backups.receipt(of: id))
-    case .prove(let id): message.result = .verdict(try await prove(on: id))
+    case .prove(let id): message.result = try await proof().begin(on: id)
+    case .goOn(let id, let outcome):
+      message.result = try await proof().goOn(on: id, after: outcome)
+    case .visit(let question):
+      let visit = StepVisit(
+        question: question, plan: try plan, wish: room.wish, transport: room.transport)
+      let account = try await visit.carryOut()
+      var filled = message
+      let text = account.text { text in
+        filled.result = .visited(text)
+        return filled.bytes.count <= StepBounds.messageSizeMax
+      }
+      message.result = .visited(text)
+    case .isolate(let places): try await Isolation(forbidden: places).await(room.clock)
     case .apply(let migration):
       try await fetch(migration.archive)
       try await apply(migration, &message)
@@ -43,6 +56,8 @@ struct StepWork: Sendable {
       message.result = .probed(await PodProbe(room: room).ask(question))
     case .prune(let keep, let protected):
       try await backups.prune(keep: keep, protecting: Set(protected))
+      // No rehearsal is under way when backups are pruned. What can't be taken away now is by the next.
+      _ = try? await drivers.scratch.sweepLeftovers()
     case .checkFence(let number): try await check(number, &message)
     case .command:
       throw CommandFailure(
@@ -75,6 +90,10 @@ struct StepWork: Sendable {
       }
       return plan
     }
+  }
+
+  private func proof() throws(CommandFailure) -> StepProof {
+    StepProof(room: room, plan: try plan, drivers: try drivers)
   }
 
   private func fetch(_ archive: ArchiveReference?) async throws(StepFailure) {
@@ -112,7 +131,7 @@ struct StepWork: Sendable {
     }
   }
 
-  // MARK: - The two that take long
+  // MARK: - What takes long
 
   private func apply(_ migration: MigrationOrder, _ message: inout StepMessage) async throws {
     let clock = room.clock
@@ -122,42 +141,5 @@ struct StepWork: Sendable {
     }
     if let progress { message.result = .advanced(progress) }
     _ = try await look(&message)
-  }
-
-  /// Rehearses as far as a pod can: servers that are archives are run here, images are not.
-  private func prove(on backup: BackupID) async throws -> Verdict {
-    let plan = try plan
-    let drivers = try drivers
-    let wish = room.wish
-    let processes = wish.fleet.processes
-    let releases = [plan.source, plan.target].compactMap(\.self)
-    for release in releases {
-      try await fetch(release.migrationArchive)
-      if processes != nil { try await fetch(release.artifact) }
-    }
-    let isolation: IsolationPolicy = wish.proof.isolation == .none ? .none : .network
-    let servers: any RehearsalServers =
-      processes.map { processes in
-        IsolatedServers(
-          settings: RehearsalServerSettings(
-            command: processes.command,
-            environment: processes.env.merging(wish.proof.env) { _, new in new },
-            databaseVariable: wish.database.inject?.env,
-            listenerNames: processes.listen.map(\.name), productionFiles: drivers.productionFiles,
-            databaseWatch: drivers.watch, usesOwnNetwork: isolation == .network,
-            workDirectory: room.folder + "/rehearsal"),
-          artifacts: room.artifacts)
-      } ?? ServersByRelease(servers: [:])
-    let artifacts = room.artifacts
-    let runner = RehearsalRunner(
-      scratch: drivers.scratch, servers: servers,
-      queries: { queries async throws(StepFailure) in try await artifacts.bytes(of: queries) },
-      transport: room.transport,
-      configuration: RehearsalConfiguration(
-        probes: ProbeConfiguration(readinessPath: processes?.readiness.path ?? "/healthz"),
-        holdBudget: wish.database.holdBudget, isolation: isolation,
-        scope: processes == nil ? .schema : .hop),
-      reports: ReportDirectory(path: room.folder + "/reports"))
-    return try await runner.rehearse(plan, on: backup)
   }
 }

@@ -79,7 +79,7 @@ enum ProcessCluster {
     }
   }
 
-  private static func client(
+  static func client(
     _ transport: ClusterTransport, _ clock: HostClock
   ) throws -> KubernetesClient {
     var config = Kubeconfig()

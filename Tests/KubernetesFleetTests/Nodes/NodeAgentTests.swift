@@ -101,6 +101,61 @@ struct NodeAgentTests {
     }
   }
 
+  @Test func `a pod whose policy denies it to begin connections has a network of its own`()
+    async throws
+  {
+    try await NodeWorld.with { world in
+      let policies = ResourceType(
+        group: "networking.k8s.io", plural: "networkpolicies", kind: "NetworkPolicy")
+      try await world.create(
+        policies, "closed",
+        [
+          "spec": [
+            "podSelector": ["matchLabels": ["network": "closed"]], "policyTypes": ["Egress"],
+            "egress": [["to": [["podSelector": ["matchLabels": ["app": "database"]]]]]],
+          ]
+        ])
+      let look = "readlink /proc/self/ns/net >>\"$OUT\"; grep -c : /proc/net/dev >>\"$OUT\""
+      for name in ["closed", "open"] {
+        let file = world.folder.appendingPathComponent(name).path
+        let env = JSONMember("env", [["name": "OUT", "value": .string(file)]])
+        let pod = KubernetesObject([
+          "apiVersion": "v1", "kind": "Pod",
+          "metadata": [
+            "name": .string(name), "namespace": "shop", "labels": ["network": .string(name)],
+          ],
+          "spec": [
+            "restartPolicy": "Never",
+            "initContainers": [
+              Self.container(
+                "beside", look + "; echo up >>\"$OUT\"; exec sleep 600",
+                [
+                  env, JSONMember("restartPolicy", "Always"),
+                  JSONMember(
+                    "startupProbe",
+                    [
+                      "exec": ["command": ["grep", "-q", "up", .string(file)]],
+                      "periodSeconds": 1,
+                    ]),
+                ])
+            ],
+            "containers": [Self.container("main", look, [env])],
+          ],
+        ])
+        _ = try await world.client.create(pod, as: .pods)
+      }
+      for name in ["closed", "open"] { try await world.pod(name) { $0.phase == "Succeeded" } }
+      let lines = { (name: String) in world.text(name).split(separator: "\n").map(String.init) }
+      let (closed, open) = (lines("closed"), lines("open"))
+      try #require(closed.count == 5 && open.count == 5)
+      // Both containers of a pod have one network, with nothing in it but the pod.
+      #expect(closed[0] == closed[3] && closed[1] == "1" && closed[4] == "1")
+      #expect(open[0] == open[3] && open[0] != closed[0])
+      let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/net")
+      #expect(open[0] == own)
+    }
+  }
+
   @Test func `a pod that is deleted gets its hook, its signal, its time, and then the end`()
     async throws
   {

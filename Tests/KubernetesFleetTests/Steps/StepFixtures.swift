@@ -61,7 +61,9 @@ enum Steps {
   static let all: [StepOrder] = [
     .prepare([archive()]), .fence(after: Epoch(6), run: "beacon-1"), .inspect, .preflight,
     .backUp("b", run: "beacon-1", purpose: .beforeExpand), .verify("b"), .checkBackup("b"),
-    .prove("b"), .apply(order()),
+    .prove("b"),
+    .goOn("b", after: VisitOutcome(generation: "g", turn: 0, account: "{}")),
+    .visit(question()), .isolate(["10.0.0.1:5432"]), .apply(order()),
     .apply(
       MigrationOrder(
         run: "beacon-1", migration: Migration(version: 4, phase: .backfill), archive: archive(),
@@ -76,6 +78,14 @@ enum Steps {
         pods: [.init(id: "beacon-x", address: "10.0.0.7")], port: 8_080, probes: [])),
     .prune(keep: 5, protecting: ["beacon-1"]), .checkFence(Epoch(7)), .command(order()),
   ]
+
+  /// A visit that a rehearsal waits for.
+  static func question(turn: Int = 0, generation: String = "g") -> VisitQuestion {
+    VisitQuestion(
+      generation: generation, turn: turn, version: Version(1, 0, 0),
+      image: "registry.example/beacon@sha256:\(digest)", request: "{}",
+      forbidden: ["10.0.0.1:5432"])
+  }
 
   static func job(_ order: StepOrder, attempt: Int = 1) throws -> StepJob {
     StepJob(scope: try scope(), order: order, attempt: attempt, image: "beacon@sha256:0")

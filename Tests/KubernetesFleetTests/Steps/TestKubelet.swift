@@ -12,6 +12,8 @@ final class TestKubelet: Sendable {
   enum Fate: Sendable {
     /// It runs and ends so; the text is its termination message.
     case end(code: Int64, message: String, reason: String = "")
+    /// This is all that its kubelet tells.
+    case status(JSONValue)
     /// It runs until the test says otherwise.
     case run
     /// A container waits for this reason.
@@ -89,6 +91,7 @@ final class TestKubelet: Sendable {
       [["name": "step", "state": state, "restartCount": 0]]
     }
     switch fate {
+    case .status(let status): return status
     case .end(let code, let message, let reason):
       let state: JSONValue = [
         "terminated": [
@@ -264,10 +267,13 @@ struct StepWorld: Sendable {
           LedgerMessage(
             LedgerReading(version: 1, epoch: Epoch(7), asOf: Timestamp(milliseconds: 0))))
       case .backUp, .verify, .checkBackup: .backup(receipt)
-      case .prove:
+      case .prove, .goOn:
         .verdict(Verdict(judgement: .safe, checks: 3, coversRollback: true, evidence: ["good"]))
       case .probe: .probed([])
-      case .prepare, .preflight, .apply, .commit, .prune, .checkFence, .command: .nothing
+      case .visit: .visited("{}")
+      case .prepare, .preflight, .apply, .commit, .prune, .checkFence, .command,
+        .isolate:
+        .nothing
       }
     return StepMessage(
       kind: order.kind, plan: scope.document.digest, order: order.digest, result: result)

@@ -137,6 +137,9 @@ enum BuiltInSchemas {
               updatedNumberScheduled: int, numberAvailable: int, numberUnavailable: int,
               collisionCount: int?, conditions: [@Condition]<type>}!}
     """,
+    "NetworkPolicy": """
+    {spec: {podSelector: @Selector, policyTypes: [string], ingress: [any], egress: [any]}!}
+    """,
     "ControllerRevision": "{data: any^, revision: int!}",
     "PodDisruptionBudget": """
     {spec: {minAvailable: intstr?, selector: @Selector, maxUnavailable: intstr?,

@@ -40,6 +40,11 @@ extension SimulatedAPIServer {
       if object.at("spec", "enableServiceLinks") == nil {
         object.set(true, at: ["spec", "enableServiceLinks"])
       }
+    case "NetworkPolicy" where object.at("spec", "policyTypes") == nil:
+      let types: [JSONValue] =
+        object.at("spec", "egress")?.elements.isEmpty == false
+        ? ["Ingress", "Egress"] : ["Ingress"]
+      object.set(.array(types), at: ["spec", "policyTypes"])
     case "RoleBinding", "ClusterRoleBinding": return completedBinding(object)
     case "Event" where !type.group.isEmpty:
       if object["deprecatedCount"] == 0 { object[member: "deprecatedCount"] = nil }
