@@ -9,8 +9,8 @@ extension RehearsalWorld {
   /// What becomes of a visit on its way to the next turn.
   typealias Courier = @Sendable (VisitRequest, ServerVisit) -> ServerVisit
 
-  /// Rehearses the plan in turns: each begins with nothing but the bytes that the last one left, and
-  /// what was seen of a server goes from one to the other as text.
+  /// Rehearses the plan in turns: each begins with nothing but the bytes that the last one left,
+  /// and what was seen of a server goes from one to the other as text.
   func rehearseInTurns(
     _ plan: Plan = SamplePlan.upgrade,
     _ configuration: RehearsalConfiguration = RehearsalConfiguration(),
@@ -62,7 +62,8 @@ extension RehearsalWorld {
   private static let scenes = [
     Scene(testDescription: "good"), Scene(testDescription: "an install", kind: .install),
     Scene(
-      testDescription: "old fails at once", change: answering("old-0", SampleService.missingColumn)),
+      testDescription: "old fails at once",
+      change: answering("old-0", SampleService.missingColumn)),
     Scene(
       testDescription: "old fails later", change: answering("old-1", SampleService.missingColumn)),
     Scene(testDescription: "new fails", change: answering("new-1", HTTPResponse(status: 503))),

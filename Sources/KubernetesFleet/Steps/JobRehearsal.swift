@@ -3,11 +3,11 @@ import WindlassWire
 
 /// The proof, carried out by Jobs.
 ///
-/// Of releases that are archives one Job does it all. Of images a Job goes on until a server has to be
-/// visited; another Job, made from the workload's own pods, runs that server and its probes; the next
-/// one goes on from there. What was found lies on the volume of backups and in the Jobs' messages, so
-/// that the next daemon goes on where this one was killed. A rehearsal that was cut off, and whose
-/// copies are no longer what they were, begins anew.
+/// Of releases that are archives one Job does it all. Of images a Job goes on until a server has
+/// to be visited; another Job, made from the workload's own pods, runs that server and its probes;
+/// the next one goes on from there. What was found lies on the volume of backups and in the Jobs'
+/// messages, so that the next daemon goes on where this one was killed. A rehearsal that was cut
+/// off, and whose copies are no longer what they were, begins anew.
 package struct JobRehearsal: Rehearsal {
   private let runner: StepRunner
 

@@ -18,8 +18,8 @@ package enum StepBounds {
   package static let visit = Interval.minutes(20)
   /// Time between the signals for a rehearsed server, whose copy nobody needs any more.
   package static let visitGrace = Interval.seconds(10)
-  /// How long a pod may reach what it must not before it is said to: a network needs a moment for the
-  /// rules of a new pod.
+  /// How long a pod may reach what it must not before it is said to: a network needs a moment for
+  /// the rules of a new pod.
   package static let isolationPatience = Interval.seconds(60)
   /// Time for one connection that must fail.
   package static let forbiddenConnection = Interval.seconds(2)

@@ -1,8 +1,8 @@
 import WindlassCore
 import WindlassWire
 
-/// Writes down the pod in which a release's server is put to its probes: what the workload's own pods
-/// are made from, without all by which such a pod belongs to the service or reaches anything.
+/// Writes down the pod in which a release's server is put to its probes: what the workload's own
+/// pods are made from, without all by which such a pod belongs to the service or reaches anything.
 ///
 /// First a container waits until the pod's network is cut off, then the server begins beside the
 /// container that puts the probes. What of a template is taken is named here; the rest is not.
@@ -53,8 +53,8 @@ struct VisitPod {
     return spec
   }
 
-  /// What keeps meshes from putting a proxy of theirs into the pod, which would answer in the place of
-  /// everything that can't be reached.
+  /// What keeps meshes from putting a proxy of theirs into the pod, which would answer in the
+  /// place of everything that can't be reached.
   static let marks = ["linkerd.io/inject": "disabled", "sidecar.istio.io/inject": "false"]
 
   private var podSecurity: JSONValue {

@@ -3,9 +3,9 @@ import WindlassSchema
 
 /// Databases that Windlass makes and drops by itself on a server, and no others.
 ///
-/// Each has a random name of its own with our prefix, or the one name that the server's URL gives the
-/// copies of rehearsals, and a comment that says who made it and when;
-/// without that comment a database is never dropped, whatever it is called.
+/// Each has a random name of its own with our prefix, or the one name that the server's URL gives
+/// the copies of rehearsals, and a comment that says who made it and when; without that comment a
+/// database is never dropped, whatever it is called.
 struct ScratchServer: Sendable {
   /// What a scratch database is for.
   enum Purpose: String, Sendable {
@@ -21,8 +21,8 @@ struct ScratchServer: Sendable {
   /// The random name of the directory that the databases belong to.
   let owner: String
 
-  /// The name that all copies of rehearsals have, one after the other: the one in the URL, when it has
-  /// our prefix. Then a server can be told its copy before that is made.
+  /// The name that all copies of rehearsals have, one after the other: the one in the URL, when it
+  /// has our prefix. Then a server can be told its copy before that is made.
   var fixedName: String? { url.namesScratchCopy ? url.database : nil }
 
   /// The name of the database of that purpose and label, the same for as long as the owner lives.

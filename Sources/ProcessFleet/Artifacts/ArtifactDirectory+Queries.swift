@@ -23,8 +23,8 @@ extension ArtifactDirectory {
         code: "DigestMismatch", disposition: .stop,
         message:
           "\(queries.url) is not the file that the manifest names: it has \(size) bytes and "
-          + "SHA-256 \(digest), and should have \(queries.digest), and at most \(Bounds.queriesSizeMax) "
-          + "bytes. Publish the right file.")
+          + "SHA-256 \(digest), and should have \(queries.digest), and at most "
+          + "\(Bounds.queriesSizeMax) bytes. Publish the right file.")
     }
     do throws(SystemError) {
       let bytes = try Files.read(download.path, limit: Bounds.queriesSizeMax)

@@ -2,11 +2,11 @@ import Glibc
 import KubernetesFleet
 import WindlassWire
 
-/// The network of a pod whose policies deny that it begins connections: a namespace with nothing in it
-/// but the pod, held by a process that does nothing, as a pod's pause container does.
+/// The network of a pod whose policies deny that it begins connections: a namespace with nothing
+/// in it but the pod, held by a process that does nothing, as a pod's pause container does.
 ///
-/// Destinations that a policy allows can't be reached from it either. What is reached by a file, such
-/// as a database server's UNIX socket, stands in for them.
+/// Destinations that a policy allows can't be reached from it either. What is reached by a file,
+/// such as a database server's UNIX socket, stands in for them.
 struct PodNetwork: Sendable {
   private let holder: ContainerProcess
 

@@ -44,8 +44,8 @@ extension PodRunner {
       environment: environment, volumes: try volumes.make(), network: network)
   }
 
-  /// Whether the pod may begin no connection. Looked at once: policies that come later find it as it
-  /// is.
+  /// Whether the pod may begin no connection. Looked at once: policies that come later find it as
+  /// it is.
   private func isClosed() async throws(StartFailure) -> Bool {
     let answer = await node.api.send(
       "GET", "/apis/networking.k8s.io/v1/namespaces/\(pod.namespace)/networkpolicies")

@@ -4,9 +4,9 @@ import WindlassCore
 
 /// Whether a pod is cut off from what it must not reach, shown by connections that fail.
 ///
-/// All containers of a pod have one network, so that what holds for this one holds for a server beside
-/// it. Each place is one that others are known to reach: the database of the service, which the step
-/// before has just worked on, and the cluster's API server.
+/// All containers of a pod have one network, so that what holds for this one holds for a server
+/// beside it. Each place is one that others are known to reach: the database of the service, which
+/// the step before has just worked on, and the cluster's API server.
 struct Isolation: Sendable {
   let places: [String]
 
@@ -46,8 +46,8 @@ struct Isolation: Sendable {
     StepFailure(
       code: StepFailures.notIsolatedCode, disposition: .stop,
       message: "The pod of a rehearsed server is not cut off from the network: \(reason). Let a"
-        + " NetworkPolicy deny all egress of pods with windlass.dev/step=visit but that to the server"
-        + " for copies (docs/kubernetes.md), in a network that enforces it, or write proof.isolation:"
-        + " none.")
+        + " NetworkPolicy deny all egress of pods with windlass.dev/step=visit but that to the"
+        + " server for copies (docs/kubernetes.md), in a network that enforces it, or write"
+        + " proof.isolation: none.")
   }
 }

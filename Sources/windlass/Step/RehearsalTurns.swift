@@ -6,8 +6,8 @@ import WindlassSchema
 
 /// What is kept on the volume between the turns of a rehearsal.
 ///
-/// A turn that was begun and did not end has left its copies in a state that nobody knows: it is never
-/// taken again. One that ended says once more what it said.
+/// A turn that was begun and did not end has left its copies in a state that nobody knows: it is
+/// never taken again. One that ended says once more what it said.
 struct RehearsalTurns {
   let folder: String
 

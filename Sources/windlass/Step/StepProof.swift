@@ -5,8 +5,8 @@ import WindlassCore
 import WindlassProof
 import WindlassSchema
 
-/// The proof as Jobs carry it out: in one go where servers are archives, which run beside it, and in
-/// turns where they are images, whose pods only the cluster can make.
+/// The proof as Jobs carry it out: in one go where servers are archives, which run beside it, and
+/// in turns where they are images, whose pods only the cluster can make.
 struct StepProof {
   let room: StepRoom
   let plan: Plan

@@ -18,8 +18,8 @@ struct StepVisit {
     guard let request = VisitRequest(text: question.request) else {
       throw CommandFailure(
         .usage, "BadArgument",
-        "What the rehearsal asks is none that this version understands. Let the operator and its Jobs"
-          + " run the same version.")
+        "What the rehearsal asks is none that this version understands. Let the operator and its"
+          + " Jobs run the same version.")
     }
     let url = try question.copyURL ?? scratchURL()
     let servers = NeighbourServers(

@@ -56,7 +56,8 @@ struct StepWork: Sendable {
       message.result = .probed(await PodProbe(room: room).ask(question))
     case .prune(let keep, let protected):
       try await backups.prune(keep: keep, protecting: Set(protected))
-      // No rehearsal is under way when backups are pruned. What can't be taken away now is by the next.
+      // No rehearsal is under way when backups are pruned. What can't be taken away now is by the
+      // next.
       _ = try? await drivers.scratch.sweepLeftovers()
     case .checkFence(let number): try await check(number, &message)
     case .command:

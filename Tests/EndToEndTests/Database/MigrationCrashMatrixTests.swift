@@ -79,8 +79,9 @@ struct MigrationCrashMatrixTests {
   func `while the server has not noticed that a killed migration is gone, the next one waits`(
     engine: ServerEngine
   ) async throws {
-    // In the middle of the second file, where locks are held and half of it is done. What an attempt
-    // asks beside its statements may differ, so that another request may come in its place.
+    // In the middle of the second file, where locks are held and half of it is done. What an
+    // attempt asks beside its statements may differ, so that another request may come in its
+    // place.
     var hit: (world: CrashWorld, proxy: WireProxy, fault: WireProxy.Fault)?
     for _ in 0..<5 where hit == nil {
       let requests = try await requests(engine)

@@ -6,7 +6,8 @@ import WindlassWire
 
 @testable import KubernetesFleet
 
-/// Rehearsals of releases that are images, in pods that a node runs as processes, on real databases.
+/// Rehearsals of releases that are images, in pods that a node runs as processes, on real
+/// databases.
 @Suite(.serialized)
 struct SkewRunTests {
   /// Fails when something of a rehearsal is left: a copy, or a mark of it.

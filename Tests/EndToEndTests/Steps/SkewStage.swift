@@ -9,8 +9,8 @@ import WindlassWire
 @testable import KubernetesFleet
 @testable import windlass
 
-/// A cluster whose node runs pods as processes, and in it a service Beacon whose releases are images:
-/// programs of this machine that stand for them.
+/// A cluster whose node runs pods as processes, and in it a service Beacon whose releases are
+/// images: programs of this machine that stand for them.
 struct SkewStage: Sendable {
   /// What Beacon works on.
   enum Engine: String, CaseIterable, Sendable, CustomTestStringConvertible {
@@ -44,7 +44,8 @@ struct SkewStage: Sendable {
     do {
       let stage = try await SkewStage(
         engine, feed, ProcessCluster.client(transport, clock), scratch)
-      // What every pod of a cluster is told of: a place that is reached unless something forbids it.
+      // What every pod of a cluster is told of: a place that is reached unless something forbids
+      // it.
       let door = try OpenDoor()
       let api = NodeAPI(transport, server: "http://127.0.0.1:\(door.port)", token: "admin-token")
       try await stage.furnish(scratch, isClosed: isClosed)
