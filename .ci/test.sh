@@ -51,12 +51,18 @@ run() {
   rm -f "$log"
 }
 
+# How many tests run at once where somebody's time is limited: hundreds that share two threads get
+# their turns too late, and what they share of a server's statistics goes stale.
+few="--experimental-maximum-parallelization-width 8"
+
 # Runs tests of MySQL and MariaDB once more on MySQL, whose packages may be out of reach.
 run_on_mysql() {
   if folder=$(.ci/servers.sh mysql-9); then
     export WINDLASS_MYSQL_SERVER="$folder" WINDLASS_CLIENT_PROGRAMS="$folder/usr/bin"
     export WINDLASS_TEST_ENGINE=mysql
-    run "$1-on-MySQL" "$2"
+    # The words of the option are two.
+    # shellcheck disable=SC2086
+    run "$1-on-MySQL" "$2" $few
     unset WINDLASS_MYSQL_SERVER WINDLASS_CLIENT_PROGRAMS WINDLASS_TEST_ENGINE
   else
     echo "test: level $level: $1 on MySQL: skipped, its packages can't be reached"
@@ -71,10 +77,10 @@ if helm=$(.ci/helm.sh); then export WINDLASS_HELM="$helm"; fi
 for level in $levels; do
   for name in $(level_names "$level"); do
     case $name in
-      # Pods that are processes live by this machine's clock, and get no turn beside what computes;
-      # nor does anybody whose time is limited where hundreds of tests share two threads.
+      # Pods that are processes live by this machine's clock, and get no turn beside what computes.
+      # shellcheck disable=SC2086
       KubernetesFleetTests)
-        run "$name" "^$name\\." --skip "$pods" --experimental-maximum-parallelization-width 8
+        run "$name" "^$name\\." --skip "$pods" $few
         run "$name-with-processes" "$pods"
         ;;
       *) run "$name" "^$name\\." ;;
