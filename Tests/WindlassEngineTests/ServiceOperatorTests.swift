@@ -139,15 +139,18 @@ import WindlassSimulation
 
   @Test func `a loop that is to stop at rest ends with the run that is open`() async throws {
     let (outside, journal) = await (Self.outside(), SimulatedJournal())
-    let service = Self.make(outside, journal)
-    service.offer(Self.offer([Self.first]))
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await service.run() }
-      for _ in 0..<200_000 where service.snapshot.record.run == nil { await Task.yield() }
-      #expect(service.snapshot.record.run != nil)
-      service.stopAtRest()
-      try await group.waitForAll()
+    let held = Held()
+    let service = Self.make(outside, journal) { effect, moment in
+      guard effect == "expand", moment == .before else { return .pass }
+      held.service.withLock { service in
+        #expect(service?.snapshot.record.run != nil)
+        service?.stopAtRest()
+      }
+      return .pass
     }
+    held.service.withLock { $0 = service }
+    service.offer(Self.offer([Self.first]))
+    try await service.run()
     #expect(service.snapshot.record.deployed == Self.first)
     #expect(service.snapshot.record.run == nil)
     // Nothing is open any more: the next one ends before it begins anything.
@@ -221,4 +224,9 @@ import WindlassSimulation
       #expect(!outside.calls.contains(missing.call))
     }
   #endif
+}
+
+/// A loop that its own failpoint speaks to.
+private final class Held: Sendable {
+  let service = Mutex<ServiceOperator?>(nil)
 }
