@@ -90,6 +90,37 @@ struct MySQLBackupTests {
     #expect(left.allSatisfy { $0.values != [.text(address.database)] })
   }
 
+  @Test func `a backup whose counters stand elsewhere than the database's is refused`()
+    async throws
+  {
+    let (fixture, store, directory) = try await world()
+    defer { fixture.remove() }
+    let hasSequences = try fixture.other().server.isMariaDB
+    if hasSequences {
+      try fixture.other().run("CREATE SEQUENCE numbers START WITH 7 NOCACHE")
+      try fixture.other().run("DO NEXTVAL(numbers)")
+    }
+    _ = try await store.backUp("b-1", run: "run-1", purpose: .byHand)
+    #expect(try await store.verify("b-1").isVerified)
+    let file = "\(directory)/b-1.sql"
+    let sound = try String(contentsOfFile: file, encoding: .utf8)
+    var changes = [("parents", "AUTO_INCREMENT=4 ", "AUTO_INCREMENT=44 ", "44")]
+    if hasSequences { changes.append(("numbers", "(`numbers`, 8, 0)", "(`numbers`, 7, 0)", "7")) }
+    for (counter, was, becomes, next) in changes {
+      #expect(sound.contains(was), "\(counter)")
+      try Data(sound.replacing(was, with: becomes).utf8).write(to: URL(filePath: file))
+      var manifest = try #require(try await store.list().first)
+      (manifest.digest, manifest.size) = try FileStream.digest(of: file)
+      try FileStream.replace("\(directory)/b-1.manifest", with: try manifest.encoded())
+      let failure = await #expect(throws: StepFailure.self) { try await store.verify("b-1") }
+      #expect(failure?.code == "BackupDamaged")
+      #expect(
+        failure?.message.contains("the counter \(counter) gives \(next) next in the backup")
+          == true,
+        "\(failure?.message ?? "")")
+    }
+  }
+
   @Test func `a restore that failed behind the change of places is carried on`() async throws {
     let (fixture, _, _) = try await world()
     defer { fixture.remove() }

@@ -139,6 +139,8 @@ package actor MySQLBackupStore: BackupStore {
       let own = MySQLOwnSchema(connection: reader, ledger: options.ledger)
       let program = try MySQLDump.program(for: keeper)
       let volatile = try own.tables().intersection(OwnTables.volatile)
+      // Counters go on whatever a snapshot sees: the dump has them as they were meanwhile.
+      let counters = try reader.counters()
       try GlobalReadLock.take(on: keeper, options)
       defer { GlobalReadLock.release(on: keeper) }
       let held = ContinuousClock.now
@@ -160,6 +162,8 @@ package actor MySQLBackupStore: BackupStore {
         systemID: try own.systemID(tables), schema: schema, isDirty: isDirty,
         epoch: try own.epoch(tables), takenAt: takenAt, library: keeper.server.version,
         contents: try reader.contents(ledger: options.ledger, within: Bounds.backupDeadline))
+      manifest.contents.counters = CounterSpan.spans(
+        from: counters, to: manifest.contents.counters)
       (manifest.digest, manifest.size) = (digest, size)
       return manifest
     }

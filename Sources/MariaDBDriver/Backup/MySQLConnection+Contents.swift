@@ -24,7 +24,8 @@ extension MySQLConnection {
         columns.map { "\n\(table).\($0.name) \($0.type)" }
       }
     return DatabaseContents(
-      tables: tables, fingerprint: SHA256.digest(of: catalogue.canonicalText + own.joined()))
+      tables: tables, fingerprint: SHA256.digest(of: catalogue.canonicalText + own.joined()),
+      counters: try counters())
   }
 
   private struct Column {

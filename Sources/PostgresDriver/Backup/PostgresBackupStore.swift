@@ -110,6 +110,9 @@ package actor PostgresBackupStore: BackupArchive {
       // changes between the reading and the dump.
       (manifest.digest, manifest.size) = try archive.dump(
         options.url, snapshot: snapshot, to: path)
+      // A sequence goes on whatever a snapshot sees: the dump has it as it was meanwhile.
+      manifest.contents.counters = CounterSpan.spans(
+        from: manifest.contents.counters, to: try source.counters())
       return manifest
     }
   }

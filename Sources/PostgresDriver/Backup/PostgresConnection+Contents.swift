@@ -13,7 +13,8 @@ extension PostgresConnection {
   /// Everything that a backup must hold; call it inside a snapshot.
   func contents() throws(StepFailure) -> DatabaseContents {
     try run(script: Self.outputSettings)
-    return DatabaseContents(tables: try tableContents(), fingerprint: try fingerprint())
+    return DatabaseContents(
+      tables: try tableContents(), fingerprint: try fingerprint(), counters: try counters())
   }
 
   /// The SHA-256 of all definitions.

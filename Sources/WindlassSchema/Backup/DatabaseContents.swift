@@ -21,10 +21,15 @@ package struct DatabaseContents: Hashable, Codable, Sendable {
   package var tables: [TableContents]
   /// The SHA-256 of every definition, and of what else the engine keeps about the database itself.
   package var fingerprint: Digest
+  /// Counters that are in no table; nil where the engine has none, or a backup knows of none.
+  package var counters: [CounterSpan]?
 
-  package init(tables: [TableContents], fingerprint: Digest) {
+  package init(
+    tables: [TableContents], fingerprint: Digest, counters: [CounterSpan]? = nil
+  ) {
     self.tables = tables
     self.fingerprint = fingerprint
+    self.counters = counters
   }
 
   /// In what two contents differ, as sentences with the given names for either side.
@@ -54,5 +59,6 @@ package struct DatabaseContents: Hashable, Codable, Sendable {
       }
     }
     return differences
+      + CounterSpan.differences(of: counters, to: other.counters, here: here, there: there)
   }
 }
