@@ -233,7 +233,8 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         "windlass", "WindlassContracts", "WindlassCore", "WindlassWire", "WindlassJournal",
-        "KubernetesFleet", "ReleaseFeeds", "MariaDBDriver", "PostgresDriver", "SQLiteDriver",
+        "WindlassProof", "KubernetesFleet", "ReleaseFeeds", "MariaDBDriver", "PostgresDriver",
+        "SQLiteDriver",
         argumentParser,
       ],
       exclude: ["Goldens"], swiftSettings: strict),

@@ -50,7 +50,7 @@ enum ConfigurationDocuments {
       migrations:
         engine: {}
       backup: {directory: /var/lib/windlass/backups, keep: 7}
-      proof: {require: rehearsal, env: {BEACON_REHEARSAL: "1"}, isolation: none}
+      proof: {require: queries, env: {BEACON_REHEARSAL: "1"}, isolation: none}
       fleet:
         processes:
           command: ["{artifact}/beacon", "serve"]

@@ -60,7 +60,7 @@ import Testing
     ("a migrate command", "    engine: {}", "    command: [\"beacon\", \"migrate\"]"),
     ("a relative folder for backups", "directory: /var/lib", "directory: lib"),
     ("a folder with two dots", "directory: /var/lib", "directory: /var/../lib"),
-    ("less than a rehearsal", "require: rehearsal", "require: structure"),
+    ("a misspelt proof", "require: queries", "require: query"),
     ("a misspelt isolation", "isolation: none", "isolation: netwrok"),
     ("a deployment", "    processes:\n", "    deployment:\n"),
     ("a misspelt fleet", "    processes:\n", "    process:\n"),

@@ -1,5 +1,6 @@
 import Testing
 import WindlassCore
+import WindlassProof
 
 @testable import windlass
 
@@ -19,7 +20,7 @@ import WindlassCore
             source: .environment("BEACON_DB"), injection: nil, lockBudget: .milliseconds(100),
             holdBudget: .seconds(1)),
           backup: BackupConfiguration(directory: nil, keep: 5),
-          proof: ProofConfiguration(environment: [:], isolation: .network),
+          proof: ProofConfiguration(requirement: .rehearsal, environment: [:], isolation: .network),
           fleet: ProcessFleetConfiguration(
             command: ["{artifact}/beacon", "serve"], environment: [:], replicas: 1,
             listeners: [try listener("http", "127.0.0.1:8080")], readinessPath: "/healthz",
@@ -46,7 +47,8 @@ import WindlassCore
             injection: .init(environmentVariable: "BEACON_DB"), lockBudget: .milliseconds(50),
             holdBudget: .seconds(2)),
           backup: BackupConfiguration(directory: "/var/lib/windlass/backups", keep: 7),
-          proof: ProofConfiguration(environment: ["BEACON_REHEARSAL": "1"], isolation: .none),
+          proof: ProofConfiguration(
+            requirement: .queries, environment: ["BEACON_REHEARSAL": "1"], isolation: .none),
           fleet: ProcessFleetConfiguration(
             command: ["{artifact}/beacon", "serve"], environment: ["BEACON_LOG": "info"],
             replicas: 3,

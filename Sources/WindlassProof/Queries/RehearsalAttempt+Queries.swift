@@ -1,4 +1,3 @@
-import FoundationEssentials
 import WindlassCore
 import WindlassSchema
 
@@ -19,13 +18,14 @@ extension RehearsalAttempt {
   ) async throws(RehearsalEnd) -> QueryBaseline? {
     guard let reference = release.queries else { return nil }
     let version = release.version
-    let bytes = try await step("fetch the recorded queries of \(version)") {
+    // Their digest is the plan's, so each turn of a rehearsal may fetch them anew.
+    let bytes = try await step("fetch the recorded queries of \(version)", isRemembered: false) {
       () async throws(StepFailure) in
-      Data(try await runner.queries(reference))
+      try await runner.queries(reference)
     }
     let recorded: RecordedQueries
     do throws(QueriesDocumentError) {
-      recorded = try QueriesDocument.read(Array(bytes))
+      recorded = try QueriesDocument.read(bytes)
     } catch {
       record.unknown.append(
         "the recorded queries of \(version) can't be used: \(Excerpt.plain(error.description))")
@@ -53,7 +53,7 @@ extension RehearsalAttempt {
     record.report.queries = report
     record.checks += report.checked
     file(report, of: version)
-    if runner.configuration.scope == .schema {
+    if runner.configuration.scope == .schema, requirement == .rehearsal {
       record.unknown.append(
         "no server of \(version) was run; that its queries can be prepared does not show that it "
           + "works")
@@ -64,11 +64,17 @@ extension RehearsalAttempt {
     _ recorded: RecordedQueries, of version: Version, _ place: String, on copy: ScratchCopy
   ) async throws(RehearsalEnd) -> [QueryOutcome] {
     let title = "prepare the recorded queries of \(version) \(place)"
-    let outcomes = try await step(title) { () async throws(StepFailure) in
-      try await runner.scratch.prepare(recorded, on: copy)
+    return try await step(title) { () async throws(StepFailure) in
+      let outcomes = try await runner.scratch.prepare(recorded, on: copy)
+      guard outcomes.count == recorded.queries.count else {
+        throw StepFailure(
+          code: "QueriesMiscounted", disposition: .stop,
+          message: "\(outcomes.count) of \(recorded.queries.count) recorded queries of \(version) "
+            + "have an outcome, so that none can be told from another; report this as a fault of "
+            + "Windlass")
+      }
+      return outcomes
     }
-    precondition(outcomes.count == recorded.queries.count, "one outcome for each query")
-    return outcomes
   }
 
   /// What was found becomes evidence, and details of the step that found it.

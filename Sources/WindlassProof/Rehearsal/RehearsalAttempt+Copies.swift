@@ -7,18 +7,18 @@ extension RehearsalAttempt {
   /// - Throws: `.settled` when the time is up, `.failed` when the step or the task's cancellation
   ///   hinders the rehearsal.
   func step<Value: Codable & Sendable>(
-    _ title: String, _ body: () async throws(StepFailure) -> Value
+    _ title: String, isRemembered: Bool = true, _ body: () async throws(StepFailure) -> Value
   ) async throws(RehearsalEnd) -> Value {
     try checkTime(before: title)
     let start = runner.clock.elapsed()
     do {
-      if let past = try memory?.recall(title, as: Value.self) {
+      if isRemembered, let past = try memory?.recall(title, as: Value.self) {
         record.report.steps.append(RehearsalStep(title: title, duration: past.duration))
         return past.value
       }
       let value = try await body()
       let duration = runner.clock.elapsed(since: start)
-      memory?.note(title, value, duration)
+      if isRemembered { memory?.note(title, value, duration) }
       record.report.steps.append(RehearsalStep(title: title, duration: duration))
       return value
     } catch {

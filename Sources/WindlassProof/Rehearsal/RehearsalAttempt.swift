@@ -38,6 +38,7 @@ final class RehearsalAttempt {
   ///
   /// - Throws: `RehearsalEnd` when it goes no further; what was found until then is recorded.
   func carryOut() async throws(RehearsalEnd) {
+    noteWaiver()
     switch plan.kind {
     case .install: try await install()
     case .upgrade: try await upgrade()
@@ -47,6 +48,7 @@ final class RehearsalAttempt {
   private func install() async throws(RehearsalEnd) {
     let copy = try await restore("migrated")
     _ = try await migrate(plan.expansion, on: copy)
+    guard requirement == .rehearsal else { return passWaived("the migrations run on a copy") }
     try await serve(plan.target, on: copy, in: .newInstalled)
   }
 
@@ -67,6 +69,7 @@ final class RehearsalAttempt {
     let migrated = try await migrate(plan.expansion, on: copy)
     review(from: before, to: migrated)
     if let queries { try await prepareQueriesAgain(queries, on: copy) }
+    guard requirement == .rehearsal else { return try await judgeWaived(queries, source, copy) }
     // Without a baseline nobody can tell a server's fault from that of the rehearsal itself.
     guard isBaselineGood else { return }
     try await serve(source, on: copy, in: .oldOnNewSchema)
@@ -80,6 +83,8 @@ final class RehearsalAttempt {
     try await serve(source, on: copy, in: .oldOnNewRows, reading: written)
     noteRollback(source)
     try await contract(copy)
+    guard !plan.contraction.isEmpty else { return }
+    try await serve(plan.target, on: copy, in: .newAfterContract)
   }
 
   /// Runs the old server on an untouched copy; what it can't do there, no migration broke.
@@ -102,14 +107,14 @@ final class RehearsalAttempt {
     await discard(copy)
   }
 
-  private func contract(_ copy: ScratchCopy) async throws(RehearsalEnd) {
+  /// Runs the contract migrations on the copy, and reviews what they take away.
+  func contract(_ copy: ScratchCopy) async throws(RehearsalEnd) {
     guard !plan.contraction.isEmpty else { return }
     let before = try await readCatalogue(of: copy, "before the contract migrations")
     let after = try await migrate(plan.contraction, on: copy)
     let findings = StructureReview.contraction(from: before, to: after)
     record.report.findings += findings
     record.unsafe += findings.filter(\.isBreaking).map(\.sentence)
-    try await serve(plan.target, on: copy, in: .newAfterContract)
   }
 
   private func review(from before: Catalogue, to after: Catalogue) {

@@ -19,6 +19,20 @@ package enum RehearsalScope: String, Hashable, Codable, Sendable {
   case schema
 }
 
+/// How much a release must show before it is trusted.
+///
+/// Less than a rehearsal is a waiver: the verdict says so, and covers no roll-back.
+package enum ProofRequirement: String, Hashable, Codable, CaseIterable, Sendable {
+  /// Both releases' servers work on the copy.
+  case rehearsal
+  /// No server is run: the deployed release's recorded queries can be prepared on the copy's new
+  /// schema.
+  case queries
+  /// No server is run and no query is asked: nothing that the old server might use is taken away
+  /// from the schema.
+  case structure
+}
+
 /// How a rehearsal is carried out.
 package struct RehearsalConfiguration: Hashable, Sendable {
   package var probes: ProbeConfiguration
@@ -28,6 +42,8 @@ package struct RehearsalConfiguration: Hashable, Sendable {
   package var rounds: Int
   package var isolation: IsolationPolicy
   package var scope: RehearsalScope
+  /// What a person accepts as proof. With less than a rehearsal no server is run, whatever the scope.
+  package var requirement: ProofRequirement
   /// Why no server can be run here, as evidence; nil where one can, or where none is to be.
   package var hindrance: String?
   /// The most that the whole may take; checked between its steps.
@@ -37,13 +53,15 @@ package struct RehearsalConfiguration: Hashable, Sendable {
     probes: ProbeConfiguration = ProbeConfiguration(),
     holdBudget: Interval = Bounds.holdBudgetDefault, rounds: Int = Bounds.probeRoundsDefault,
     isolation: IsolationPolicy = .network, scope: RehearsalScope = .hop,
+    requirement: ProofRequirement = .rehearsal,
     deadline: Interval = Bounds.rehearsalDeadline
   ) {
     self.probes = probes
     self.holdBudget = holdBudget
     self.rounds = min(max(rounds, 1), Bounds.probeRoundsMax)
     self.isolation = isolation
-    self.scope = scope
+    self.scope = requirement == .rehearsal ? scope : .schema
+    self.requirement = requirement
     self.deadline = deadline
   }
 }

@@ -54,7 +54,8 @@ struct AgentAssembly {
       transport: transport,
       configuration: RehearsalConfiguration(
         probes: probes(configuration), holdBudget: configuration.database.holdBudget,
-        isolation: configuration.proof.isolation == .none ? .none : .network),
+        isolation: configuration.proof.isolation == .none ? .none : .network,
+        requirement: configuration.proof.requirement),
       reports: ReportDirectory(path: folder + "/reports"))
     let ports = ServicePorts(
       database: drivers.database, backups: drivers.backups, rehearsal: rehearsal,

@@ -1,4 +1,5 @@
 import WindlassCore
+import WindlassProof
 
 extension BackupConfiguration {
   /// Reads the section `backup`.
@@ -18,9 +19,7 @@ extension ProofConfiguration {
   /// Reads the section `proof`.
   init(_ field: FieldReader?) throws(ConfigurationError) {
     let section = try field?.section("require", "scratchURLFrom", "env", "isolation")
-    if let require = section?.optional("require"), try require.text() != "rehearsal" {
-      throw require.notBuilt("asks for less than a rehearsal", instead: "Allowed: rehearsal.")
-    }
+    requirement = try section?.optional("require")?.choice(of: ProofRequirement.self) ?? .rehearsal
     scratch = try section?.optional("scratchURLFrom").map { (field) throws(ConfigurationError) in
       try DatabaseSource(field)
     }

@@ -1,4 +1,5 @@
 import WindlassCore
+import WindlassProof
 import WindlassSchema
 
 /// One service under Windlass, as its ManagedService document says; checked whole.
@@ -76,6 +77,8 @@ struct ProofConfiguration: Hashable, Sendable {
     case none
   }
 
+  /// How much a release must show; less than a rehearsal is a waiver.
+  var requirement: ProofRequirement
   /// The server for scratch databases; nil for the one of the database itself. SQLite has none.
   var scratch: DatabaseSource?
   /// Variables that a rehearsed artifact gets in addition, or instead.

@@ -14,6 +14,14 @@ struct StepProof {
 
   private var wish: ManagedServiceSpec { room.wish }
 
+  private var requirement: ProofRequirement {
+    switch wish.proof.require {
+    case .rehearsal: .rehearsal
+    case .queries: .queries
+    case .structure: .structure
+    }
+  }
+
   private var isolation: IsolationPolicy { wish.proof.isolation == .none ? .none : .network }
 
   private var reports: ReportDirectory { ReportDirectory(path: room.folder + "/reports") }
@@ -27,6 +35,9 @@ struct StepProof {
     try await prepareMigrations()
     if let processes = wish.fleet.processes {
       return .verdict(try await rehearse(processes, on: backup))
+    }
+    guard requirement == .rehearsal else {
+      return .verdict(try await compareSchemas(on: backup, because: nil))
     }
     if let reason = try hindrance() {
       return .verdict(try await compareSchemas(on: backup, because: reason))
@@ -56,7 +67,8 @@ struct StepProof {
     let runner = RehearsalRunner(
       scratch: drivers.scratch, queries: queries, after: memory,
       configuration: RehearsalConfiguration(
-        holdBudget: wish.database.holdBudget, isolation: isolation), reports: reports)
+        holdBudget: wish.database.holdBudget, isolation: isolation, requirement: requirement),
+      reports: reports)
     switch try await runner.takeTurn(plan, on: backup) {
     case .judged(let verdict, _):
       let result = StepResult.verdict(verdict)
@@ -179,10 +191,11 @@ struct StepProof {
   }
 
   private func compareSchemas(
-    on backup: BackupID, because reason: String
+    on backup: BackupID, because reason: String?
   ) async throws -> Verdict {
     var configuration = RehearsalConfiguration(
-      holdBudget: wish.database.holdBudget, isolation: isolation, scope: .schema)
+      holdBudget: wish.database.holdBudget, isolation: isolation, scope: .schema,
+      requirement: requirement)
     configuration.hindrance = reason
     return try await RehearsalRunner(
       scratch: drivers.scratch, servers: ServersByRelease(servers: [:]), queries: queries,
@@ -207,7 +220,8 @@ struct StepProof {
       scratch: drivers.scratch, servers: servers, queries: queries, transport: room.transport,
       configuration: RehearsalConfiguration(
         probes: ProbeConfiguration(readinessPath: processes.readiness.path),
-        holdBudget: wish.database.holdBudget, isolation: isolation),
+        holdBudget: wish.database.holdBudget, isolation: isolation,
+        requirement: requirement),
       reports: reports
     ).rehearse(plan, on: backup)
   }

@@ -62,6 +62,8 @@ final class RehearsalWorld: Sendable {
     var prepared: @Sendable (RecordedQuery, [Migration]) -> QueryOutcome = { _, _ in
       .prepared(columns: nil)
     }
+    /// How many outcomes of queries a driver forgets.
+    var lostOutcomes = 0
     /// The failure of a migration.
     var migrationFailure: @Sendable (Migration) -> StepFailure? = { _ in nil }
   }
@@ -138,7 +140,9 @@ extension RehearsalWorld: QueryPreparation {
   ) async throws(StepFailure) -> [QueryOutcome] {
     try enter("prepare")
     return state.withLock { state in
-      queries.queries.map { state.prepared($0, state.copies[copy.label] ?? []) }
+      queries.queries.dropLast(state.lostOutcomes).map {
+        state.prepared($0, state.copies[copy.label] ?? [])
+      }
     }
   }
 
