@@ -77,6 +77,48 @@ import WindlassCore
     #expect(gate == StartGate(window: Self.second.window, epoch: Epoch(1)))
   }
 
+  /// What is ordered while a wave is under way and the highest of three places holds that instance.
+  static func ordered(
+    _ shape: WorkloadShape, aim: WorkloadAim, beside change: (inout WorkloadInstance) -> Void
+  ) -> WorkloadOrder? {
+    let mark = OrderMark(
+      id: "beacon-wave-1-e1", run: Stage.plan.run, epoch: Epoch(1), aim: aim,
+      build: second.imageDigest)
+    let reading = reading {
+      $0.template = WorkloadTemplate(build: second.imageDigest, revision: "2", mark: mark)
+      change(&$0.instances[2])
+    }
+    guard case .perform(_, .order(let order, _)) = told(rolling(shape), reading).effect else {
+      return nil
+    }
+    return order
+  }
+
+  @Test(arguments: [
+    WorkloadAim.wave(WaveBound(good: 0, surge: 0, unavailable: 1)), .whole,
+  ])
+  func `a place that a third release holds and never serves in is cleared in mid-wave`(
+    aim: WorkloadAim
+  ) {
+    let third = Digest(String(repeating: "c", count: 64))
+    let order = Self.ordered(.ordered, aim: aim) {
+      $0.build = third
+      $0.isReady = false
+    }
+    #expect(order?.aim == aim)
+    #expect(order?.release == Self.second)
+    #expect(order?.removing == ["pod-3"])
+    // One that serves is replaced by the controller, one of the source may serve again, and where
+    // instances come beside the others none stands in the way.
+    #expect(Self.ordered(.ordered, aim: aim) { $0.build = third } == nil)
+    #expect(Self.ordered(.ordered, aim: aim) { $0.isReady = false } == nil)
+    let surging = Self.ordered(.surging, aim: aim) {
+      $0.build = third
+      $0.isReady = false
+    }
+    #expect(surging == nil)
+  }
+
   @Test func `a reading that took longer than the pause between two is new when it comes`() {
     let reading = Self.reading { $0.hold = .foreign("kubectl") }
     var ledger = Samples.ledger(4, applied: [3, 4])

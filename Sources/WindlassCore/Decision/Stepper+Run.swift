@@ -193,9 +193,25 @@ extension Stepper {
       standing = Block(
         code: "OldFleetUnhealthy",
         message: "\(ready) of \(policy.replicas) instances of \(source) are ready: the schema is "
-          + "not changed before all are. Look at their logs")
+          + "not changed before all are. \(inTheWay(of: source, run) ?? "Look at their logs")")
     }
     return .wait(until: idle)
+  }
+
+  /// What to do about an instance of another release in a place that its controller does not clear:
+  /// what nobody ordered is not for a run to remove.
+  private func inTheWay(of source: Version, _ run: Run) -> String? {
+    let strays = strays(beside: source)
+    let stray: InstanceRecord? =
+      switch run.plan.workload {
+      case .ordered: strays.first { !isReady($0) }
+      case .byRemoval: strays.first
+      case .surging, .signalled, nil: nil
+      }
+    return stray.map {
+      "Instance \($0.id) of \($0.release) is in the place of one: remove it, and its controller "
+        + "replaces it"
+    }
   }
 
   /// Applies one migration under the fence, after what the ledger must then say.

@@ -29,8 +29,27 @@ extension Stepper {
       return wave(run, shape, workload, good: good.count)
     case .wave(let bound) where isDone && isOutOfReach(bound, run, shape, workload):
       return wave(run, shape, workload, good: good.count)
-    case .wave, .whole, .hold, .retreat: return awaitController(run, workload)
+    case .wave, .whole:
+      return clearPlaces(run, shape, workload, aim) ?? awaitController(run, workload)
+    case .hold, .retreat: return awaitController(run, workload)
     }
+  }
+
+  /// Removes what neither release of the run has to do with and what keeps a controller waiting
+  /// that fills its places in turn: a place whose instance never becomes ready ends the wave for
+  /// ever, and the wave was ordered before anybody saw it. Nil when nothing does.
+  ///
+  /// An instance of the source is let be: it may become ready again, and then it serves.
+  private mutating func clearPlaces(
+    _ run: Run, _ shape: WorkloadShape, _ workload: WorkloadReading, _ aim: WorkloadAim
+  ) -> Move? {
+    guard shape == .ordered, workload.isTakenIn else { return nil }
+    let target = run.plan.target
+    let foreign = Set(
+      strays(beside: target.version).filter { $0.release != run.plan.source?.version }.map(\.id))
+    let stuck = stuck(beside: target.version, rollout(of: run), shape, workload)
+      .filter(foreign.contains)
+    return stuck.isEmpty ? nil : order(aim, target, removing: stuck)
   }
 
   /// What the workload was told by this run to do with the target; nil while it was told nothing.

@@ -77,7 +77,7 @@ extension Simulation {
       let isAccepted =
         ["OldFleetUnhealthy", "PreviousFails"].contains(block.code) && hasBadStart
         || block.code == "InstanceInDoubt" && workload != nil && hasBadStart
-        || isForgetful && workload?.says.isByPerson == true
+        || isForgetful && workload?.says.isByPerson == true && mended == nil
       return isAccepted || Simulation.publishersBlocks.contains(block.code) ? nil : block.code
     }
     guard let run = record.run else { return nil }
@@ -102,7 +102,8 @@ extension Simulation {
     case "NotAdopted" where mended == nil:
       confirmDead()
       adopt()
-    case "OldFleetUnhealthy", "NoProgress", "NothingRuns", "WouldStopServing": return false
+    case "OldFleetUnhealthy": return removeStrays()
+    case "NoProgress", "NothingRuns", "WouldStopServing": return false
     case "WorkloadPaused": takeBack(isPause: true)
     case "WorkloadEdited": letEditStand()
     default:
@@ -111,6 +112,17 @@ extension Simulation {
       decide(.resume)
     }
     return true
+  }
+
+  /// A person removes what an edit of theirs left in a place that its controller does not clear.
+  private func removeStrays() -> Bool {
+    guard workload?.shape == .ordered || workload?.shape == .byRemoval else { return false }
+    let strays = fleet.instances.filter {
+      $0.isAlive(at: now) && $0.release != workload?.says.version
+        && workload?.personsVersions.contains($0.release) == true
+    }
+    for stray in strays { sendAway(stray.id) }
+    return !strays.isEmpty
   }
 
   /// A person knows what is deployed: what serves well, or at all, or else what suits the schema.
@@ -165,6 +177,8 @@ extension Simulation {
   private func letEditStand() {
     if workload?.saidBefore != nil { return takeBack(isPause: false) }
     if state.record.run != nil { return decide(.resume) }
+    // What may stand is judged by the schema: what was done to the ledger by hand is undone first.
+    mend()
     workload.map { decide(.adopt($0.says.version)) }
   }
 

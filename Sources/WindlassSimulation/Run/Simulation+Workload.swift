@@ -113,7 +113,9 @@ extension Simulation {
       workload.personsVersions.insert(version)
     }
     workload.editor = "a person"
-    workload.revision += 1_000
+    // No two edits are alike, or what was let stand once would stand for another one.
+    workload.edits += 1
+    workload.revision += 1_000 * workload.edits
     workload.decide(seenAt: now + dice.interval(5...250))
     self.workload = workload
     noteTouch()

@@ -53,6 +53,8 @@ struct SimulatedWorkload {
   /// Counts what changed about the template, and what was decided at all.
   var revision = 1
   var generation = 1
+  /// How often a person has changed the template.
+  var edits = 0
   /// Whether orders are held against their tokens; false only for a broken variant.
   var checksTokens = true
   /// What a person changed, to be put back.
