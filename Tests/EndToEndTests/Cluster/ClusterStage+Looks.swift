@@ -66,6 +66,25 @@ extension ClusterStage {
     return told.decisions.first { $0["id"]?.string == id }?["outcome"]?.string ?? ""
   }
 
+  /// Lets a run that waits for its approval go on, after it was paused meanwhile: neither the
+  /// approval alone nor an annotation lets it.
+  func approveAfterPause(_ program: Program) async throws {
+    try await reaches("the wait for an approval", program) { $0.progress == "Approve" }
+    let waiting = try #require(try await run())
+    #expect(waiting.condition("Approved")?["reason"] == "Waiting")
+    try await patch(.managedServices, "beacon", ["spec": ["policy": ["paused": true]]])
+    try await reaches("the pause", program) { $0.progress == "Paused" }
+    try await patch(.upgradeRuns, waiting.name, ["spec": ["approvedBy": "ann"]])
+    try await waits("the approval") { try await run()?.holds("Approved") == true }
+    try await decide("resume-1", DecisionOrder(choice: .resume, by: "ann"))
+    #expect(try await answer("resume-1", program) == "Refused")
+    let service = try await service()
+    #expect(service.progress == "Paused" && service.body.value(at: "/status/schemaVersion") == 2)
+    let old = Array(repeating: "1.0.0", count: Self.replicas)
+    #expect(try await servingVersions() == old)
+    try await patch(.managedServices, "beacon", ["spec": ["policy": ["paused": false]]])
+  }
+
   /// Lets the next operator lead at once, after one that was killed.
   func giveUpLease() async throws {
     try await patch(
@@ -122,6 +141,9 @@ extension KubernetesObject {
 
   /// Whether a condition is true.
   func holds(_ type: String) -> Bool { condition(type)?["status"] == "True" }
+
+  /// The phase of the run that is open, or why it stands.
+  var progress: String? { condition("Progressing")?["reason"]?.string }
 
   /// The release that the status calls deployed.
   var deployedVersion: String? { body.value(at: "/status/deployedVersion")?.string }

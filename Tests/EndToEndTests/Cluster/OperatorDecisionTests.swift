@@ -10,11 +10,8 @@ extension EndToEnd {
   @Suite(.serialized) struct OperatorDecisionTests {
     private static let old = Array(repeating: "1.0.0", count: ClusterStage.replicas)
 
-    private static func reason(_ service: KubernetesObject) -> String? {
-      service.condition("Progressing")?["reason"]?.string
-    }
-
-    @Test func `a run waits for its approval, stands while it is paused, and is rolled back`()
+    @Test(.enabled(if: OperatorUpgradeTests.isWhole))
+    func `a run waits for its approval, stands while it is paused, and is rolled back`()
       async throws
     {
       let spec: [(String, JSONValue)] = [
@@ -23,38 +20,21 @@ extension EndToEnd {
       try await ClusterStage.with(spec: spec) { stage in
         try stage.publish("1.1.0")
         let program = try stage.operate()
-        try await Self.approve(stage, program)
+        try await stage.approveAfterPause(program)
         try await Self.turnBack(stage, program)
         try await Self.release(stage, program)
         #expect(await program.end(by: SIGTERM).status == 0)
       }
     }
 
-    private static func approve(_ stage: ClusterStage, _ program: Program) async throws {
-      try await stage.reaches("the wait for an approval", program) { reason($0) == "Approve" }
-      let run = try #require(try await stage.run()).name
-      try await stage.patch(
-        .managedServices, "beacon", ["spec": ["policy": ["paused": true]]])
-      try await stage.reaches("the pause", program) { reason($0) == "Paused" }
-      try await stage.patch(.upgradeRuns, run, ["spec": ["approvedBy": "ann"]])
-      try await stage.waits("the approval") { try await stage.run()?.holds("Approved") == true }
-      let service = try await stage.service()
-      #expect(reason(service) == "Paused" && service.body.value(at: "/status/schemaVersion") == 2)
-      #expect(try await stage.servingVersions() == old)
-      try await stage.decide("resume-1", DecisionOrder(choice: .resume, by: "ann"))
-      #expect(try await stage.answer("resume-1", program) == "Refused")
-      try await stage.patch(
-        .managedServices, "beacon", ["spec": ["policy": ["paused": false]]])
-    }
-
     private static func turnBack(_ stage: ClusterStage, _ program: Program) async throws {
-      try await stage.reaches("the roll", program) { reason($0) == "Roll" }
+      try await stage.reaches("the roll", program) { $0.progress == "Roll" }
       let run = try #require(try await stage.run()).name
       let order = DecisionOrder(choice: .rollback, by: "ann", reason: "slow answers", run: run)
       try await stage.decide("rollback-1", order)
       #expect(try await stage.answer("rollback-1", program) == "Taken")
       let service = try await stage.reaches("the way back", program) {
-        $0.deployedVersion == "1.0.0" && $0.holds("Ready") && reason($0) == "Idle"
+        $0.deployedVersion == "1.0.0" && $0.holds("Ready") && $0.progress == "Idle"
       }
       #expect(try await stage.run()?.body.value(at: "/status/outcome") == "RolledBack")
       #expect(try await stage.servingVersions() == old)
