@@ -44,7 +44,7 @@ struct StagedFeeds: Sendable {
     [UInt8](try Data(contentsOf: URL(filePath: "\(stage)/feeds/\(feed)/\(edition).json")))
   }
 
-  /// Brings an empty database of Beacon's to a schema, as a person does who begins without Windlass.
+  /// Brings an empty database of Beacon's to a schema, as a person does before Windlass is there.
   func migrateBeacon(to version: Int, _ url: String, engine: String = "postgres") throws {
     let folder = "\(stage)/migrations/beacon-\(engine)-\(version)"
     let ended = try Program.run(
