@@ -9,9 +9,15 @@ package import WindlassCore
 /// The loop never branches on a driver and holds no rule of its own; after a crash it starts from
 /// the journal's last record and asks what became of the effect that was in flight.
 package final class ServiceOperator: Service {
+  /// A decision, and what the journal is to keep of it.
+  private struct DecidedNote {
+    var decision: Decision
+    var note: String?
+  }
+
   private struct Inbox {
     var offer: Offer?
-    var decisions: [Decision] = []
+    var decisions: [DecidedNote] = []
     var snapshot: ServiceState
     var isStopping = false
     /// Whether the loop ends as soon as no run is open.
@@ -63,9 +69,13 @@ package final class ServiceOperator: Service {
   }
 
   /// Hands a person's decision over.
-  package func decide(_ decision: Decision) {
+  ///
+  /// - Parameter note: Journaled as a record of kind `.decision` before the state that has the
+  ///   decision in it: once a newer state stands behind it, the decision need not be handed over
+  ///   again after a crash. With nil nothing is noted.
+  package func decide(_ decision: Decision, note: String? = nil) {
     inbox.withLock {
-      $0.decisions.append(decision)
+      $0.decisions.append(DecidedNote(decision: decision, note: note))
       $0.isIdle = false
     }
     bell.ring()
@@ -93,8 +103,9 @@ package final class ServiceOperator: Service {
       var observation = Observation()
       while !inbox.withLock(\.isStopping), !Task.isCancelled {
         observation.report = report
-        receive(into: &observation)
+        let notes = receive(into: &observation)
         let next = step(state, observation, now: clock.now(), rules: rules)
+        try await note(notes, of: next.state.record.run ?? state.record.run)
         try await persist(next.state.record, after: state.record)
         state = next.state
         inbox.withLock { $0.snapshot = state }
@@ -154,12 +165,28 @@ package final class ServiceOperator: Service {
     return state
   }
 
-  private func receive(into observation: inout Observation) {
+  /// Takes what was handed over.
+  ///
+  /// - Returns: What is to be noted of the decisions.
+  private func receive(into observation: inout Observation) -> [String] {
     inbox.withLock { inbox in
+      defer {
+        inbox.offer = nil
+        inbox.decisions = []
+      }
       observation.offer = inbox.offer
-      observation.decisions = inbox.decisions
-      inbox.offer = nil
-      inbox.decisions = []
+      observation.decisions = inbox.decisions.map(\.decision)
+      return inbox.decisions.compactMap(\.note)
+    }
+  }
+
+  /// Makes notes of decisions durable, ahead of the state that the decisions led to.
+  private func note(_ notes: [String], of run: Run?) async throws {
+    for note in notes {
+      _ = try await journal.append(
+        JournalRecord(
+          service: policy.service, run: run?.plan.run, kind: .decision, at: clock.now(),
+          payload: note))
     }
   }
 

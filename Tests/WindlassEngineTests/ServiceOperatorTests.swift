@@ -162,6 +162,28 @@ import WindlassSimulation
     #expect(outside.calls == calls)
   }
 
+  @Test func `a decision is noted before the state that has it, and once`() async throws {
+    let (outside, journal) = await (Self.outside(), SimulatedJournal())
+    let service = Self.make(outside, journal)
+    service.decide(Decision(choice: .pause, by: "ann"), note: "first")
+    service.decide(Decision(choice: .quarantine(Version(1, 1, 0)), by: "ann"))
+    service.decide(Decision(choice: .quarantine(Version(1, 2, 0)), by: "ann"), note: "second")
+    try await Self.run(service) { $0.isPaused && $0.quarantine.count == 2 }
+    let notes = journal.records.filter { $0.kind == .decision }
+    #expect(notes.map(\.payload) == ["first", "second"])
+    #expect(journal.records.prefix(3).map(\.kind) == [.decision, .decision, .state])
+    #expect(!journal.records.prefix(2).contains { $0.effect != nil })
+  }
+
+  @Test func `a decision whose state was not written is not known to be taken`() async throws {
+    let (outside, journal) = await (Self.outside(), SimulatedJournal(recordsMax: 1))
+    let service = Self.make(outside, journal)
+    service.decide(Decision(choice: .pause, by: "ann"), note: "first")
+    await #expect(throws: StepFailure.self) { try await Self.run(service) { $0.isPaused } }
+    #expect(journal.records.map(\.kind) == [.decision])
+    #expect(!service.snapshot.record.isPaused)
+  }
+
   @Test func `a wish to retry is granted, within its bound`() async throws {
     let (outside, journal) = await (Self.outside(), SimulatedJournal())
     let busy = StepFailure(code: "Busy", disposition: .retry, message: "the database is busy")

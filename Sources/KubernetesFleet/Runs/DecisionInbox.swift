@@ -27,17 +27,20 @@ package struct DecisionInbox: Sendable {
     package var state: ServiceState
     /// Whether the operator has taken in all that it was handed.
     package var isIdle: Bool
+    /// Whether the first poll for a manifest has not ended.
+    package var isFeedPending: Bool
     package var journaled: JournaledDecisions
     package var now: Timestamp
 
     package init(
       service: KubernetesObject, run: KubernetesObject?, state: ServiceState, isIdle: Bool,
-      journaled: JournaledDecisions, now: Timestamp
+      isFeedPending: Bool = false, journaled: JournaledDecisions, now: Timestamp
     ) {
       self.service = service
       self.run = run
       self.state = state
       self.isIdle = isIdle
+      self.isFeedPending = isFeedPending
       self.journaled = journaled
       self.now = now
     }
@@ -83,6 +86,14 @@ package struct DecisionInbox: Sendable {
         answer(
           id, nil, .refused, "it is not understood: see docs/kubernetes.md for what is", look))
     }
+    // Which releases there are is not known yet.
+    if order.choice == .adopt, look.state.watch.offer == nil, look.isFeedPending { return }
+    if order.choice == .resume, DecisionInbox.wantsPause(look.service) {
+      return mail.answers.append(
+        answer(
+          id, order, .refused, "spec.policy.paused says that nothing goes on: take it back there",
+          look))
+    }
     if let objection = DecisionObjection.of(order, look.state) {
       return mail.answers.append(answer(id, order, .refused, objection, look))
     }
@@ -123,9 +134,13 @@ package struct DecisionInbox: Sendable {
 
   // MARK: - Fields
 
+  private static func wantsPause(_ service: KubernetesObject) -> Bool {
+    service.body.value(at: "/spec/policy/paused")?.bool ?? false
+  }
+
   /// `spec.policy.paused`, where the service is not as it says.
   private mutating func pause(_ look: Look) -> DecisionDelivery? {
-    let wanted = look.service.body.value(at: "/spec/policy/paused")?.bool ?? false
+    let wanted = DecisionInbox.wantsPause(look.service)
     guard wanted != look.state.record.isPaused else {
       handedPause = nil
       return nil
@@ -153,6 +168,13 @@ package struct DecisionInbox: Sendable {
       decision: Decision(
         choice: .approve(open.plan.target.version),
         by: StatusText.message(by, lengthMax: RunBounds.nameLengthMax)))
+  }
+}
+
+extension KubernetesObject {
+  /// The decisions that are written on the object and not taken off yet, by their annotations.
+  package var decisionOrders: [String: String] {
+    annotations.filter { $0.key.hasPrefix(DecisionOrder.prefix) }
   }
 }
 

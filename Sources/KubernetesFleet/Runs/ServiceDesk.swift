@@ -17,14 +17,19 @@ package actor ServiceDesk {
   private var inbox = DecisionInbox()
   /// The record whose events were told.
   private var told: ServiceRecord?
+  /// Decisions whose answers were told as events; the status may show them only later.
+  private var toldAnswers: Set<String> = []
 
   /// The desk of the ManagedService of that name.
+  ///
+  /// - Parameter told: The record after which there is news; nil for that of the first turn.
   package init(
     _ client: KubernetesClient, service name: String, in namespace: String,
-    events: EventRecorder? = nil
+    events: EventRecorder? = nil, told: ServiceRecord? = nil
   ) {
     self.client = client
     self.events = events
+    self.told = told
     writer = StatusWriter(client, service: name, in: namespace)
   }
 
@@ -43,10 +48,11 @@ package actor ServiceDesk {
     let mail = inbox.look(
       DecisionInbox.Look(
         service: object, run: try await waitingRun(news.record, in: object), state: news.state,
-        isIdle: isIdle, journaled: journaled, now: news.now))
+        isIdle: isIdle, isFeedPending: news.feed.isFetched == nil, journaled: journaled,
+        now: news.now))
     var shown = news
     shown.answers += mail.answers
-    for answer in mail.answers { events?.note(.answer(answer), about: object) }
+    tell(mail.answers, about: object)
     do throws(StepFailure) {
       try await DecisionDesk.clear(mail.answered, from: object, by: client)
       return Turn(deliveries: mail.deliveries, due: try await writer.show(shown))
@@ -62,6 +68,14 @@ package actor ServiceDesk {
       for event in ClusterEvent.news(record, after: told) { events.note(event, about: object) }
     }
     told = record
+  }
+
+  private func tell(_ answers: [DecisionStatus], about object: KubernetesObject) {
+    // One that was told long ago is in the status by now.
+    if toldAnswers.count > RunBounds.decisionsJournaled { toldAnswers = [] }
+    for answer in answers where toldAnswers.insert(answer.id).inserted {
+      events?.note(.answer(answer), about: object)
+    }
   }
 
   /// The run's object, where the run waits for an approval.

@@ -87,12 +87,14 @@ struct ClusterOperator: Sendable {
   private func lead(_ right: Leadership, _ view: ClusterView, until ending: Signal) async {
     guard ending.count == 0 else { return }
     logger.notice("Leadership began")
+    let client = client(while: right)
+    let events = EventRecorder(client, instance: settings.identity)
     let host: ServiceHost
     do {
       host = ServiceHost(
         assembly: OperatorAssembly(
-          settings: settings, client: self.client(while: right), transport: try CurlTransport(),
-          journal: journal, claims: ServiceClaims(), logger: logger), view: view, clock: clock)
+          settings: settings, client: client, transport: try CurlTransport(), journal: journal,
+          claims: ServiceClaims(), events: events, logger: logger), view: view, clock: clock)
     } catch {
       logger.critical("Transport could not be made", metadata: ["failure": "\(error)"])
       return
@@ -100,6 +102,7 @@ struct ClusterOperator: Sendable {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await host.run() }
       group.addTask { await ending.wait(after: 0) }
+      group.addTask { await events.run() }
       await group.next()
       group.cancelAll()
     }

@@ -25,6 +25,8 @@ struct OperatorAssembly: Sendable {
   let transport: any HTTPTransport
   let journal: JournalMaker
   let claims: ServiceClaims
+  /// Tells people what happens.
+  let events: EventRecorder
   let logger: Logger
 
   /// Makes everything that one service needs.

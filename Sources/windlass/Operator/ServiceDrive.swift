@@ -20,6 +20,8 @@ final class ServiceDrive: Sendable {
 
   /// How long it is looked away from a service at most: a run that stands still is let go, too.
   private static let tick = Interval.seconds(2)
+  /// The shortest time between two looks that nobody asked for.
+  private static let turnInterval = Interval.milliseconds(100)
   private static let failureDelay = Interval.seconds(1)
   private static let failureDelayMax = Interval.minutes(1)
 
@@ -59,6 +61,7 @@ final class ServiceDrive: Sendable {
       sight = Sight(object: object, rival: rival)
       // What the operator itself writes is no news: it would keep itself busy.
       return old.object?.generation != object?.generation
+        || old.object?.decisionOrders != object?.decisionOrders
         || old.object?.isDeleting != object?.isDeleting || old.rival != rival
     }
     if isNews { news.send() }
@@ -121,6 +124,9 @@ final class ServiceDrive: Sendable {
   private func tell(_ block: Block, of object: KubernetesObject) async {
     assembly.logger.error(
       "Service is not driven", metadata: ["service": "\(key)", "reason": "\(block)"])
+    assembly.events.note(
+      ClusterEvent(.warning, reason: block.code, action: "Drive", note: block.message),
+      about: object)
     do throws(APIError) {
       try await notices.tell(block, of: object)
     } catch {
@@ -164,6 +170,10 @@ final class ServiceDrive: Sendable {
     assembly.logger.notice(
       "Service is driven",
       metadata: ["service": "\(key)", "generation": "\(object.generation)"])
+    let exchange = DecisionExchange(
+      driven, assembly, journal: journal, stored: stored?.record, clock: clock)
+    // Before anything is begun: what the document pauses does not go on meanwhile.
+    _ = await exchange.turn(object)
     try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
         try await driven.operator.run()
@@ -174,45 +184,37 @@ final class ServiceDrive: Sendable {
         return false
       }
       group.addTask {
-        await self.supervise(driven, wasPaused: stored?.record.isPaused ?? false)
+        await self.supervise(driven, exchange)
         return false
       }
       defer { group.cancelAll() }
       while let hasEnded = try await group.next(), !hasEnded {}
     }
+    // How it ended, before another wish is looked at.
+    if !Task.isCancelled, let last = sight.withLock(\.object) { _ = await exchange.turn(last) }
   }
 
-  /// Ends the driving when there is a reason, at a moment when it may end.
-  private func supervise(_ driven: DrivenService, wasPaused: Bool) async {
-    // What a person paused, the document does not let go on.
-    var isPaused = wasPaused && driven.service.spec.policy.paused
+  /// Keeps the service and people in touch, and ends the driving when there is a reason, at a
+  /// moment when it may end.
+  private func supervise(_ driven: DrivenService, _ exchange: DecisionExchange) async {
     while !Task.isCancelled {
       let seen = news.count
       let sight = sight.withLock { $0 }
       guard let object = sight.object else { return driven.operator.stop() }
+      let due = await exchange.turn(object)
       let state = driven.operator.snapshot
       if object.isDeleting, driven.operator.isIdle, StandStill.isReached(state) {
         // Whoever is needed for it to go on wants it gone.
         return driven.operator.stop()
       }
       let wish = object.body["spec"] ?? .object([])
-      pause(driven.operator, by: wish, &isPaused)
       if object.isDeleting || wish != driven.service.wish || sight.rival != nil {
         driven.operator.stopAtRest()
       }
-      await news.wait(after: seen, orUntil: clock.now() + Self.tick, clock)
+      let now = clock.now()
+      let next = min(max(due ?? now + Self.tick, now + Self.turnInterval), now + Self.tick)
+      await news.wait(after: seen, orUntil: next, clock)
     }
-  }
-
-  /// Passes on what the wish says of pausing, once each time that it changes.
-  private func pause(_ driver: ServiceOperator, by wish: JSONValue, _ isPaused: inout Bool) {
-    let wants = wish["policy"]?["paused"] == true
-    guard wants != isPaused else { return }
-    isPaused = wants
-    driver.decide(
-      Decision(
-        choice: wants ? .pause : .resume, by: "spec.policy.paused",
-        reason: "the service's document says so"))
   }
 }
 

@@ -80,7 +80,7 @@ enum ProcessCluster {
   }
 
   static func client(
-    _ transport: ClusterTransport, _ clock: HostClock
+    _ transport: ClusterTransport, _ clock: HostClock, manager: String = "windlass"
   ) throws -> KubernetesClient {
     var config = Kubeconfig()
     config.currentContext = "test"
@@ -90,7 +90,7 @@ enum ProcessCluster {
     user.token = Secret("admin-token")
     config.users["test"] = user
     return KubernetesClient(
-      try ClusterAccess(config), clock: clock, plugins: NoPlugins(),
+      try ClusterAccess(config), fieldManager: manager, clock: clock, plugins: NoPlugins(),
       bucket: TokenBucket(perSecond: 10_000, burst: 10_000),
       transport: { _ throws(HTTPError) in transport })
   }

@@ -39,6 +39,20 @@ struct StagedFeeds: Sendable {
     return try Manifest(document).releases(engine: engine).sorted { $0.version < $1.version }
   }
 
+  /// The bytes of an edition's manifest.
+  func manifest(of feed: String, edition: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: URL(filePath: "\(stage)/feeds/\(feed)/\(edition).json")))
+  }
+
+  /// Brings an empty database of Beacon's to a schema, as a person does before Windlass is there.
+  func migrateBeacon(to version: Int, _ url: String, engine: String = "postgres") throws {
+    let folder = "\(stage)/migrations/beacon-\(engine)-\(version)"
+    let ended = try Program.run(
+      "windlass", ["migrate", "--database", "env:DB", "--path", folder, "--to", "\(version)"],
+      environment: ["DB": url])
+    guard ended.status == 0 else { throw StageFailure(text: ended.errors) }
+  }
+
   /// `windlass stage` did not do its work.
   struct StageFailure: Error {
     var text: String

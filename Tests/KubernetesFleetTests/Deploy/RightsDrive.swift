@@ -88,6 +88,44 @@ enum RightsDrive {
     }
   }
 
+  /// What a service and people tell each other: its runs with their journals, its status, Events,
+  /// and answers to decisions.
+  static func desk() async throws -> Set<UsedRight> {
+    try await with { cluster, client in
+      let life = Chronicle.life
+      let order = DecisionOrder(choice: .rollback, by: "ann").text
+      let service = try await cluster.client.create(
+        ManagedServiceTests.object([
+          ("metadata/uid", nil),
+          ("metadata/annotations", ["decision.windlass.dev/aaaaaaaa": .string(order)]),
+        ]), as: .managedServices)
+      let journal = ClusterJournal(client, in: "shop")
+      try await journal.append(life[0...3], after: nil)
+      let events = EventRecorder(client, instance: "one")
+      let desk = ServiceDesk(client, service: "beacon", in: "shop", events: events, told: life[2])
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { await events.run() }
+        defer { group.cancelAll() }
+        for turn in 0..<2 {
+          let seen = try await cluster.client.get(
+            ObjectReference(.managedServices, "beacon", in: "shop"))
+          let now = client.clock.now() + RunBounds.statusInterval * Int64(turn)
+          let news = StatusNews(
+            state: ServiceState(record: life[3]), feed: .pending, generation: 1, now: now)
+          _ = try await desk.turn(
+            try #require(seen), news, isIdle: true, journal: journal)
+        }
+        let again = ClusterEvent(.normal, reason: "Again", action: "Say", note: "the same")
+        for _ in 0..<2 { events.note(again, about: service) }
+        #expect(
+          await eventually {
+            let told = try? await cluster.client.list(Selection(.events, in: "shop")).objects
+            return told?.contains { $0.body.value(at: "/series/count") == 2 } == true
+          })
+      }
+    }
+  }
+
   /// A workload: adopted, looked at, rolled, held, rolled back, with pods removed by name.
   static func workload(_ kind: WorkloadKind) async throws -> Set<UsedRight> {
     let world = try await WorkloadWorld.running(

@@ -10,6 +10,7 @@ struct RightsTests {
     var seen = try await RightsDrive.steps()
     seen.formUnion(try await RightsDrive.leading())
     seen.formUnion(try await RightsDrive.notices())
+    seen.formUnion(try await RightsDrive.desk())
     for kind in WorkloadKind.allCases {
       seen.formUnion(try await RightsDrive.workload(kind))
     }
@@ -26,11 +27,10 @@ struct RightsTests {
   }
 
   /// What only the command `windlass operator` asks for, which is not driven here: it follows
-  /// wishes, keeps journals in runs, and records what it trusts in a ConfigMap.
+  /// wishes, and records what it trusts in a ConfigMap; and the oldest of many runs are deleted.
   private static let ofTheCommand: [Right] = {
     let own: [(resource: String, verbs: [String])] = [
-      ("managedservices", ["list", "watch"]),
-      ("upgraderuns", ["create", "delete", "get", "list"]), ("upgraderuns/status", ["patch"]),
+      ("managedservices", ["list", "watch"]), ("upgraderuns", ["delete"]),
     ]
     let trust = Right(
       verb: "patch", group: "", resource: "configmaps", namespace: Installation.namespace)

@@ -114,6 +114,29 @@ struct DecisionInboxTests {
     #expect(short.answers.map(\.outcome) == [.refused])
   }
 
+  @Test func `a release to adopt is looked up once the first poll has ended`() {
+    let written = service([
+      "aaaaaaaa": DecisionOrder(choice: .adopt, by: "ann", version: "1.0.0").text
+    ])
+    var inbox = DecisionInbox()
+    var early = look(written, Chronicle.life[0])
+    early.isFeedPending = true
+    #expect(inbox.look(early) == DecisionInbox.Mail())
+    early.isFeedPending = false
+    #expect(inbox.look(early).answers.map(\.outcome) == [.refused])
+  }
+
+  @Test func `what the document pauses is not resumed by an annotation`() {
+    let order = DecisionOrder(choice: .resume, by: "ann").text
+    let paused = KubernetesObject(
+      service(["aaaaaaaa": order]).body.setting(["spec", "policy", "paused"], to: true))
+    var inbox = DecisionInbox()
+    let mail = inbox.look(look(paused, running))
+    #expect(mail.deliveries.map(\.decision.choice) == [.pause])
+    #expect(mail.answers.map(\.outcome) == [.refused])
+    #expect(mail.answers.first?.message.contains("spec.policy.paused") == true)
+  }
+
   private func order(long: Bool) -> String {
     let reason = String(repeating: "x", count: long ? RunBounds.decisionSizeMax : 1)
     return DecisionOrder(choice: .resume, by: "ann", reason: reason).text

@@ -80,6 +80,42 @@ struct ServiceDeskTests {
     #expect(failure?.code == "Forbidden")
   }
 
+  @Test func `what happened since a state that is known is told, and an answer once`()
+    async throws
+  {
+    let world = try await RunWorld()
+    let journal = try world.journal()
+    let life = Chronicle.life
+    try await journal.append(life[0...3], after: nil)
+    // Without a run it is refused, at each turn until the status says so.
+    try await decide(DecisionOrder(choice: .rollback, by: "ann"), world)
+    let events = EventRecorder(try world.client(), instance: "windlass-0")
+    let desk = ServiceDesk(
+      try world.client(), service: "beacon", in: "shop", events: events, told: life[1])
+    let seen = try #require(try await world.service())
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { await events.run() }
+      defer { group.cancelAll() }
+      for _ in 0..<3 {
+        let news = news(life[3], world)
+        _ = try await desk.turn(seen, news, isIdle: true, journal: journal)
+      }
+      let list = Selection(.events, in: "shop")
+      #expect(
+        await eventually { (try? await world.client().list(list).objects.count) == 2 })
+      // What comes behind them shows that nothing else was on its way.
+      events.note(
+        ClusterEvent(.normal, reason: "Last", action: "Say", note: "no more"), about: seen)
+      #expect(
+        await eventually { (try? await world.client().list(list).objects.count) == 3 })
+      let told = try await world.client().list(list).objects
+      #expect(
+        Set(told.compactMap { $0.body["reason"]?.string })
+          == ["RunOpened", "DecisionRefused", "Last"])
+      #expect(told.allSatisfy { $0.body["series"] == nil })
+    }
+  }
+
   @Test func `an approval is read from the run that waits for it`() async throws {
     let world = try await RunWorld()
     let journal = try world.journal()

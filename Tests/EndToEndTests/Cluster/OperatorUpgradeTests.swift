@@ -1,0 +1,116 @@
+import Foundation
+import Glibc
+import Testing
+import WindlassCore
+import WindlassWire
+
+@testable import KubernetesFleet
+
+extension EndToEnd {
+  /// `windlass operator` upgrades Beacon in a cluster, from what ran already to the contraction.
+  @Suite(.serialized) struct OperatorUpgradeTests {
+    static let isWhole = ProcessInfo.processInfo.environment["WINDLASS_TORTURE"] == "all"
+
+    /// Sees the upgrade end well: for the schema, the pods, the run, and whoever asks meanwhile.
+    static func expectUpgraded(
+      _ stage: ClusterStage, _ program: Program, under load: Program
+    ) async throws {
+      let service = try await stage.reaches("1.1.0", program) {
+        $0.deployedVersion == "1.1.0" && $0.holds("Ready")
+      }
+      let report = try await BeaconStage.finish(load)
+      #expect(report["lost"] == 0, "\(report.text)")
+      #expect(report["total"]?.integer ?? 0 > 100, "\(report.text)")
+      #expect(service.body.value(at: "/status/schemaVersion") == 5)
+      #expect(!service.holds("Progressing") && !service.holds("Degraded"))
+      #expect(service.holds("ManifestFetched") && service.holds("ManifestFresh"))
+      #expect(
+        try await stage.servingVersions() == Array(repeating: "1.1.0", count: ClusterStage.replicas)
+      )
+      let run = try #require(try await stage.run())
+      #expect(run.body.value(at: "/status/outcome") == "Completed")
+      #expect(stage.reports == ["\(run.name)-rehearsal.json", "\(run.name)-rehearsal.md"])
+    }
+
+    /// Everything in one run, for each takes its time: proof, approval, pause, death, takeover.
+    @Test func `a run goes on after its approval, a pause, and the death of its operator`()
+      async throws
+    {
+      try await ClusterStage.with(spec: [("policy/approval", "always")]) { stage in
+        let first = try stage.operate(failpoint: "wave.after:2=kill")
+        let adopted = try await stage.reaches("adoption", first) {
+          $0.deployedVersion == "1.0.0" && $0.holds("Ready")
+        }
+        #expect(adopted.body.value(at: "/status/schemaVersion") == 2)
+        let load = try await stage.load()
+        try stage.publish("1.1.0")
+        try await stage.approveAfterPause(first)
+        let ended = await first.end()
+        #expect(ended.wasKilled, "\(ended.errors)")
+        try await stage.giveUpLease()
+        let second = try stage.operate()
+        try await Self.expectUpgraded(stage, second, under: load)
+        #expect(try await stage.service().decisions.map { $0["outcome"] } == ["Refused"])
+        let jobs = try await stage.client.list(Selection(.jobs, in: "shop")).objects
+        #expect(jobs.count { $0.labels[StepLabel.step] == "expand" } == 1)
+        #expect(
+          try await stage.eventReasons().isSuperset(of: [
+            "RunOpened", "DecisionRefused", "RunCompleted",
+          ]))
+        #expect(await second.end(by: SIGTERM).status == 0)
+        let lease = try await stage.client.get(
+          ObjectReference(.leases, "windlass-operator", in: "shop"))
+        #expect(lease?.body.value(at: "/spec/holderIdentity") == "")
+      }
+    }
+
+    @Test(.enabled(if: isWhole)) func `an upgrade that nobody disturbs loses no request`()
+      async throws
+    {
+      try await ClusterStage.with { stage in
+        let program = try stage.operate()
+        try await stage.reaches("adoption", program) { $0.deployedVersion == "1.0.0" }
+        let load = try await stage.load()
+        try stage.publish("1.1.0")
+        try await Self.expectUpgraded(stage, program, under: load)
+        #expect(await program.end(by: SIGTERM).status == 0)
+      }
+    }
+
+    @Test(.enabled(if: isWhole)) func `a StatefulSet is upgraded from its last pod to its first`()
+      async throws
+    {
+      try await ClusterStage.with(.statefulSet) { stage in
+        let program = try stage.operate()
+        try await stage.reaches("adoption", program) { $0.deployedVersion == "1.0.0" }
+        let load = try await stage.load()
+        try stage.publish("1.1.0")
+        try await Self.expectUpgraded(stage, program, under: load)
+        #expect(await program.end(by: SIGTERM).status == 0)
+      }
+    }
+
+    @Test(.enabled(if: isWhole)) func `a service that is deleted amid a run goes after it`()
+      async throws
+    {
+      try await ClusterStage.with { stage in
+        try stage.publish("1.1.0")
+        let program = try stage.operate()
+        try await stage.reaches("the roll", program) {
+          $0.progress == "Roll"
+        }
+        let place = ObjectReference(.managedServices, "beacon", in: "shop")
+        _ = try await stage.client.delete(place, .background)
+        #expect(try await stage.service().isDeleting)
+        try await stage.waits("the end of the run") {
+          try #require(program.isRunning, "\(program.errors)")
+          return try await stage.client.get(place) == nil
+        }
+        #expect(
+          try await stage.servingVersions()
+            == Array(repeating: "1.1.0", count: ClusterStage.replicas))
+        #expect(await program.end(by: SIGTERM).status == 0)
+      }
+    }
+  }
+}
