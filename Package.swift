@@ -234,7 +234,7 @@ let package = Package(
       dependencies: [
         "windlass", "WindlassContracts", "WindlassCore", "WindlassWire", "WindlassJournal",
         "KubernetesFleet", "ReleaseFeeds", "MariaDBDriver", "PostgresDriver", "SQLiteDriver",
-        argumentParser,
+        "SimulatedCluster", "WindlassSimulation", argumentParser, yams,
       ],
       exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(name: "BenchTests", dependencies: ["bench"], swiftSettings: strict),
