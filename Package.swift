@@ -234,8 +234,7 @@ let package = Package(
       dependencies: [
         "windlass", "WindlassContracts", "WindlassCore", "WindlassWire", "WindlassJournal",
         "WindlassProof", "KubernetesFleet", "ReleaseFeeds", "MariaDBDriver", "PostgresDriver",
-        "SQLiteDriver",
-        argumentParser,
+        "SQLiteDriver", "SimulatedCluster", "WindlassSimulation", argumentParser, yams,
       ],
       exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(name: "BenchTests", dependencies: ["bench"], swiftSettings: strict),

@@ -17,4 +17,6 @@ directory=$(swift build -c release --static-swift-stdlib --show-bin-path)
 mkdir -p dist
 strip -o "dist/$product.new" "$directory/$product"
 mv "dist/$product.new" "dist/$product"
+# By this name kubectl finds it as its plug-in.
+[ "$product" != windlass ] || ln -sf windlass dist/kubectl-windlass
 ls -l "dist/$product"

@@ -69,7 +69,7 @@ run_on_mysql() {
   fi
 }
 
-pods='^KubernetesFleetTests\.(HelmTests|KubectlTests|NodeAgentTests|OverlayTests|ServiceProxyTests)'
+pods='^KubernetesFleetTests\.(HelmTests|KubectlPluginTests|KubectlTests|NodeAgentTests|OverlayTests|ServiceProxyTests)'
 # The tests of kubectl and helm are skipped where there is none.
 if kubectl=$(.ci/kubectl.sh); then export WINDLASS_KUBECTL="$kubectl"; fi
 if helm=$(.ci/helm.sh); then export WINDLASS_HELM="$helm"; fi

@@ -52,19 +52,27 @@ struct Windlass: AsyncParsableCommand {
   static let version = "0.1.0"
 
   static func main() async {
-    let status = await status(of: Array(CommandLine.arguments.dropFirst()))
-    Glibc.exit(status.rawValue)
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let root = root(calledBy: CommandLine.arguments.first ?? "")
+    Glibc.exit(await status(of: arguments, as: root).rawValue)
+  }
+
+  /// What the program is when it is called by that path: kubectl finds its plug-ins by their names.
+  static func root(calledBy path: String) -> any AsyncParsableCommand.Type {
+    path.split(separator: "/").last == "kubectl-windlass" ? KubectlPlugin.self : Windlass.self
   }
 
   /// Runs the program on the arguments and says how it ends.
-  static func status(of arguments: [String]) async -> ExitStatus {
-    let output = Output(isJSON: arguments.contains("--json"))
+  static func status(
+    of arguments: [String], as root: any AsyncParsableCommand.Type = Windlass.self
+  ) async -> ExitStatus {
+    let output = Output(isJSON: FormatOptions.isJSON(arguments))
     do {
       try ProcessSetUp.perform()
-      if let order = PlainArguments.migrateOrder(arguments) {
+      if root == Windlass.self, let order = PlainArguments.migrateOrder(arguments) {
         return await order.run(output)
       }
-      var command = try parseAsRoot(arguments)
+      var command = try root.parseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
@@ -75,18 +83,19 @@ struct Windlass: AsyncParsableCommand {
       output.failure(failure)
       return failure.status
     } catch {
-      return finish(error, of: arguments, output)
+      return finish(error, of: arguments, root, output)
     }
   }
 
   /// Ends after an error of the argument parser: help that was asked for, an exit code that a
   /// command chose, or wrong usage.
   private static func finish(
-    _ error: any Error, of arguments: [String], _ output: Output
+    _ error: any Error, of arguments: [String], _ root: any AsyncParsableCommand.Type,
+    _ output: Output
   ) -> ExitStatus {
     if let code = error as? ExitCode { return ExitStatus(rawValue: code.rawValue) ?? .failed }
-    let text = fullMessage(for: error)
-    guard exitCode(for: error).rawValue != 0 else {
+    let text = root.fullMessage(for: error)
+    guard root.exitCode(for: error).rawValue != 0 else {
       output.help(text)
       return .done
     }

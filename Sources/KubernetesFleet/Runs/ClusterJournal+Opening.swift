@@ -15,7 +15,7 @@ extension ClusterJournal {
   }
 
   /// The runs that belong to a service, those without its label only if the mark names them.
-  private func runs(
+  func runs(
     of service: KubernetesObject, _ mark: JournalMark.Reading
   ) async throws(StepFailure) -> [KubernetesObject] {
     let client = client

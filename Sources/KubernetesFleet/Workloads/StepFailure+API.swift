@@ -1,8 +1,8 @@
-import WindlassCore
+package import WindlassCore
 
 extension StepFailure {
   /// What a request's failure means for a step.
-  init(_ error: APIError) {
+  package init(_ error: APIError) {
     // What the server refuses of a workload, a webhook or a quota may allow tomorrow.
     let isRefused = [APIError.Code.invalid, .badRequest, .alreadyExists].contains(error.code)
     let disposition = isRefused ? .wait : error.disposition

@@ -43,7 +43,8 @@ enum PlanBody {
     }
   }
 
-  private static func sentence(_ plan: Plan) -> String {
+  /// What a run of the plan would do, as one sentence without its full stop.
+  static func sentence(_ plan: Plan) -> String {
     let source = plan.source.map { "from \($0.version) " } ?? ""
     let expand = plan.expansion.map(\.version.description).joined(separator: ", ")
     let contract = plan.contraction.map(\.version.description).joined(separator: ", ")
@@ -55,7 +56,8 @@ enum PlanBody {
     return text
   }
 
-  private static func body(_ plan: Plan, action: String, reason: String?) -> JSONValue {
+  /// The plan for machines, and what is being done about it.
+  static func body(_ plan: Plan, action: String, reason: String?) -> JSONValue {
     [
       "action": .string(action),
       "run": .string(plan.run.text),

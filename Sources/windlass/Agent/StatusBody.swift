@@ -75,12 +75,15 @@ enum StatusBody {
     ]
   }
 
-  /// The phases of the open run, each done, current or to come.
   private static func steps(_ record: ServiceRecord) -> [JSONValue] {
-    guard let run = record.run else { return [] }
+    record.run.map { steps(at: $0.phase) } ?? []
+  }
+
+  /// The phases of a run, each done, current or to come.
+  static func steps(at phase: RunPhase) -> [JSONValue] {
     let forward = RunPhase.allCases.filter { $0 != .rollBack }
-    let phases = run.phase == .rollBack ? [.rollBack] : forward
-    let current = phases.firstIndex(of: run.phase) ?? 0
+    let phases = phase == .rollBack ? [.rollBack] : forward
+    let current = phases.firstIndex(of: phase) ?? 0
     return phases.enumerated().map { index, phase in
       let state = index < current ? "done" : index == current ? "current" : "pending"
       return ["name": .string(phase.rawValue), "state": .string(state)]

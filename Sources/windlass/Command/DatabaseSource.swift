@@ -98,4 +98,17 @@ enum ProcessEnvironment {
     guard let value = getenv(name) else { return nil }
     return String(cString: value)
   }
+
+  /// All variables, for programs that are started with them.
+  static var all: [String: String] {
+    var variables: [String: String] = [:]
+    var next: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = environ
+    while let entry = next?.pointee {
+      let parts = String(cString: entry).split(
+        separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+      next = next?.advanced(by: 1)
+    }
+    return variables
+  }
 }

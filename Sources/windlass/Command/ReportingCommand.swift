@@ -18,7 +18,15 @@ protocol ReportingCommand: AsyncParsableCommand {
 
 extension ReportingCommand {
   func run() async throws {
-    let output = Output(isJSON: outputOptions.json)
+    try await report(Output(isJSON: outputOptions.json)) { try await perform($0) }
+  }
+}
+
+extension AsyncParsableCommand {
+  /// Does a command's work; an error becomes one paragraph, and every ending an exit code.
+  func report(
+    _ output: Output, _ perform: (Output) async throws -> ExitStatus
+  ) async throws {
     let status: ExitStatus
     do {
       status = try await perform(output)

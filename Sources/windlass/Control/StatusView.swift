@@ -22,7 +22,8 @@ enum StatusView {
     section("last runs", HistoryView.rows(body["lastRuns"]?.array ?? []), output)
   }
 
-  private static func headline(_ body: JSONValue, _ output: Output) {
+  /// What it is, and where it stands, in one line.
+  static func headline(_ body: JSONValue, _ output: Output) {
     var spans: [Span] = [.strong(body["service"]?.string ?? "?"), " ", phase(body)]
     if let version = body["deployedVersion"]?.string {
       spans += [.faint("  deployed "), Span(version)]
@@ -62,7 +63,8 @@ enum StatusView {
     }
   }
 
-  private static func steps(_ body: JSONValue, _ output: Output) {
+  /// The phases of the open run on one line.
+  static func steps(_ body: JSONValue, _ output: Output) {
     let steps = body["steps"]?.array ?? []
     guard !steps.isEmpty else { return }
     var spans: [Span] = ["  "]
@@ -78,14 +80,16 @@ enum StatusView {
     output.line(spans)
   }
 
-  private static func section(_ title: String, _ table: Table, _ output: Output) {
+  /// A table under a title; nothing where it has no rows.
+  static func section(_ title: String, _ table: Table, _ output: Output) {
     guard !table.rows.isEmpty else { return }
     output.line("")
     output.line(.strong(title))
     output.table(header: table.header, rows: table.rows)
   }
 
-  private static func conditions(_ body: JSONValue) -> Table {
+  /// The conditions as a table.
+  static func conditions(_ body: JSONValue) -> Table {
     let rows = (body["conditions"]?.array ?? []).map { condition -> [Span] in
       let type = condition["type"]?.string ?? "?"
       let status = condition["status"]?.string ?? "Unknown"

@@ -38,11 +38,11 @@ struct DecisionOptions: ParsableArguments {
 
   /// Both as arguments of a request.
   var arguments: [String: JSONValue] {
-    ["by": .string(by ?? DecisionOptions.userName), "reason": .string(reason)]
+    ["by": .string(by ?? DecisionOptions.person), "reason": .string(reason)]
   }
 
   /// The name of whoever types: the one behind `sudo`, or this user's, or its number.
-  private static var userName: String {
+  static var person: String {
     if geteuid() == 0, let name = ProcessEnvironment.value(of: "SUDO_USER") { return name }
     guard let entry = getpwuid(getuid()), let name = entry.pointee.pw_name else {
       return "uid \(getuid())"
