@@ -11,6 +11,7 @@ struct DrivenService: Sendable {
   let `operator`: ServiceOperator
   let feed: FeedLoop
   let workload: ClusterWorkload
+  let pace: ServicePace
 }
 
 /// Where the state of a namespace's services is remembered.
@@ -25,6 +26,10 @@ struct OperatorAssembly: Sendable {
   let transport: any HTTPTransport
   let journal: JournalMaker
   let claims: ServiceClaims
+  /// How many services are at work at a time.
+  let turns: RunTurns
+  /// Tells when the pods of a workload changed.
+  let workloads: WorkloadNews
   let logger: Logger
 
   /// Makes everything that one service needs.
@@ -41,7 +46,9 @@ struct OperatorAssembly: Sendable {
     let logger = logger(of: service)
     let steps = ServiceSteps(
       service.name, spec: service.wish, settings: settings.steps(in: service.namespace),
-      client: client, watch: watch, owner: service.owner)
+      client: client, watch: watch, owner: service.owner, turns: turns)
+    let pace = ServicePace(
+      service.object.uid, clock: clock, news: workloads.signal(of: service.place), turns: turns)
     let workload = ClusterWorkload(
       service.place, of: client, adopts: service.adopts,
       prober: WaveJobs(steps, port: service.port), ends: ends)
@@ -56,12 +63,14 @@ struct OperatorAssembly: Sendable {
             metadata: ["finding": "\(finding.code.rawValue)", "detail": "\(finding.message)"])
         }
       })
+    let paced = PacedWorkload(workload, pace, turns, service: service.object.uid)
     let ports = ServicePorts(
-      database: jobs, backups: jobs, rehearsal: jobs, fleet: .workload(workload),
+      database: jobs, backups: jobs, rehearsal: jobs, fleet: .workload(paced),
       artifacts: jobs, backupsKept: Int(service.spec.backup.keep))
     let driver = ServiceOperator(
-      policy: service.policy, ports: ports, journal: journal, clock: clock, logger: logger,
+      policy: service.policy, ports: ports, journal: journal, clock: pace, logger: logger,
       failpoint: Failpoints.fromEnvironment())
+    pace.follow { driver.snapshot }
     steps.follow {
       let state = driver.snapshot
       return StepStanding(
@@ -69,7 +78,7 @@ struct OperatorAssembly: Sendable {
     }
     return DrivenService(
       service: service, operator: driver, feed: try feed(service, driver, clock),
-      workload: workload)
+      workload: workload, pace: pace)
   }
 
   /// The logger of one service.
