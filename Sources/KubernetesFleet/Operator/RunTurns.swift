@@ -12,8 +12,8 @@ package final class RunTurns: Sendable {
     var working: Set<String> = []
     /// Who asked and does not work yet, the oldest first.
     var queue: [String] = []
-    /// Those of the queue that stand and wait.
-    var waiting: [String: CheckedContinuation<Bool, Never>] = [:]
+    /// What of those in the queue stands and waits.
+    var waiting: [String: [CheckedContinuation<Bool, Never>]] = [:]
     /// Services whose journals nobody has read yet.
     var unread: Set<String> = []
     /// Who is told now, and whether it is his turn.
@@ -21,7 +21,7 @@ package final class RunTurns: Sendable {
 
     /// Tells whoever stands and waits for a service.
     mutating func answer(_ service: String, _ isTurn: Bool) {
-      if let one = waiting.removeValue(forKey: service) { answers.append((one, isTurn)) }
+      answers += (waiting.removeValue(forKey: service) ?? []).map { ($0, isTurn) }
     }
 
     /// Lets those in who waited longest.
@@ -76,7 +76,7 @@ package final class RunTurns: Sendable {
             return
           }
           if !state.queue.contains(service) { state.queue.append(service) }
-          state.waiting[service] = continuation
+          state.waiting[service, default: []].append(continuation)
         }
       }
     } onCancel: {
@@ -89,6 +89,11 @@ package final class RunTurns: Sendable {
   /// Has a service look at something else for a moment; its place in the queue it keeps.
   package func callAway(_ service: String) {
     change { $0.answer(service, false) }
+  }
+
+  /// Whether it is a service's turn now.
+  package func isTurn(of service: String) -> Bool {
+    state.withLock { $0.working.contains(service) }
   }
 
   /// Gives a turn back; without one nothing happens.

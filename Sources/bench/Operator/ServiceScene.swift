@@ -1,7 +1,7 @@
 package import KubernetesFleet
 package import ReleaseFeeds
 package import WindlassCore
-package import WindlassWire
+import WindlassWire
 
 /// Many services of one kind: their objects in a cluster, and what their publishers publish.
 package struct ServiceScene: Sendable {

@@ -12,6 +12,7 @@ struct DrivenService: Sendable {
   let feed: FeedLoop
   let workload: ClusterWorkload
   let pace: ServicePace
+  let offers: OfferGate
 }
 
 /// Where the state of a namespace's services is remembered.
@@ -70,15 +71,16 @@ struct OperatorAssembly: Sendable {
     let driver = ServiceOperator(
       policy: service.policy, ports: ports, journal: journal, clock: pace, logger: logger,
       failpoint: Failpoints.fromEnvironment())
-    pace.follow { driver.snapshot }
+    pace.follow { driver.isIdle ? driver.snapshot : nil }
     steps.follow {
       let state = driver.snapshot
       return StepStanding(
         plan: state.record.run?.plan, epoch: state.watch.isFenced ? state.record.epoch : nil)
     }
+    let offers = OfferGate(service.object.uid, to: driver, turns, pace)
     return DrivenService(
-      service: service, operator: driver, feed: try feed(service, driver, clock),
-      workload: workload, pace: pace)
+      service: service, operator: driver, feed: try feed(service, offers, clock),
+      workload: workload, pace: pace, offers: offers)
   }
 
   /// The logger of one service.
@@ -89,7 +91,7 @@ struct OperatorAssembly: Sendable {
   }
 
   private func feed(
-    _ service: ManagedService, _ receiver: ServiceOperator, _ clock: any RunClock
+    _ service: ManagedService, _ offers: OfferGate, _ clock: any RunClock
   ) throws -> FeedLoop {
     guard let manifest = service.spec.source.manifest,
       let place = ReleaseFeeds.ManifestSource(manifest.url)
@@ -111,7 +113,7 @@ struct OperatorAssembly: Sendable {
       interval: manifest.interval, store: ClusterTrustStore(service, by: client),
       transport: transport, now: { clock.now() })
     return FeedLoop(
-      poller: poller, receiver: receiver, engine: service.engine, clock: clock,
+      poller: poller, receiver: { offers.take($0) }, engine: service.engine, clock: clock,
       logger: logger(of: service))
   }
 }

@@ -193,6 +193,10 @@ final class ServiceDrive: Sendable {
         return false
       }
       group.addTask {
+        await driven.offers.run()
+        return false
+      }
+      group.addTask {
         await self.supervise(driven, wasPaused: stored?.record.isPaused ?? false)
         return false
       }

@@ -19,6 +19,8 @@ final class ServicePace: RunClock {
     /// How often the workload had changed when it was read last.
     var seen = 0
     var isResting = false
+    /// Whether the turn is wanted for something that the operator was not handed yet.
+    var holdsTurn = false
     var look: @Sendable () -> ServiceState? = { nil }
     var tell: @Sendable () -> Void = {}
   }
@@ -39,7 +41,8 @@ final class ServicePace: RunClock {
     self.turns = turns
   }
 
-  /// Says where to see how the service is; before, it is never at rest.
+  /// Says where to see how the service is, nil while it has not taken in all that it was handed;
+  /// before, it is never at rest.
   func follow(_ look: @escaping @Sendable () -> ServiceState?) {
     state.withLock { $0.look = look }
   }
@@ -58,17 +61,24 @@ final class ServicePace: RunClock {
     state.withLock { $0.seen = count }
   }
 
+  /// Says whether the turn is kept although nothing is to be done yet.
+  func holdTurn(_ holds: Bool) {
+    state.withLock { $0.holdsTurn = holds }
+  }
+
   // MARK: - The clock
 
   func now() -> Timestamp { clock.now() }
 
   func sleep(until time: Timestamp) async {
-    let (look, seen) = state.withLock { ($0.look, $0.seen) }
+    let (look, seen, holdsTurn) = state.withLock { ($0.look, $0.seen, $0.holdsTurn) }
     guard let service = look(), StandStill.isReached(service) else {
       return await clock.sleep(until: time)
     }
     // Who was called away from the queue comes back to it.
-    if service.watch.unreadable?.code != RunTurns.waiting { turns.giveBack(self.service) }
+    if !holdsTurn, service.watch.unreadable?.code != RunTurns.waiting {
+      turns.giveBack(self.service)
+    }
     if service.isContent {
       set(isResting: true)
       await news.wait(after: seen, orUntil: clock.now() + restInterval, clock)

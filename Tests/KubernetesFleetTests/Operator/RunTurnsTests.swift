@@ -1,6 +1,7 @@
 import Synchronization
 import Testing
 import WindlassCore
+import WindlassWire
 
 @testable import KubernetesFleet
 
@@ -91,6 +92,21 @@ struct RunTurnsTests {
       turns.giveBack("second")
     }
     #expect(record.all == ["second", "third"])
+  }
+
+  @Test func `all that waits of one service begins with its turn`() async throws {
+    let turns = RunTurns(workingMax: 1)
+    let record = Record()
+    try await turns.take("first")
+    await withTaskGroup { group in
+      await ask(["second", "second", "third"], turns, record, &group)
+      turns.giveBack("first")
+      await waitUntil(record, has: 2)
+      #expect(record.all == ["second", "second"])
+      #expect(turns.isTurn(of: "second") && !turns.isTurn(of: "third"))
+      turns.giveBack("second")
+    }
+    #expect(record.all.last == "third")
   }
 
   @Test func `one that is driven no more is not waited for`() async throws {
