@@ -70,6 +70,7 @@ soak: release
 .PHONY: bench
 bench: release
 	.ci/release.sh bench
+	.ci/release.sh SimulatedCluster
 	.ci/bench.sh
 
 .PHONY: engines

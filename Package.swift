@@ -151,7 +151,11 @@ let package = Package(
       dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire", "ReleaseFeeds"],
       exclude: ["Corpus"], swiftSettings: strict),
     .executableTarget(
-      name: "bench", dependencies: ["CMariaDB", "CPostgres", argumentParser],
+      name: "bench",
+      dependencies: [
+        "CMariaDB", "CPostgres", "CurlTransport", "KubernetesFleet", "ReleaseFeeds",
+        "WindlassCore", "WindlassWire", argumentParser,
+      ] + nio,
       swiftSettings: strict,
       linkerSettings: [.linkedLibrary("mariadb"), .linkedLibrary("pq")]),
     .executableTarget(
@@ -237,7 +241,12 @@ let package = Package(
         "SQLiteDriver", "SimulatedCluster", "WindlassSimulation", argumentParser, yams,
       ],
       exclude: ["Goldens"], swiftSettings: strict),
-    .testTarget(name: "BenchTests", dependencies: ["bench"], swiftSettings: strict),
+    .testTarget(
+      name: "BenchTests",
+      dependencies: [
+        "bench", "windlass", "KubernetesFleet", "ReleaseFeeds", "SimulatedCluster", "WindlassCore",
+        "WindlassSimulation", "WindlassWire", logging,
+      ], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ]
 )

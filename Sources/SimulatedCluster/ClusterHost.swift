@@ -46,6 +46,9 @@ package actor ClusterHost {
   /// Watches that clients have open.
   package var openWatches: Int { server.openWatches }
 
+  /// What was asked so far.
+  var tally: RequestTally { RequestTally(server.requestCounts) }
+
   /// Changes the server itself: its faults, users, history.
   package func change<Result: Sendable>(
     _ body: @Sendable (inout SimulatedAPIServer) -> Result

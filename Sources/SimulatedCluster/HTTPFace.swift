@@ -80,6 +80,10 @@ package struct HTTPFace: Sendable {
     _ head: HTTPRequestHead, _ body: [UInt8], _ channel: any Channel,
     _ outbound: NIOAsyncChannelOutboundWriter<HTTPServerResponsePart>
   ) async throws {
+    if head.method == .GET, head.uri == RequestTally.path {
+      let reply = HTTPResponseHead(version: .http1_1, status: .ok)
+      return try await send(await host.tally.json.bytes, reply, head, outbound)
+    }
     var headers = head.headers.map { HTTPHeader($0.name, $0.value) }
     if let guestToken, !head.headers.contains(name: "Authorization") {
       headers.append(HTTPHeader("Authorization", "Bearer \(guestToken)"))

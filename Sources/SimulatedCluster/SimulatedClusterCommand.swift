@@ -24,10 +24,16 @@ import WindlassSimulation
   @Option(help: "Makes uids and generated names.") var seed: UInt64 = 1
   @Option(help: "The token of the administrator.") var token = "administrator"
   @Option(help: "A user and his token, as NAME=TOKEN; may be repeated.") var user: [String] = []
+  @Option(help: "A user who may do all and his token, as NAME=TOKEN; may be repeated.")
+  var administrator: [String] = []
   @Flag(help: "Let those who bring no token do all.") var open = false
   @Option(help: "Write a kubeconfig for the administrator to this file.") var kubeconfig: String?
 
+  @Option(help: "Writes that are remembered for watches and old lists.") var history = 200_000
+
   @Option(help: "A node that runs pods; may be repeated.") var node: [String] = []
+  @Flag(help: "Run no pods, and say of each that it works, and of steps what they would say.")
+  var standIn = false
   @Option(help: "A local file or folder for an image, as NAME=PATH; may be repeated.")
   var image: [String] = []
   @Option(help: "Where the nodes keep their files.") var folder = "/tmp/simulated-nodes"
@@ -43,6 +49,13 @@ import WindlassSimulation
     for pair in image where !pair.contains("=") {
       throw ValidationError("--image takes NAME=PATH, not \(pair)")
     }
+    for pair in administrator where !pair.contains("=") {
+      throw ValidationError("--administrator takes NAME=TOKEN, not \(pair)")
+    }
+    guard !standIn || node.isEmpty else {
+      throw ValidationError("--stand-in and --node exclude each other")
+    }
+    guard history >= 100 else { throw ValidationError("--history takes at least 100") }
     guard (0...65_535).contains(port) else { throw ValidationError("--port takes 0 to 65535") }
     for pair in user where !pair.contains("=") {
       throw ValidationError("--user takes NAME=TOKEN, not \(pair)")
@@ -52,10 +65,15 @@ import WindlassSimulation
   func run() async throws {
     let clock = HostClock()
     var server = SimulatedAPIServer(at: clock.now(), seed: seed)
+    server.historyMax = history
     server.addAdministrator("admin", token: token)
     for pair in user {
       let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
       server.addUser(parts[0], token: parts.count > 1 ? parts[1] : "")
+    }
+    for pair in administrator {
+      let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
+      server.addAdministrator(parts[0], token: parts.count > 1 ? parts[1] : "")
     }
     let host = ClusterHost(server, clock: clock)
     let face = try await HTTPFace(
@@ -69,8 +87,12 @@ import WindlassSimulation
     let nodes = node.enumerated().map { settings($1, UInt8($0 % 128)) }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await face.run() }
+      let api = NodeAPI(ClusterTransport(host), server: "http://simulated.invalid", token: token)
+      if standIn {
+        let node = StandInNode(api, clock: clock)
+        group.addTask { try await node.run() }
+      }
       if !nodes.isEmpty {
-        let api = NodeAPI(ClusterTransport(host), server: "http://simulated.invalid", token: token)
         let set = NodeSet(nodes, api, clock: clock, endpointLag: .milliseconds(endpointLag))
         group.addTask { try await set.run() }
       }

@@ -9,7 +9,7 @@ struct ChildProcess {
     var peakKilobytes: Int
   }
 
-  private let pid: pid_t
+  let pid: pid_t
   private let words: [String]
   private let log: String
   private let began: ContinuousClock.Instant
@@ -36,6 +36,22 @@ struct ChildProcess {
     self.log = log
   }
 
+  /// Tells the program to end, and waits until it has.
+  func end() {
+    kill(pid, SIGTERM)
+    var status: Int32 = 0
+    while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+  }
+
+  /// Whether the program has not ended.
+  var runs: Bool {
+    var status: Int32 = 0
+    return waitpid(pid, &status, WNOHANG) == 0
+  }
+
+  /// What the program wrote so far.
+  var output: String { (try? String(decoding: Self.bytes(of: log), as: UTF8.self)) ?? "" }
+
   /// Waits until the program has ended.
   ///
   /// - Throws: unless it ended with 0; the failure has what it wrote.
@@ -60,6 +76,20 @@ struct ChildProcess {
   static func run(shell line: String, log: String) throws(BenchFailure) {
     guard !line.isEmpty else { return }
     _ = try ChildProcess(["/bin/sh", "-c", line], log: log).wait()
+  }
+
+  /// All of a file.
+  static func bytes(of path: String) throws(BenchFailure) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw BenchFailure(description: "\(path) can't be read.") }
+    defer { close(descriptor) }
+    var all: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = read(descriptor, &piece, piece.count)
+      guard count > 0 else { return all }
+      all += piece.prefix(count)
+    }
   }
 
   /// The beginning of a file.

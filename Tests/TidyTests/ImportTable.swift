@@ -58,7 +58,10 @@ enum ImportTable {
     ]),
     "crds": ["Glibc", "KubernetesFleet"],
     "fuzz": platform.union(["ReleaseFeeds", "WindlassCore", "WindlassSchema", "WindlassWire"]),
-    "bench": platform.union(["ArgumentParser", "CMariaDB", "CPostgres"]),
+    "bench": platform.union([
+      "ArgumentParser", "CMariaDB", "CPostgres", "CurlTransport", "KubernetesFleet", "NIOCore",
+      "NIOHTTP1", "NIOPosix", "ReleaseFeeds", "WindlassCore", "WindlassWire",
+    ]),
     "simulate": platform.union(["ArgumentParser", "WindlassCore", "WindlassSimulation"]),
   ]
 

@@ -30,6 +30,9 @@ package final class ServiceClaims: Sendable {
     var wished: [String: ManagedService] = [:]
     /// As they are driven: an open run goes by an older wish.
     var driven: [String: ManagedService] = [:]
+    /// The uids of both, by what each has.
+    var claimants: [Claim: Set<String>] = [:]
+    var drivers: [Claim: Set<String>] = [:]
     /// What tells the database from others in which the ledger was read.
     var databases: [String: String] = [:]
   }
@@ -40,7 +43,7 @@ package final class ServiceClaims: Sendable {
   /// Notes all services that there are now, and forgets the others.
   package func note(_ services: [ManagedService]) {
     state.withLock { state in
-      state.wished = Dictionary(services.map { ($0.object.uid, $0) }) { first, _ in first }
+      state.note(services)
       let known = Set(state.wished.keys).union(state.driven.keys)
       state.databases = state.databases.filter { known.contains($0.key) }
     }
@@ -57,14 +60,14 @@ package final class ServiceClaims: Sendable {
   package func begin(_ service: ManagedService) -> ServiceRival? {
     state.withLock { state in
       if let rival = state.rival(of: service) { return rival }
-      state.driven[service.object.uid] = service
+      state.begin(service)
       return nil
     }
   }
 
   /// Gives back what was taken.
   package func end(_ service: ManagedService) {
-    state.withLock { $0.driven[service.object.uid] = nil }
+    state.withLock { $0.end(service) }
   }
 
   /// Notes which database a service's ledger was read in.
@@ -86,30 +89,69 @@ package final class ServiceClaims: Sendable {
 }
 
 extension ServiceClaims.State {
+  /// Notes which services there are, and by what each claims its workload and its database.
+  fileprivate mutating func note(_ services: [ManagedService]) {
+    wished = Dictionary(services.map { ($0.object.uid, $0) }) { first, _ in first }
+    claimants = [:]
+    for (uid, service) in wished {
+      for claim in service.claims { claimants[claim, default: []].insert(uid) }
+    }
+  }
+
+  /// The services that are driven, and then the elders, that have a claim in common with this one:
+  /// those on its workload first.
   fileprivate func rival(of service: ManagedService) -> ServiceRival? {
-    let atWork = driven.values.filter { $0.object.uid != service.object.uid }
-    let elders = wished.values.filter { $0.isElder(than: service) }
-    for other in Array(atWork) + Array(elders) {
-      if other.place.isSame(as: service.place) {
-        return ServiceRival(subject: service.place.description, holder: other.object.key)
+    for claim in service.claims {
+      let atWork = (drivers[claim] ?? []).compactMap { driven[$0] }
+      let elders = (claimants[claim] ?? []).compactMap { wished[$0] }
+        .filter { $0.isElder(than: service) }
+      let others = atWork.filter { $0.object.uid != service.object.uid } + elders
+      if let other = others.first {
+        return ServiceRival(subject: claim.subject, holder: other.object.key)
       }
-      guard let secret = service.spec.database.urlFrom.secretKeyRef,
-        other.namespace == service.namespace,
-        other.spec.database.urlFrom.secretKeyRef == secret
-      else { continue }
-      return ServiceRival(
-        subject: "the database of Secret \(service.namespace)/\(secret.name), key \(secret.key),",
-        holder: other.object.key)
     }
     return nil
   }
+
+  fileprivate mutating func begin(_ service: ManagedService) {
+    driven[service.object.uid] = service
+    for claim in service.claims { drivers[claim, default: []].insert(service.object.uid) }
+  }
+
+  fileprivate mutating func end(_ service: ManagedService) {
+    guard let driven = driven.removeValue(forKey: service.object.uid) else { return }
+    for claim in driven.claims {
+      drivers[claim]?.remove(service.object.uid)
+      if drivers[claim]?.isEmpty == true { drivers[claim] = nil }
+    }
+  }
 }
 
-extension WorkloadPlace {
-  fileprivate func isSame(as other: WorkloadPlace) -> Bool { reference == other.reference }
+/// What only one service may have.
+private enum Claim: Hashable, Sendable {
+  case workload(ObjectReference)
+  case secret(namespace: String, name: String, key: String)
+
+  /// As it is told.
+  var subject: String {
+    switch self {
+    case .workload(let reference): reference.description
+    case .secret(let namespace, let name, let key):
+      "the database of Secret \(namespace)/\(name), key \(key),"
+    }
+  }
 }
 
 extension ManagedService {
+  /// What it must be the only one to have.
+  fileprivate var claims: [Claim] {
+    var claims = [Claim.workload(place.reference)]
+    if let secret = spec.database.urlFrom.secretKeyRef {
+      claims.append(.secret(namespace: namespace, name: secret.name, key: secret.key))
+    }
+    return claims
+  }
+
   /// Whether it was there first; of two that came in one second one is chosen, always the same.
   fileprivate func isElder(than other: ManagedService) -> Bool {
     let mine = (object.metadata["creationTimestamp"]?.string ?? "", object.uid)

@@ -22,6 +22,13 @@ package struct ServiceNotice: Sendable {
     try await write("False", block, of: seen) { _ in true }
   }
 
+  /// Whether an object says of its service that something is amiss, so that `begin` may have to take
+  /// that back.
+  package static func isToldAmiss(_ seen: KubernetesObject) -> Bool {
+    (seen.body["status"]?["conditions"]?.array ?? [])
+      .contains { $0["type"] == "Ready" && $0["status"] == "False" }
+  }
+
   /// Takes back what was said of a service that was not driven, and is now.
   package func begin(_ seen: KubernetesObject) async throws(APIError) {
     let now = Block(code: "Driven", message: "the service is taken up; nothing is known yet")
@@ -62,6 +69,7 @@ package struct ServiceNotice: Sendable {
 
   /// Has the finalizer on the object; on one that is being deleted none can be put any more.
   package func hold(_ seen: KubernetesObject) async throws(APIError) {
+    guard !seen.finalizers.contains(Self.finalizer) else { return }
     try await change(seen) { (live: KubernetesObject) async throws(APIError) in
       guard !live.isDeleting, !live.finalizers.contains(Self.finalizer) else { return }
       try await write(live.finalizers + [Self.finalizer], on: live)

@@ -24,6 +24,7 @@ package final class ServiceSteps: Sendable {
   private let client: KubernetesClient
   private let watch: StepWatch
   private let home: StepOwner
+  private let turns: RunTurns?
   private let standing = Mutex<@Sendable () -> StepStanding>({ StepStanding() })
   private let current = Mutex<StepRunner?>(nil)
 
@@ -32,9 +33,10 @@ package final class ServiceSteps: Sendable {
   /// - Parameters:
   ///   - spec: The wish that all steps go by, that of an open run as well.
   ///   - owner: The ManagedService; steps of a run belong to its UpgradeRun.
+  ///   - turns: Lets services be at work by their owners' uids; nil for all at once.
   package init(
     _ service: ServiceName, spec: JSONValue, settings: StepSettings, client: KubernetesClient,
-    watch: StepWatch, owner: StepOwner
+    watch: StepWatch, owner: StepOwner, turns: RunTurns? = nil
   ) {
     self.service = service
     self.spec = spec
@@ -42,6 +44,7 @@ package final class ServiceSteps: Sendable {
     self.client = client
     self.watch = watch
     home = owner
+    self.turns = turns
   }
 
   /// Says where to look what is under way; before, nothing is.
@@ -49,8 +52,9 @@ package final class ServiceSteps: Sendable {
     standing.withLock { $0 = look }
   }
 
-  /// The runner of what is under way now.
+  /// The runner of what is under way now, once it is the service's turn.
   package func runner() async throws(StepFailure) -> StepRunner {
+    try await turns?.take(home.uid)
     let now = standing.withLock { $0 }()
     if let known = current.withLock({ $0 }), known.scope.document.plan == now.plan {
       if let epoch = now.epoch { known.carry(epoch) }

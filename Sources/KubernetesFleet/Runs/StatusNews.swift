@@ -9,18 +9,21 @@ package struct StatusNews: Hashable, Sendable {
   package var generation: Int64
   /// What keeps the service from being driven at all; nil while it is.
   package var trouble: StepFailure?
+  /// Why nothing is done although there is something to do; nil while that is not so.
+  package var waiting: Block?
   /// What became of decisions since they were last told.
   package var answers: [DecisionStatus]
   package var now: Timestamp
 
   package init(
     state: ServiceState, feed: FeedReport, generation: Int64, trouble: StepFailure? = nil,
-    answers: [DecisionStatus] = [], now: Timestamp
+    waiting: Block? = nil, answers: [DecisionStatus] = [], now: Timestamp
   ) {
     self.state = state
     self.feed = feed
     self.generation = generation
     self.trouble = trouble
+    self.waiting = waiting
     self.answers = answers
     self.now = now
   }

@@ -82,6 +82,7 @@ package enum StatusSummary {
 
   private static func progressing(_ news: StatusNews) -> Finding {
     if let trouble = news.trouble { return .no(trouble.code, trouble.message) }
+    if let waiting = news.waiting { return .no(waiting.code, waiting.message) }
     guard let run = news.record.run else {
       return news.record.isPaused
         ? .no("Paused", "no run starts before somebody resumes") : .no("Idle", "no run is open")

@@ -1,43 +1,49 @@
 import Synchronization
 package import WindlassCore
 
-/// Follows the Jobs and pods of one service's steps, and remembers how each pod was seen last.
+/// Knows how the Jobs and pods of one service's steps were seen last.
 ///
 /// What it tells is only that it is worth looking; decisions are made on what is read from the
 /// authority. The ends of pods are the exception: an end that was once seen is true for ever.
 package final class StepWatch: Sendable {
-  private let jobs: Informer
-  private let pods: Informer
+  private let feed: StepFeed
+  /// Whether nobody else is told by the feed, and nobody else runs it.
+  private let ownsFeed: Bool
+  let namespace: String
+  /// The service as labels name it.
+  let label: String
   private let attempts = Mutex<[String: Int]>([:])
   private let told = Mutex<Set<String>>([])
   let sightings = StepSightings()
   let news = StepNews()
 
-  /// A watch of the steps of a service in a namespace; `run` makes it follow.
-  package init(_ client: KubernetesClient, service: ServiceName, namespace: String) {
-    let labels =
-      "app.kubernetes.io/name=windlass-step,"
-      + "\(StepLabel.service)=\(StepName.label(service.text))"
-    let (news, sightings) = (news, sightings)
-    jobs = Informer(
-      client, Selection(.jobs, in: namespace, labels: labels), resync: StepBounds.resync,
-      handlers: [{ _ in news.send() }])
-    pods = Informer(
-      client, Selection(.pods, in: namespace, labels: labels), resync: StepBounds.resync,
-      handlers: [
-        { change in
-          sightings.note(change)
-          news.send()
-        }
-      ])
+  /// A watch of the steps of a service in a namespace, with a feed of its own; `run` makes it
+  /// follow.
+  package convenience init(_ client: KubernetesClient, service: ServiceName, namespace: String) {
+    self.init(
+      StepFeed(client, in: namespace), ownsFeed: true, service: service, namespace: namespace)
+  }
+
+  /// A watch of the steps of a service in a namespace, told by a feed that others share, and that
+  /// somebody else runs.
+  package convenience init(from feed: StepFeed, service: ServiceName, namespace: String) {
+    self.init(feed, ownsFeed: false, service: service, namespace: namespace)
+  }
+
+  private init(_ feed: StepFeed, ownsFeed: Bool, service: ServiceName, namespace: String) {
+    self.feed = feed
+    self.ownsFeed = ownsFeed
+    self.namespace = namespace
+    label = StepName.label(service.text)
   }
 
   /// Follows until the task is cancelled. Without it steps are looked at every few seconds.
   package func run() async {
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask { await self.jobs.run() }
-      group.addTask { await self.pods.run() }
-    }
+    await feed.join(self)
+    defer { feed.leave(self) }
+    if ownsFeed { return await feed.run() }
+    // Nobody sends: this ends with the task.
+    await Signal().wait(after: 0)
   }
 
   /// A person's word that a pod in doubt is dead.
@@ -47,12 +53,16 @@ package final class StepWatch: Sendable {
   }
 
   /// Whether changes are told.
-  var isCurrent: Bool {
-    get async {
-      guard await jobs.isCurrent else { return false }
-      return await pods.isCurrent
-    }
+  var isCurrent: Bool { get async { await feed.isCurrent } }
+
+  /// Takes in what became of a pod.
+  func take(_ change: CacheChange) {
+    sightings.note(change)
+    news.send()
   }
+
+  /// Takes in that it is worth looking.
+  func tell() { news.send() }
 
   // MARK: - What was asked and answered
 

@@ -11,6 +11,7 @@ package actor Informer {
   package nonisolated let selection: Selection
   private let client: KubernetesClient
   private let resync: Interval?
+  private let trim: @Sendable (KubernetesObject) -> KubernetesObject
   private let handlers: [@Sendable (CacheChange) -> Void]
   private var cache: ObjectCache
   private var reflector: Reflector
@@ -22,16 +23,20 @@ package actor Informer {
   ///
   /// - Parameters:
   ///   - resync: After how long everything is told again; nil for never.
+  ///   - trim: Leaves away what nobody needs of an object, before it is kept.
   ///   - handlers: Are told each change, in order; they must return at once, as adding to a queue
   ///     does.
   package init(
     _ client: KubernetesClient, _ selection: Selection,
     indexes: [String: ObjectCache.Index] = [:], resync: Interval? = nil,
-    reflector: Reflector = Reflector(), handlers: [@Sendable (CacheChange) -> Void] = []
+    reflector: Reflector = Reflector(),
+    trim: @escaping @Sendable (KubernetesObject) -> KubernetesObject = { $0 },
+    handlers: [@Sendable (CacheChange) -> Void] = []
   ) {
     self.client = client
     self.selection = selection
     self.resync = resync
+    self.trim = trim
     self.handlers = handlers
     self.reflector = reflector
     cache = ObjectCache(indexes: indexes)
@@ -57,6 +62,14 @@ package actor Informer {
   /// The objects that an index has under a word.
   package func objects(_ index: String, _ word: String) -> [KubernetesObject] {
     cache.objects(index, word)
+  }
+
+  /// Tells somebody who comes late of the objects that are meant, before any later change is told.
+  package func retell(
+    where isMeant: @Sendable (KubernetesObject) -> Bool,
+    to handler: @Sendable (CacheChange) -> Void
+  ) {
+    for object in cache.all where isMeant(object) { handler(.resynced(object)) }
   }
 
   /// Returns when a whole list has arrived, or when the informer has ended.
@@ -91,9 +104,9 @@ package actor Informer {
     for action in actions {
       switch action {
       case .replace(let objects):
-        tell(cache.replace(with: objects))
+        tell(cache.replace(with: objects.map(trim)))
         resyncedAt = client.clock.now()
-      case .put(let object): tell(cache.put(object))
+      case .put(let object): tell(cache.put(trim(object)))
       case .remove(let object): tell(cache.remove(object))
       case .list, .watch, .wait: next = action
       }

@@ -91,7 +91,7 @@ struct AgentAssembly {
       store: FileTrustStore(path: folder + "/trust.json"), transport: transport,
       now: { clock.now() })
     return FeedLoop(
-      poller: poller, receiver: receiver, engine: engine, clock: clock,
+      poller: poller, receiver: { receiver.offer($0) }, engine: engine, clock: clock,
       logger: logger.for(configuration.name))
   }
 

@@ -3,20 +3,20 @@ import ReleaseFeeds
 import ServiceLifecycle
 import Synchronization
 import WindlassCore
-import WindlassEngine
 
 /// Polls one service's manifest for ever, and hands what is trusted to the service's operator.
 final class FeedLoop: Service {
   private let poller: ManifestPoller
-  private let receiver: ServiceOperator
+  private let receiver: @Sendable (Offer) -> Void
   private let engine: String
   private let clock: any RunClock
   private let logger: Logger
   private let last = Mutex(FeedCondition.pending)
   private let polls = Mutex(0)
 
+  /// - Parameter receiver: Is handed what is trusted, and must return at once.
   init(
-    poller: ManifestPoller, receiver: ServiceOperator, engine: String, clock: any RunClock,
+    poller: ManifestPoller, receiver: @escaping @Sendable (Offer) -> Void, engine: String, clock: any RunClock,
     logger: Logger
   ) {
     self.poller = poller
@@ -47,7 +47,7 @@ final class FeedLoop: Service {
   private func tellRemembered() async {
     do {
       if let manifest = try await poller.remembered() {
-        receiver.offer(manifest.offer(engine: engine))
+        receiver(manifest.offer(engine: engine))
       }
     } catch {
       note(PollFailure(code: "\(error.code)", message: error.message))
@@ -60,7 +60,7 @@ final class FeedLoop: Service {
     switch result.outcome {
     case .news(let manifest):
       logger.notice("Manifest was accepted", metadata: ["serial": "\(manifest.serial)"])
-      receiver.offer(manifest.offer(engine: engine))
+      receiver(manifest.offer(engine: engine))
       fetched()
     case .unchanged: fetched()
     case .failure(let failure): note(failure)

@@ -58,6 +58,11 @@ struct ClusterOperator: Sendable {
         return .other
       }
       group.addTask {
+        // Ends with the task; it has no failure of its own.
+        try? await CodePages(clock: clock).run()
+        return .other
+      }
+      group.addTask {
         await elector.run { right in
           office.isLeading.withLock { $0 = true }
           await self.lead(right, view, until: office.ending)
@@ -94,7 +99,9 @@ struct ClusterOperator: Sendable {
       host = ServiceHost(
         assembly: OperatorAssembly(
           settings: settings, client: client, transport: try CurlTransport(), journal: journal,
-          claims: ServiceClaims(), events: events, logger: logger), view: view, clock: clock)
+          claims: ServiceClaims(), events: events,
+          turns: RunTurns(workingMax: settings.concurrency), workloads: view.workloads,
+          logger: logger), view: view, clock: clock)
     } catch {
       logger.critical("Transport could not be made", metadata: ["failure": "\(error)"])
       return
@@ -115,6 +122,8 @@ struct ClusterOperator: Sendable {
   private func client(while right: Leadership? = nil) -> KubernetesClient {
     KubernetesClient(
       access, clock: clock, plugins: plugins,
+      bucket: TokenBucket(
+        perSecond: settings.requestsPerSecond, burst: settings.requestsPerSecond * 3 / 2),
       transport: { security throws(HTTPError) in
         let carrier = try CurlTransport(security: security)
         return right.map { LeaderTransport(carrier, while: $0) } ?? carrier

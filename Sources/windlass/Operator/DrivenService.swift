@@ -11,6 +11,8 @@ struct DrivenService: Sendable {
   let `operator`: ServiceOperator
   let feed: FeedLoop
   let workload: ClusterWorkload
+  let pace: ServicePace
+  let offers: OfferGate
 }
 
 /// Where the state of a namespace's services is remembered.
@@ -27,6 +29,10 @@ struct OperatorAssembly: Sendable {
   let claims: ServiceClaims
   /// Tells people what happens.
   let events: EventRecorder
+  /// How many services are at work at a time.
+  let turns: RunTurns
+  /// Tells when the pods of a workload changed.
+  let workloads: WorkloadNews
   let logger: Logger
 
   /// Makes everything that one service needs.
@@ -43,7 +49,9 @@ struct OperatorAssembly: Sendable {
     let logger = logger(of: service)
     let steps = ServiceSteps(
       service.name, spec: service.wish, settings: settings.steps(in: service.namespace),
-      client: client, watch: watch, owner: service.owner)
+      client: client, watch: watch, owner: service.owner, turns: turns)
+    let pace = ServicePace(
+      service.object.uid, clock: clock, news: workloads.signal(of: service.place), turns: turns)
     let workload = ClusterWorkload(
       service.place, of: client, adopts: service.adopts,
       prober: WaveJobs(steps, port: service.port), ends: ends)
@@ -58,20 +66,23 @@ struct OperatorAssembly: Sendable {
             metadata: ["finding": "\(finding.code.rawValue)", "detail": "\(finding.message)"])
         }
       })
+    let paced = PacedWorkload(workload, pace, turns, service: service.object.uid)
     let ports = ServicePorts(
-      database: jobs, backups: jobs, rehearsal: jobs, fleet: .workload(workload),
+      database: jobs, backups: jobs, rehearsal: jobs, fleet: .workload(paced),
       artifacts: jobs, backupsKept: Int(service.spec.backup.keep))
     let driver = ServiceOperator(
-      policy: service.policy, ports: ports, journal: journal, clock: clock, logger: logger,
+      policy: service.policy, ports: ports, journal: journal, clock: pace, logger: logger,
       failpoint: Failpoints.fromEnvironment())
+    pace.follow { driver.isIdle ? driver.snapshot : nil }
     steps.follow {
       let state = driver.snapshot
       return StepStanding(
         plan: state.record.run?.plan, epoch: state.watch.isFenced ? state.record.epoch : nil)
     }
+    let offers = OfferGate(service.object.uid, to: driver, turns, pace)
     return DrivenService(
-      service: service, operator: driver, feed: try feed(service, driver, clock),
-      workload: workload)
+      service: service, operator: driver, feed: try feed(service, offers, clock),
+      workload: workload, pace: pace, offers: offers)
   }
 
   /// The logger of one service.
@@ -82,7 +93,7 @@ struct OperatorAssembly: Sendable {
   }
 
   private func feed(
-    _ service: ManagedService, _ receiver: ServiceOperator, _ clock: any RunClock
+    _ service: ManagedService, _ offers: OfferGate, _ clock: any RunClock
   ) throws -> FeedLoop {
     guard let manifest = service.spec.source.manifest,
       let place = ReleaseFeeds.ManifestSource(manifest.url)
@@ -104,7 +115,7 @@ struct OperatorAssembly: Sendable {
       interval: manifest.interval, store: ClusterTrustStore(service, by: client),
       transport: transport, now: { clock.now() })
     return FeedLoop(
-      poller: poller, receiver: receiver, engine: service.engine, clock: clock,
+      poller: poller, receiver: { offers.take($0) }, engine: service.engine, clock: clock,
       logger: logger(of: service))
   }
 }

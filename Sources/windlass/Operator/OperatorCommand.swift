@@ -84,6 +84,20 @@ struct OperatorCommand: ReportingCommand {
 
   @Option(
     name: .long,
+    help: ArgumentHelp(
+      "How many services may be at work at a time; the others wait their turn.",
+      valueName: "number"))
+  var concurrency = 50
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Requests per second to the API server in the long run, without watches and the Lease.",
+      valueName: "number"))
+  var requestsPerSecond = ClientBounds.requestRate
+
+  @Option(
+    name: .long,
     help: "The least that is logged: trace, debug, info, notice, warning, error, critical.")
   var logLevel = "info"
 
@@ -97,6 +111,12 @@ struct OperatorCommand: ReportingCommand {
     }
     guard !allNamespaces || namespace.isEmpty else {
       throw ValidationError("--namespace and --all-namespaces exclude each other.")
+    }
+    guard (1...10_000).contains(concurrency) else {
+      throw ValidationError("--concurrency takes 1 to 10000.")
+    }
+    guard (1...10_000).contains(requestsPerSecond) else {
+      throw ValidationError("--requests-per-second takes 1 to 10000.")
     }
     guard Logger.Level(rawValue: logLevel) != nil else {
       let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
@@ -124,6 +144,7 @@ struct OperatorCommand: ReportingCommand {
       namespaces: allNamespaces ? nil : (namespace.isEmpty ? [access.namespace] : namespace),
       image: image, serviceAccount: serviceAccount, imagePullSecrets: imagePullSecret,
       leaseNamespace: leaseNamespace ?? access.namespace, leaseName: leaseName,
+      concurrency: concurrency, requestsPerSecond: requestsPerSecond,
       identity: OperatorCommand.identity(identity ?? OperatorCommand.hostName))
     let running = ClusterOperator(
       settings: settings, access: access, plugins: PluginProcess(environment: environment),

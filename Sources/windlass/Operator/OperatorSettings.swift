@@ -12,6 +12,10 @@ struct OperatorSettings: Hashable, Sendable {
   /// The Lease by which one of several is chosen.
   var leaseNamespace: String
   var leaseName: String
+  /// How many services may be at work at a time.
+  var concurrency: Int
+  /// Requests to the API server in the long run, without watches and the Lease's renewals.
+  var requestsPerSecond: Int
   /// Names this process alone.
   var identity: String
 

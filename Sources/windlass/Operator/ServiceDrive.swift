@@ -18,8 +18,6 @@ final class ServiceDrive: Sendable {
     var rival: ServiceRival?
   }
 
-  /// How long it is looked away from a service at most: a run that stands still is let go, too.
-  private static let tick = Interval.seconds(2)
   /// The shortest time between two looks that nobody asked for.
   private static let turnInterval = Interval.milliseconds(100)
   private static let failureDelay = Interval.seconds(1)
@@ -33,14 +31,17 @@ final class ServiceDrive: Sendable {
   private let clock: any RunClock
   private let watch: StepWatch
   private let sight: Mutex<Sight>
+  /// Whether something was told on the object, which a copy may not show yet.
+  private let hasTold = Mutex(false)
   private let news = Signal()
 
   /// - Parameters:
+  ///   - watch: Knows the steps of the service.
   ///   - ends: Has seen the ends of the namespace's pods.
   ///   - changed: Is told when the service gave back what it had.
   init(
-    _ object: KubernetesObject, _ assembly: OperatorAssembly, ends: any SeenEnds,
-    clock: any RunClock,
+    _ object: KubernetesObject, _ assembly: OperatorAssembly, watch: StepWatch,
+    ends: any SeenEnds, clock: any RunClock,
     changed: @escaping @Sendable () -> Void
   ) {
     key = object.key
@@ -49,8 +50,7 @@ final class ServiceDrive: Sendable {
     self.ends = ends
     self.changed = changed
     self.clock = clock
-    watch = StepWatch(
-      assembly.client, service: ServiceName(object.name), namespace: object.namespace ?? "default")
+    self.watch = watch
     sight = Mutex(Sight(object: object))
   }
 
@@ -72,6 +72,7 @@ final class ServiceDrive: Sendable {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await self.watch.run() }
       await self.lookAfter()
+      self.assembly.turns.leave(self.uid)
       group.cancelAll()
     }
   }
@@ -87,10 +88,12 @@ final class ServiceDrive: Sendable {
         failures = 0
       } catch let error as ObjectError {
         // Nothing but another wish helps.
+        stepBack()
         await tell(Block(code: "BadConfiguration", message: "\(error)"), of: object)
         await news.wait(after: seen)
       } catch {
         guard !Task.isCancelled else { return }
+        stepBack()
         failures += 1
         let failure = CommandFailure(error)
         await tell(Block(code: failure.code, message: failure.message), of: object)
@@ -104,18 +107,28 @@ final class ServiceDrive: Sendable {
   /// Does for the object as it was seen what there is to do; false to look at once again.
   private func isOver(_ object: KubernetesObject, _ rival: ServiceRival?) async throws -> Bool {
     if object.isDeleting {
-      guard object.finalizers.contains(ServiceNotice.finalizer) else { return true }
+      guard object.finalizers.contains(ServiceNotice.finalizer) else {
+        stepBack()
+        return true
+      }
       try await drive(object)
       try await notices.release(object)
       assembly.logger.notice("Service was let go", metadata: ["service": "\(key)"])
       return true
     }
     if let rival {
+      stepBack()
       await tell(rival.block(ServiceName(object.name)), of: object)
       return true
     }
     try await drive(object)
     return false
+  }
+
+  /// Lets the others begin: nothing is done for this service now, whatever is the reason.
+  private func stepBack() {
+    assembly.turns.declare(uid, isOpen: false)
+    assembly.turns.giveBack(uid)
   }
 
   private var notices: ServiceNotice { ServiceNotice(assembly.client) }
@@ -127,6 +140,7 @@ final class ServiceDrive: Sendable {
     assembly.events.note(
       ClusterEvent(.warning, reason: block.code, action: "Drive", note: block.message),
       about: object)
+    hasTold.withLock { $0 = true }
     do throws(APIError) {
       try await notices.tell(block, of: object)
     } catch {
@@ -147,6 +161,7 @@ final class ServiceDrive: Sendable {
     let journal = assembly.journal(namespace, assembly.client)
     let stored = try await ServiceOperator.recorded(in: journal, of: name)
     let isOpen = stored.map { $0.record.run != nil || $0.record.inFlight != nil } ?? false
+    assembly.turns.declare(uid, isOpen: isOpen)
     guard isOpen || !object.isDeleting else { return }
     var wish: JSONValue?
     if let plan = stored?.record.run?.plan {
@@ -163,10 +178,14 @@ final class ServiceDrive: Sendable {
     }
     if !object.isDeleting {
       try await notices.hold(object)
-      try await notices.begin(object)
+      // A thousand services of which nothing was told are not read for that.
+      if hasTold.withLock({ $0 }) || ServiceNotice.isToldAmiss(object) {
+        try await notices.begin(object)
+      }
     }
     let driven = try assembly.drive(
       service, journal: journal, clock: SystemClock(floor: stored?.at), watch: watch, ends: ends)
+    driven.pace.report { [news] in news.send() }
     assembly.logger.notice(
       "Service is driven",
       metadata: ["service": "\(key)", "generation": "\(object.generation)"])
@@ -181,6 +200,10 @@ final class ServiceDrive: Sendable {
       }
       group.addTask {
         try await driven.feed.run()
+        return false
+      }
+      group.addTask {
+        await driven.offers.run()
         return false
       }
       group.addTask {
@@ -210,9 +233,11 @@ final class ServiceDrive: Sendable {
       let wish = object.body["spec"] ?? .object([])
       if object.isDeleting || wish != driven.service.wish || sight.rival != nil {
         driven.operator.stopAtRest()
+        assembly.turns.callAway(uid)
       }
       let now = clock.now()
-      let next = min(max(due ?? now + Self.tick, now + Self.turnInterval), now + Self.tick)
+      let last = now + driven.pace.tick
+      let next = min(max(due ?? last, now + Self.turnInterval), last)
       await news.wait(after: seen, orUntil: next, clock)
     }
   }

@@ -8,6 +8,9 @@ struct ServiceHost: Sendable {
   let view: ClusterView
   let clock: any RunClock
 
+  /// How long changes of services are gathered before they are looked at.
+  private static let gathering = Interval.milliseconds(100)
+
   /// What one of the host's tasks has come to.
   private enum Turn: Sendable {
     case news
@@ -18,9 +21,10 @@ struct ServiceHost: Sendable {
   func run() async {
     await view.waitUntilSynced()
     var drives: [String: ServiceDrive] = [:]
+    var known = KnownServices()
     await withTaskGroup(of: Turn.self) { group in
       var seen = view.news.count
-      await reconcile(&drives, &group)
+      await reconcile(&drives, &known, &group)
       group.addTask { [seen] in await wait(after: seen) }
       while let turn = await group.next(), !Task.isCancelled {
         switch turn {
@@ -29,7 +33,7 @@ struct ServiceHost: Sendable {
           seen = view.news.count
           group.addTask { [seen] in await wait(after: seen) }
         }
-        await reconcile(&drives, &group)
+        await reconcile(&drives, &known, &group)
       }
       group.cancelAll()
     }
@@ -37,38 +41,68 @@ struct ServiceHost: Sendable {
 
   private func wait(after seen: Int) async -> Turn {
     await view.news.wait(after: seen)
+    // Of many changes together all are looked at once.
+    await clock.sleep(until: clock.now() + Self.gathering)
     return .news
   }
 
   /// Has one drive for each object, and tells each how its object is.
   private func reconcile(
-    _ drives: inout [String: ServiceDrive], _ group: inout TaskGroup<Turn>
+    _ drives: inout [String: ServiceDrive], _ known: inout KnownServices,
+    _ group: inout TaskGroup<Turn>
   ) async {
     let objects = await view.services()
-    // One that can't be read is told so by its drive, and has no claim on anything.
-    let services = objects.compactMap { try? ManagedService($0) }
+    let services = known.read(objects)
     assembly.claims.note(services)
+    assembly.workloads.keep(only: services.map(\.place))
     let rivals = services.compactMap { service in
       assembly.claims.rival(of: service).map { (service.object.uid, $0) }
     }
     let rivalByUID = Dictionary(rivals) { first, _ in first }
     let listed = Set(objects.map(\.uid))
     for drive in drives.values where !listed.contains(drive.uid) { drive.see(nil) }
+    assembly.turns.expect(listed.subtracting(drives.keys))
     for object in objects {
-      if let known = drives[object.uid] {
-        known.see(object, rival: rivalByUID[object.uid])
+      if let drive = drives[object.uid] {
+        drive.see(object, rival: rivalByUID[object.uid])
         continue
       }
-      let namespace = object.namespace ?? "default"
-      let drive = ServiceDrive(
-        object, assembly, ends: view.witness(of: namespace), clock: clock,
-        changed: { view.news.send() })
+      guard let drive = drive(object) else { continue }
       drive.see(object, rival: rivalByUID[object.uid])
       drives[object.uid] = drive
       group.addTask {
         await drive.run()
         return .ended(uid: drive.uid)
       }
+    }
+  }
+
+  private func drive(_ object: KubernetesObject) -> ServiceDrive? {
+    let namespace = object.namespace ?? "default"
+    guard let watch = view.steps(of: ServiceName(object.name), in: namespace) else { return nil }
+    return ServiceDrive(
+      object, assembly, watch: watch, ends: view.witness(of: namespace), clock: clock,
+      changed: { view.news.send() })
+  }
+}
+
+/// What the services wish, read once for each generation of an object.
+private struct KnownServices {
+  private var known: [String: (generation: Int64, service: ManagedService)] = [:]
+
+  /// The services whose wish can be read, in the order of the objects. One that can't be read is
+  /// told so by its drive, and has no claim on anything.
+  mutating func read(_ objects: [KubernetesObject]) -> [ManagedService] {
+    let before = known
+    known = [:]
+    return objects.compactMap { object in
+      if let old = before[object.uid], old.generation == object.generation {
+        known[object.uid] = old
+        return old.service
+      }
+      guard let service = try? ManagedService(object) else { return nil }
+      known[object.uid] = (object.generation, service)
+      return service
     }
   }
 }

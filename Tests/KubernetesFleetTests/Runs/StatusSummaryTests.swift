@@ -56,6 +56,13 @@ struct StatusSummaryTests {
     #expect(status.conditions?.allSatisfy { $0.observedGeneration == 4 } == true)
   }
 
+  @Test func `one that waits for its turn says so, and is as ready as it was`() {
+    var waiting = news(rest())
+    waiting.waiting = Block(code: "WaitsForTurn", message: "50 are at work")
+    let status = StatusSummary.service(waiting, after: nil)
+    #expect(shown(status).prefix(2) == ["Ready=True AsWanted", "Progressing=False WaitsForTurn"])
+  }
+
   @Test func `each thing that is amiss shows in its condition`() {
     var missing = rest()
     missing.watch.readySince.removeValue(forKey: "beacon-2")

@@ -23,7 +23,9 @@ extension SimulatedAPIServer {
       subresource: call.subresource ?? "", name: call.name ?? "",
       namespace: call.namespace ?? "")
     let isGranted = grant(for: call.user, attributes) != nil
-    usedRights?.insert(UsedRight(by: call.user.name, attributes, isGranted: isGranted))
+    let used = UsedRight(by: call.user.name, attributes, isGranted: isGranted)
+    usedRights?.insert(used)
+    requestCounts[used, default: 0] += 1
     guard !isGranted else { return }
     var type = call.type
     type.group = group

@@ -10,15 +10,17 @@ extension SimulatedAPIServer {
   mutating func collectGarbage(only chosen: ObjectKey? = nil) {
     guard chosen != nil || !areControllersLed else { return }
     // All of a round is decided by how things were when it began.
-    let dependents = store.index.allDependents.sorted().compactMap { key in
+    let keys = chosen.map { [$0] } ?? store.takeSuspects()
+    let dependents = keys.compactMap { key in
       store.objects[key].map { (key: key, object: $0) }
     }
     var owners: [String: JSONValue] = [:]
-    for uid in store.index.owners {
+    for reference in dependents.flatMap({ $0.object.ownerReferences }) {
+      let uid = reference["uid"]?.string ?? ""
       owners[uid] = store.index.key(of: uid).flatMap { store.objects[$0] }
     }
     var isChanged = false
-    for (key, object) in dependents where chosen == nil || chosen == key {
+    for (key, object) in dependents {
       isChanged = collect(object, key, owners) || isChanged
     }
     if !isChanged, chosen == nil { isChanged = release() }
@@ -29,9 +31,8 @@ extension SimulatedAPIServer {
   private mutating func collect(
     _ object: JSONValue, _ key: ObjectKey, _ owners: [String: JSONValue]
   ) -> Bool {
-    guard let type = type(storage: key.resource),
-      let references = object.at("metadata", "ownerReferences")?.elements
-    else { return false }
+    let references = object.ownerReferences
+    guard !references.isEmpty, let type = type(storage: key.resource) else { return false }
     let holds = { (reference: JSONValue, finalizer: String) in
       owners[reference["uid"]?.string ?? ""]?.finalizers.contains(finalizer) ?? false
     }
@@ -70,5 +71,12 @@ extension SimulatedAPIServer {
       }
     }
     return isChanged
+  }
+}
+
+extension JSONValue {
+  /// Who owns this object.
+  fileprivate var ownerReferences: [JSONValue] {
+    at("metadata", "ownerReferences")?.elements ?? []
   }
 }

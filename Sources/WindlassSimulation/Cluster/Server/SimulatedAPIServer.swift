@@ -33,6 +33,15 @@ package struct SimulatedAPIServer: Sendable {
   /// What users did, and were refused, while somebody wants to know; nil while nobody does.
   package var usedRights: Set<UsedRight>?
 
+  /// How often each user asked for what.
+  package internal(set) var requestCounts: [UsedRight: Int] = [:]
+
+  /// Events that are kept before the older half is forgotten.
+  package var historyMax: Int {
+    get { store.historyMax }
+    set { store.historyMax = newValue }
+  }
+
   /// What goes wrong.
   package var faults = FaultPlan()
   /// Why the last pods of a ReplicaSet could not be made.

@@ -16,6 +16,9 @@ struct ObjectIndex: Sendable {
   /// The uid of an owner, keys of what it owns.
   private var owned: [String: Set<ObjectKey>] = [:]
   private var holders: [String: ObjectKey] = [:]
+  /// Objects that the garbage collector has to look at: they got another owner, or an owner of
+  /// theirs went or began to go. Nothing else makes an object one that nobody wants.
+  private(set) var suspects: Set<ObjectKey> = []
   /// Objects that are being deleted.
   private(set) var terminating: Set<ObjectKey> = []
 
@@ -53,12 +56,6 @@ struct ObjectIndex: Sendable {
   /// Keys of what names an owner of that uid.
   func dependents(of uid: String) -> Set<ObjectKey> { owned[uid] ?? [] }
 
-  /// Uids that objects name as their owners'.
-  var owners: Dictionary<String, Set<ObjectKey>>.Keys { owned.keys }
-
-  /// Keys of everything that has an owner, in no order.
-  var allDependents: Set<ObjectKey> { owned.values.reduce(into: []) { $0.formUnion($1) } }
-
   /// The key of the object with that uid.
   func key(of uid: String) -> ObjectKey? { holders[uid] }
 
@@ -75,6 +72,7 @@ struct ObjectIndex: Sendable {
     }
     noteLabels(key, from: old, to: new)
     noteOwners(key, from: old, to: new)
+    noteOwner(from: old, to: new)
     if old?.uid != new?.uid {
       if let old { holders[old.uid] = nil }
       if let new { holders[new.uid] = key }
@@ -108,6 +106,23 @@ struct ObjectIndex: Sendable {
     }
     for owner in after?.elements ?? [] {
       owned[owner["uid"]?.string ?? "", default: []].insert(key)
+      suspects.insert(key)
     }
+    if after == nil { suspects.remove(key) }
+  }
+
+  /// Suspects what an object owns, when the object goes or tells how its own are to go.
+  private mutating func noteOwner(from old: JSONValue?, to new: JSONValue?) {
+    guard let old, let dependents = owned[old.uid], !dependents.isEmpty else { return }
+    let isGone = new?.uid != old.uid
+    let held = Set(new?.finalizers ?? []).subtracting(old.finalizers)
+    guard isGone || !held.isDisjoint(with: ["foregroundDeletion", "orphan"]) else { return }
+    suspects.formUnion(dependents)
+  }
+
+  /// The suspects, which are then looked at.
+  mutating func takeSuspects() -> Set<ObjectKey> {
+    defer { suspects = [] }
+    return suspects
   }
 }

@@ -71,16 +71,19 @@ struct ObjectStore: Sendable {
         previous: previous))
   }
 
+  /// Objects that the garbage collector has to look at, in order; it is taken to do so.
+  mutating func takeSuspects() -> [ObjectKey] { index.takeSuspects().sorted() }
+
   private mutating func record(_ event: StoreEvent) {
     history.append(event)
-    guard history.count > Self.historyMax else { return }
+    guard history.count > historyMax else { return }
     let dropped = history.count / 2
     compacted = history[dropped - 1].revision
     history.removeFirst(dropped)
   }
 
   /// Events that are kept before the older half is dropped.
-  private static let historyMax = 200_000
+  var historyMax = 200_000
 
   /// Forgets what happened up to a version: it can't be listed any more.
   mutating func compact(through revision: Int64) { compacted = max(compacted, revision) }
