@@ -16,7 +16,8 @@ final class FeedLoop: Service {
 
   /// - Parameter receiver: Is handed what is trusted, and must return at once.
   init(
-    poller: ManifestPoller, receiver: @escaping @Sendable (Offer) -> Void, engine: String, clock: any RunClock,
+    poller: ManifestPoller, receiver: @escaping @Sendable (Offer) -> Void, engine: String,
+    clock: any RunClock,
     logger: Logger
   ) {
     self.poller = poller
