@@ -32,6 +32,14 @@ extension ClusterStage {
     }.sorted()
   }
 
+  /// Names of the pods of a release that are there, ready or not.
+  func pods(of version: String) async throws -> [String] {
+    let pods = try await client.list(Selection(.pods, in: "shop", labels: "app=beacon")).objects
+    return pods.filter {
+      $0.body.value(at: "/spec/containers/0/image")?.string == Self.image(of: version)
+    }.map(\.name)
+  }
+
   /// The reasons of the Events that were told of the service.
   func eventReasons() async throws -> Set<String> {
     let events = try await client.list(Selection(.events, in: "shop")).objects
@@ -70,8 +78,10 @@ extension ClusterStage {
   /// approval alone nor an annotation lets it.
   func approveAfterPause(_ program: Program) async throws {
     try await reaches("the wait for an approval", program) { $0.progress == "Approve" }
+    try await waits("the run's own word of it") {
+      try await run()?.condition("Approved")?["reason"] == "Waiting"
+    }
     let waiting = try #require(try await run())
-    #expect(waiting.condition("Approved")?["reason"] == "Waiting")
     try await patch(.managedServices, "beacon", ["spec": ["policy": ["paused": true]]])
     try await reaches("the pause", program) { $0.progress == "Paused" }
     try await patch(.upgradeRuns, waiting.name, ["spec": ["approvedBy": "ann"]])
@@ -115,12 +125,12 @@ extension ClusterStage {
     return try #require(last)
   }
 
-  /// Waits until a condition holds, for five minutes at most.
+  /// Waits until a condition holds, for seven minutes at most.
   func waits(
     _ what: String, sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
   ) async throws {
-    let deadline = ContinuousClock.now + .seconds(300)
+    let deadline = ContinuousClock.now + .seconds(420)
     while try await !condition() {
       try #require(
         ContinuousClock.now < deadline, "waited in vain for \(what)",

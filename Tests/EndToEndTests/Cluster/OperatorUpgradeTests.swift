@@ -42,13 +42,14 @@ extension EndToEnd {
           $0.deployedVersion == "1.0.0" && $0.holds("Ready")
         }
         #expect(adopted.body.value(at: "/status/schemaVersion") == 2)
+        // It sees the ends of pods that nobody can look up later.
+        let second = try stage.operate()
         let load = try await stage.load()
         try stage.publish("1.1.0")
         try await stage.approveAfterPause(first)
         let ended = await first.end()
         #expect(ended.wasKilled, "\(ended.errors)")
         try await stage.giveUpLease()
-        let second = try stage.operate()
         try await Self.expectUpgraded(stage, second, under: load)
         #expect(try await stage.service().decisions.map { $0["outcome"] } == ["Refused"])
         let jobs = try await stage.client.list(Selection(.jobs, in: "shop")).objects
@@ -74,6 +75,38 @@ extension EndToEnd {
         try stage.publish("1.1.0")
         try await Self.expectUpgraded(stage, program, under: load)
         #expect(await program.end(by: SIGTERM).status == 0)
+      }
+    }
+
+    @Test(.enabled(if: isWhole))
+    func `an instance whose end nobody saw holds the contraction up until it is said to be dead`()
+      async throws
+    {
+      try await ClusterStage.with { stage in
+        try stage.publish("1.1.0")
+        let first = try stage.operate(failpoint: "wave.after:2=kill")
+        #expect(await first.end().wasKilled)
+        try await stage.waits("the end of an old pod") {
+          try await stage.pods(of: "1.0.0").count < ClusterStage.replicas
+        }
+        try await stage.giveUpLease()
+        let second = try stage.operate()
+        let held = try await stage.reaches("the contraction's wait", second) {
+          $0.progress == "ContractPending"
+        }
+        #expect(held.body.value(at: "/status/schemaVersion") == 4)
+        let message = held.condition("Progressing")?["message"]?.string ?? ""
+        let words = message.split(separator: " ")
+        let place = try #require(words.firstIndex(of: "instance"), "\(message)")
+        let instance = String(words[place + 1])
+        try await stage.decide(
+          "dead-0001", DecisionOrder(choice: .confirmDead, by: "ann", instance: instance))
+        #expect(try await stage.answer("dead-0001", second) == "Taken")
+        try await stage.reaches("1.1.0", second) {
+          $0.deployedVersion == "1.1.0" && $0.holds("Ready")
+            && $0.body.value(at: "/status/schemaVersion") == 5
+        }
+        #expect(await second.end(by: SIGTERM).status == 0)
       }
     }
 
