@@ -188,7 +188,7 @@ struct PluginStatusTests {
     #expect(commands.count == 11)
     let all: [any ParsableCommand.Type] = [KubectlPlugin.self] + commands
     let texts = all.map { command in
-      KubectlPlugin.helpMessage(for: command, columns: 80)
+      KubectlPlugin.helpMessage(for: command, includeHidden: false, columns: 80)
     }
     try expectGolden(texts.joined(separator: "\n\n") + "\n", "kubectl-help.txt")
   }
