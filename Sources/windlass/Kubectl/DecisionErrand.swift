@@ -170,7 +170,7 @@ struct DecisionErrand {
   /// What was written stays, and is taken up whenever an operator looks.
   private func unanswered(_ deed: Deed, _ id: String, _ outlook: ServiceOutlook) -> ExitStatus {
     let message =
-      "no operator has answered within \(options.wait): it may be amid a step, or none runs for "
+      "nobody has answered within \(options.wait): the operator may be amid a step, or none follows "
       + "the namespace \(outlook.namespace). What was written stays and is taken up later"
     output.line(
       .warning("Not answered yet"), Span("; \(message): see \(outlook.words("status"))"))

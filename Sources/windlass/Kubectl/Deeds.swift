@@ -26,10 +26,8 @@ extension ServiceOutlook {
   /// No run starts any more.
   func pausing() -> Deed {
     var deed = Deed(title: "pause of \(key)", run: runSentence, writing: .pause)
-    deed.effects = [
-      "No run starts before \(words("resume"))",
-      run == nil ? "No run is open." : "The open run stops at its next safe point.",
-    ]
+    deed.effects = ["No run starts before \(words("resume"))"]
+    if run != nil { deed.effects.append("The open run stops at its next safe point.") }
     deed.effects += othersOfPause
     if isPauseWanted { deed.writing = .nothing("Nothing is to be done: \(key) is paused already.") }
     return deed

@@ -114,7 +114,7 @@ struct PlanAnswer {
   private init(_ status: ExitStatus, _ action: String, _ message: String) {
     self.status = status
     self.message = message
-    body = ["action": .string(action), "reason": .string(message)]
+    body = ["action": .string(action), "message": .string(message)]
   }
 
   /// With no run open and nothing in the way.
@@ -132,7 +132,10 @@ struct PlanAnswer {
         "Nothing is to be done: no run of \(outlook.key) is open\(runs). The operator opens one by "
           + "itself when the manifest has a release that may be taken.")
     }
-    body = ["action": "none", "deployedVersion": deployed.map { .string($0) } ?? .null]
+    body = [
+      "action": "none", "message": .string(message),
+      "deployedVersion": deployed.map { .string($0) } ?? .null,
+    ]
   }
 
   /// With a run open.

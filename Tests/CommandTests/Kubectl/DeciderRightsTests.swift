@@ -23,8 +23,14 @@ struct DeciderRightsTests {
       .compactMap { $0 as? [String: Any] }
     let role = try #require(
       documents.first { ($0["metadata"] as? [String: Any])?["name"] as? String == Self.role })
-    let rules = try #require(role["rules"])
-    return try JSONValue.parse(Array(JSONSerialization.data(withJSONObject: rules)))
+    let rules = try #require(role["rules"] as? [[String: Any]])
+    return .array(
+      rules.map { rule in
+        .object(
+          rule.sorted { $0.key < $1.key }.map { name, value in
+            JSONMember(name, .array((value as? [String] ?? []).map { .string($0) }))
+          })
+      })
   }
 
   /// A world in which `ann` has the role in `shop`, by the token `ann-token`.
@@ -36,7 +42,7 @@ struct DeciderRightsTests {
         "apiVersion": .string("\(Self.rights)/v1"), "kind": "ClusterRole",
         "metadata": ["name": .string(Self.role)], "rules": try rules(),
       ]),
-      as: ResourceType(
+      as: KubernetesFleet.ResourceType(
         group: Self.rights, plural: "clusterroles", kind: "ClusterRole", isNamespaced: false))
     _ = try await client.create(
       KubernetesObject([
@@ -46,7 +52,9 @@ struct DeciderRightsTests {
           "apiGroup": .string(Self.rights), "kind": "ClusterRole", "name": .string(Self.role),
         ],
         "subjects": [["apiGroup": .string(Self.rights), "kind": "User", "name": "ann"]],
-      ]), as: ResourceType(group: Self.rights, plural: "rolebindings", kind: "RoleBinding"))
+      ]),
+      as: KubernetesFleet.ResourceType(
+        group: Self.rights, plural: "rolebindings", kind: "RoleBinding"))
     await world.host.change { server in
       server.addUser("ann", token: "ann-token")
       server.addUser("bob", token: "bob-token")
@@ -79,7 +87,7 @@ struct DeciderRightsTests {
       #expect(rights.filter { !$0.isGranted } == [], "\(words)")
       used.formUnion(rights.map { "\($0.verb) \($0.resource).\($0.group)" })
     }
-    let granted = try (rules().array ?? []).flatMap { rule in
+    let granted = try (rules().array ?? []).flatMap { rule -> [String] in
       let texts = { (name: String) in (rule[name]?.array ?? []).compactMap(\.string) }
       return texts("verbs").flatMap { verb in
         texts("apiGroups").flatMap { group in

@@ -15,7 +15,7 @@ enum PluginStates {
   static let new = release(Version(1, 1, 0), schema: 1)
 
   static let offer = Offer(
-    manifest: "m", serial: 3, releases: [old, new], expires: Timestamp(milliseconds: .max))
+    manifest: "m", serial: 3, releases: [old, new], expires: dawn + .hours(24 * 30))
 
   /// Nothing is open and 1.0.0 is deployed.
   static var rest: ServiceRecord {

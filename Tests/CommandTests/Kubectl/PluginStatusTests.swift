@@ -7,6 +7,18 @@ import WindlassWire
 
 @testable import windlass
 
+/// Counts looks.
+private final class Looks: Sendable {
+  private let count = Mutex(0)
+
+  func next() -> Int {
+    count.withLock { count in
+      count += 1
+      return count
+    }
+  }
+}
+
 /// What `kubectl windlass` tells of services.
 struct PluginStatusTests {
   private func world(_ records: ServiceRecord...) async throws -> PluginWorld {
@@ -26,8 +38,6 @@ struct PluginStatusTests {
     doubtful.instances[0].isMissing = true
     var paused = PluginStates.quarantined
     paused.isPaused = true
-    var retrying = PluginStates.run(.backUp)
-    retrying.retry = nil
     var soaking = PluginStates.rolling
     soaking.run?.phase = .soak
     let cases: [(String, ServiceRecord)] = [
@@ -35,7 +45,7 @@ struct PluginStatusTests {
       ("soaking", soaking), ("an instance in doubt", doubtful), ("paused", paused),
       ("at rest", PluginStates.ended(PluginStates.rolling, as: .completed)),
       ("not adopted", PluginStates.blocked("NotAdopted", "what runs is of no known release")),
-      ("backing up", retrying),
+      ("backing up", PluginStates.run(.backUp)),
     ]
     var text = ""
     for (name, record) in cases {
@@ -87,16 +97,14 @@ struct PluginStatusTests {
       try KubectlPlugin.parseAsRoot(["status", "beacon", "--watch", "--json"])
         as? KubectlPlugin.Status)
     let capture = try Capture(isJSON: true)
-    let looks = Mutex(0)
+    let looks = Looks()
     world.clock.look {
-      let count = looks.withLock { looks in
-        looks += 1
-        return looks
-      }
+      let count = looks.next()
       if count == 2 { try? await world.office.become(PluginStates.rolling) }
       if count == 4 { withUnsafeCurrentTask { $0?.cancel() } }
     }
-    let task = Task { try await command.perform(capture.output, on: cluster) }
+    let output = capture.output
+    let task = Task { try await command.perform(output, on: cluster) }
     #expect(try await task.value == .done)
     let phases = try capture.text.split(separator: "\n").map {
       try JSONValue.parse(Array($0.utf8))["phase"]?.string
@@ -178,8 +186,9 @@ struct PluginStatusTests {
   @Test func `the helps are the recorded ones`() throws {
     let commands = KubectlPlugin.configuration.subcommands
     #expect(commands.count == 11)
-    let texts = ([KubectlPlugin.self] + commands).map { command in
-      KubectlPlugin.helpMessage(for: command, columns: 80)
+    let all: [any ParsableCommand.Type] = [KubectlPlugin.self] + commands
+    let texts = all.map { command in
+      KubectlPlugin.helpMessage(for: command, includeHidden: false, columns: 80)
     }
     try expectGolden(texts.joined(separator: "\n\n") + "\n", "kubectl-help.txt")
   }
@@ -212,7 +221,7 @@ struct PluginStatusTests {
   }
 
   @Test(arguments: [("0", 0), ("10", 10_000), ("10s", 10_000), ("250ms", 250), ("2m", 120_000)])
-  func `a time to wait may be a bare number of seconds`(text: String, milliseconds: Int64) throws {
-    #expect(try ErrandOptions.time(text) == .milliseconds(milliseconds))
+  func `a time to wait may be a bare number of seconds`(text: String, milliseconds: Int) throws {
+    #expect(try ErrandOptions.time(text) == .milliseconds(Int64(milliseconds)))
   }
 }

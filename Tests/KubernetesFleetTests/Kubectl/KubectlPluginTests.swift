@@ -4,24 +4,27 @@ import WindlassWire
 
 @testable import KubernetesFleet
 
+/// What the build made.
+private enum BuiltProgram {
+  /// The program of this build, beside the tests.
+  static let path: String? = {
+    let test = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    let program = test.deletingLastPathComponent().appending(path: "windlass").path
+    return access(program, X_OK) == 0 ? program : nil
+  }()
+}
+
 /// The plug-in as kubectl finds and calls it.
 @Suite(
   .enabled(
-    if: Kubectl.path != nil && KubectlPluginTests.program != nil,
+    if: Kubectl.path != nil && BuiltProgram.path != nil,
     "kubectl is not here; .ci/kubectl.sh brings it where PyPI can be reached"))
 struct KubectlPluginTests {
-  /// The program of this build, beside the tests.
-  static let program: String? = {
-    let test = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-    let path = test.deletingLastPathComponent().appending(path: "windlass").path
-    return access(path, X_OK) == 0 ? path : nil
-  }()
-
   /// A cluster with the definitions and a service, in whose PATH the plug-in is.
   private func with(
     _ body: @escaping @Sendable (Kubectl, [String: String]) async throws -> Void
   ) async throws {
-    let program = try #require(Self.program)
+    let program = try #require(BuiltProgram.path)
     try await Kubectl.with { kubectl in
       let bin = kubectl.folder.appending(path: "bin")
       try FileManager.default.createDirectory(at: bin, withIntermediateDirectories: true)
@@ -74,7 +77,7 @@ struct KubectlPluginTests {
       let late = try await kubectl.run(
         "windlass", "resume", "beacon", "--wait", "50ms", environment: environment)
       #expect(late.status == 5, "\(late)")
-      #expect(late.output.contains("no operator has answered within 50ms"), "\(late)")
+      #expect(late.output.contains("nobody has answered within 50ms"), "\(late)")
       let asked = try await kubectl.run(
         "windlass", "rollback", "beacon", environment: environment)
       #expect(asked.status == 1)
