@@ -81,8 +81,8 @@ struct PluginDecisionTests {
         == DecisionOrder(
           choice: .rollback, by: "ann", reason: "slow answers", run: "beacon-r7",
           time: world.clock.now().rfc3339))
-    let managers = (object.metadata["managedFields"]?.array ?? []).map { $0["manager"]?.string }
-    #expect(managers.contains("kubectl-windlass"))
+    let fields = object.metadata["managedFields"]?.array ?? []
+    #expect(fields.contains { $0["manager"]?.string == "kubectl-windlass" })
   }
 
   @Test func `what follows is shown before anything is written`() async throws {

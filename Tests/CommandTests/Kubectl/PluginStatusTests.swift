@@ -117,7 +117,7 @@ struct PluginStatusTests {
   {
     var paused = PluginStates.rest
     paused.isPaused = true
-    let cases: [(String, ServiceRecord, ExitStatus)] = [
+    let cases: [(String, ServiceRecord, windlass.ExitStatus)] = [
       ("waiting for an approval", PluginStates.waiting, .pending),
       ("amid a roll", PluginStates.rolling, .pending), ("at rest", PluginStates.rest, .done),
       ("paused", paused, .done),

@@ -44,7 +44,7 @@ struct StepFeedTests {
     try await ClusterWorld.with(.inProcess, clock: FastClock(rate: 20)) { world in
       let feed = StepFeed(world.client, in: "shop")
       _ = try await world.client.create(pod("p", of: "beacon"), as: .pods)
-      try await withThrowingTaskGroup(of: Void.self) { group in
+      await withTaskGroup(of: Void.self) { group in
         group.addTask { await feed.run() }
         defer { group.cancelAll() }
         #expect(await eventually { await feed.isCurrent })
