@@ -22,11 +22,19 @@ struct ChildProcess {
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    // Threads of the pool, of which this may be one, are spared all signals; a program is not.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
     var pid: pid_t = 0
     began = .now
-    let code = posix_spawnp(&pid, words[0], &actions, nil, arguments, environ)
+    let code = posix_spawnp(&pid, words[0], &actions, &attributes, arguments, environ)
     guard code == 0 else {
       throw BenchFailure(
         description: "\(words[0]) can't be started: \(String(cString: strerror(code))).")
@@ -36,9 +44,13 @@ struct ChildProcess {
     self.log = log
   }
 
-  /// Tells the program to end, and waits until it has.
+  /// Tells the program to end, and waits until it has; one that does not within half a minute is
+  /// killed.
   func end() {
     kill(pid, SIGTERM)
+    for _ in 0..<300 where runs { usleep(100_000) }
+    guard runs else { return }
+    kill(pid, SIGKILL)
     var status: Int32 = 0
     while waitpid(pid, &status, 0) < 0, errno == EINTR {}
   }
