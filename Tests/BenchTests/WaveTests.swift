@@ -120,7 +120,8 @@ private final class WaveWorld: Sendable {
           concurrency: 1, requestsPerSecond: 10_000, identity: "test"),
         client: client, transport: files,
         journal: { namespace, client in ClusterJournal(client, in: namespace) },
-        claims: ServiceClaims(), turns: turns, workloads: view.workloads, logger: logger),
+        claims: ServiceClaims(), events: EventRecorder(client, instance: "test"), turns: turns,
+        workloads: view.workloads, logger: logger),
       view: view, clock: clock)
   }
 

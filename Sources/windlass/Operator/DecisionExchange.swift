@@ -12,6 +12,7 @@ actor DecisionExchange {
   private let driven: DrivenService
   private let desk: ServiceDesk
   private let journal: any RunJournal
+  private let turns: RunTurns
   /// What the journal had of the service when it was taken up.
   private let begun: ServiceRecord
   /// The newest generation of the object whose wish the service is driven by.
@@ -28,6 +29,7 @@ actor DecisionExchange {
     let service = driven.service
     self.driven = driven
     self.journal = journal
+    turns = assembly.turns
     self.clock = clock
     var begun = stored ?? ServiceRecord(policy: service.policy)
     begun.policy = service.policy
@@ -46,7 +48,9 @@ actor DecisionExchange {
     if object.body["spec"] ?? .object([]) == driven.service.wish { generation = object.generation }
     // Looked at before the state: what had been taken in by then is part of it.
     let isIdle = driven.operator.isIdle
-    let news = StatusNews(state: state, feed: feed, generation: generation, now: clock.now())
+    let news = StatusNews(
+      state: state, feed: feed, generation: generation,
+      waiting: turns.block(of: driven.service.object.uid), now: clock.now())
     do throws(StepFailure) {
       let turn = try await desk.turn(object, news, isIdle: isIdle, journal: journal)
       failure = nil
