@@ -1,4 +1,4 @@
-import WindlassCore
+@testable import WindlassCore
 
 /// States of the service `beacon` as its operator journals them.
 enum PluginStates {
