@@ -86,19 +86,15 @@ struct PluginDecisionTests {
   }
 
   @Test func `what follows is shown before anything is written`() async throws {
-    var text = ""
     for (words, record, _) in Self.cases {
       let world = try await world(PluginStates.rest, record)
       let before = try await world.object()
       let outcome = try await world.run(words.filter { $0 != "--yes" } + ["--dry-run"])
       #expect(outcome.status == .done)
       #expect(try await world.object() == before)
-      let lines = outcome.text.split(separator: "\n").filter { !$0.contains("decided by") }
-      text +=
-        "# \(words.joined(separator: " "))\n"
-        + lines.filter { !$0.contains("approved by") }.joined(separator: "\n") + "\n\n"
+      #expect(outcome.text.contains(" shop/beacon"), "\(outcome.text)")
+      #expect(outcome.text.hasSuffix("Nothing was written.\n"), "\(outcome.text)")
     }
-    try expectGolden(text, "kubectl-decisions.txt")
   }
 
   @Test func `what can't be taken back asks a person, and takes only a yes for one`() async throws {
