@@ -33,7 +33,8 @@ extension EndToEnd {
     }
 
     /// Everything in one run, for each takes its time: proof, approval, pause, death, takeover.
-    @Test func `a run goes on after its approval, a pause, and the death of its operator`()
+    @Test(.enabled(if: isWhole))
+    func `a run goes on after its approval, a pause, and the death of its operator`()
       async throws
     {
       try await ClusterStage.with(spec: [("policy/approval", "always")]) { stage in
@@ -65,7 +66,7 @@ extension EndToEnd {
       }
     }
 
-    @Test(.enabled(if: isWhole)) func `an upgrade that nobody disturbs loses no request`()
+    @Test func `an upgrade that nobody disturbs loses no request`()
       async throws
     {
       try await ClusterStage.with { stage in
