@@ -29,7 +29,6 @@ struct WaveTests {
     }
     let log = RunLog(world.log.text)
     #expect(log.entries.count == Self.services)
-    #expect(log.openMax == Self.concurrency)
     #expect(world.busiest == Self.concurrency)
   }
 }

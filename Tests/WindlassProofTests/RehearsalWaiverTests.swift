@@ -52,8 +52,8 @@ struct RehearsalWaiverTests {
     #expect(!verdict.coversRollback)
     #expect(
       verdict.evidence.first
-        == "proof.require: queries waives the rehearsal: no server was run, and automatic roll-back "
-        + "stays off")
+        == "proof.require: queries waives the rehearsal: no server was run, and automatic "
+        + "roll-back stays off")
     #expect(
       world.calls == [
         "restore run-1-migrated", "catalogue", "queries https://releases.example/q.json", "prepare",

@@ -22,8 +22,8 @@ package struct ServiceNotice: Sendable {
     try await write("False", block, of: seen) { _ in true }
   }
 
-  /// Whether an object says of its service that something is amiss, so that `begin` may have to take
-  /// that back.
+  /// Whether an object says that something is amiss with its service, so that `begin` may have to
+  /// take that back.
   package static func isToldAmiss(_ seen: KubernetesObject) -> Bool {
     (seen.body["status"]?["conditions"]?.array ?? [])
       .contains { $0["type"] == "Ready" && $0["status"] == "False" }

@@ -42,7 +42,8 @@ package struct RehearsalConfiguration: Hashable, Sendable {
   package var rounds: Int
   package var isolation: IsolationPolicy
   package var scope: RehearsalScope
-  /// What a person accepts as proof. With less than a rehearsal no server is run, whatever the scope.
+  /// What a person accepts as proof. With less than a rehearsal no server is run, whatever the
+  /// scope.
   package var requirement: ProofRequirement
   /// Why no server can be run here, as evidence; nil where one can, or where none is to be.
   package var hindrance: String?

@@ -117,7 +117,7 @@ struct DecisionErrand {
       guard try plan(outlook) == deed else {
         throw CommandFailure(
           .failed, "ChangedMeanwhile",
-          "Nothing was written: while the \(deed.title) was on its way, \(outlook.key) has changed, "
+          "Nothing was written: while the \(deed.title) was on its way, \(outlook.key) changed, "
             + "and it would now do something else. Look at \(outlook.words("status")) and decide "
             + "again.")
       }
@@ -170,8 +170,8 @@ struct DecisionErrand {
   /// What was written stays, and is taken up whenever an operator looks.
   private func unanswered(_ deed: Deed, _ id: String, _ outlook: ServiceOutlook) -> ExitStatus {
     let message =
-      "nobody has answered within \(options.wait): the operator may be amid a step, or none follows "
-      + "the namespace \(outlook.namespace). What was written stays and is taken up later"
+      "nobody has answered within \(options.wait): the operator may be amid a step, or none "
+      + "follows the namespace \(outlook.namespace). What was written stays and is taken up later"
     output.line(
       .warning("Not answered yet"), Span("; \(message): see \(outlook.words("status"))"))
     if deed.order != nil {

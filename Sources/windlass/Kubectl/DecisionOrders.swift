@@ -11,8 +11,8 @@ struct TypedVersion: ParsableArguments {
     guard let parsed = Version(version) else {
       throw CommandFailure(
         .usage, "BadVersion",
-        "\"\(version)\" is not a version. Write one such as 1.1.0, as kubectl windlass status shows "
-          + "it.")
+        "\"\(version)\" is not a version. Write one such as 1.1.0, as kubectl windlass status "
+          + "shows it.")
     }
     return parsed
   }

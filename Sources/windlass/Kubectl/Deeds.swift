@@ -122,8 +122,8 @@ extension ServiceOutlook {
     let hasStarted = record.instances.contains { $0.release == plan.target.version }
     if let source = plan.source, hasMigrated || hasStarted {
       deed.effects = [
-        "Instances go back to \(source.version); the database stays as it is, because both releases "
-          + "work on it."
+        "Instances go back to \(source.version); the database stays as it is, because both "
+          + "releases work on it."
       ]
     } else {
       deed.effects = ["The run ends, as far as it has changed nothing yet."]
@@ -156,8 +156,8 @@ extension ServiceOutlook {
     deed.isGrave = true
     deed.effects.append(
       run.isCommitted
-        ? "The commit point of the open run is passed: it stands still before it changes the schema "
-          + "once more, until \(words("resume"))"
+        ? "The commit point of the open run is passed: it stands still before it changes the "
+          + "schema once more, until \(words("resume"))"
         : "The open run turns back.")
     return deed
   }
@@ -189,8 +189,8 @@ extension ServiceOutlook {
       title: "adoption of \(version) for \(key)", isGrave: true, writing: .order(order))
     let before = record.deployed.map { ", instead of \($0.version)" } ?? ""
     deed.effects = [
-      "\(version) counts as deployed\(before), and the next run begins from it: say so only if it is "
-        + "what every instance runs.",
+      "\(version) counts as deployed\(before), and the next run begins from it: say so only if it "
+        + "is what every instance runs.",
       "The operator takes it only if the manifest has \(version) and the schema is in its window.",
     ]
     return deed
@@ -214,7 +214,7 @@ extension ServiceOutlook {
     return Deed(
       title: "confirmation that \(instance) of \(key) is dead", run: runSentence,
       effects: [
-        "\(instance)\(release) counts as gone, unless the operator just saw it alive. What waits for "
+        "\(instance)\(release) counts as gone, unless the operator just saw it live. What waits on "
           + "it goes on, up to changes of the schema that it can't work with: say so only of one "
           + "that can't come back."
       ], isGrave: true, writing: .order(order))

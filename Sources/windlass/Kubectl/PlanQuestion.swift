@@ -100,8 +100,8 @@ struct PlanAnswer {
     } else if !outlook.isObserved {
       self.init(
         .unknown, "unknown",
-        "No operator has looked at \(outlook.key) yet, so that nothing is planned. See that windlass "
-          + "operator runs and follows the namespace \(outlook.namespace).")
+        "No operator has looked at \(outlook.key) yet, so that nothing is planned. See that "
+          + "windlass operator runs and follows the namespace \(outlook.namespace).")
     } else if let block = outlook.block {
       self.init(
         block.code == "DirtyLedger" || block.code == "Dirty" ? .dirty : .failed, "blocked",

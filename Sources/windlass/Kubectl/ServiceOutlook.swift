@@ -52,6 +52,12 @@ struct ServiceOutlook: Sendable {
     sighting.object.body.value(at: "/spec/policy/paused")?.bool ?? false
   }
 
+  /// Whether no run starts before somebody lets one: by the wish, by the journal, or by the status,
+  /// which may be newer.
+  var isPaused: Bool {
+    isPauseWanted || record.isPaused || condition("Progressing")?.reason == "Paused"
+  }
+
   /// The condition of that type.
   func condition(_ type: String) -> ConditionStatus? {
     status.conditions?.first { $0.type == type }
@@ -132,7 +138,7 @@ struct ServiceOutlook: Sendable {
     guard isObserved else { return .unobserved }
     if block != nil { return .blocked }
     if let phase { return .running(phase) }
-    if isPauseWanted || record.isPaused { return .paused }
+    if isPaused { return .paused }
     return record.deployed == nil && status.deployedVersion == nil ? .waiting : .idle
   }
 

@@ -33,7 +33,7 @@ extension ServiceOutlook {
     }
     if let block { return wait(for: block) }
     if waitsForApproval { return approval }
-    if isPauseWanted || record.isPaused {
+    if isPaused {
       return ServiceWait(
         code: "Paused", text: "somebody to let it go on: it is paused", commands: [words("resume")])
     }

@@ -3,8 +3,8 @@ import Synchronization
 import WindlassCore
 import WindlassEngine
 
-/// Hands a service's manifests on to its operator: at once where no run can come of it, or where the
-/// service is at work already, and else when it is its turn.
+/// Hands a service's manifests on to its operator: at once where no run can come of it, or where
+/// the service is at work already, and else when it is its turn.
 ///
 /// What waits here holds nothing up: decisions, wishes and readings reach the operator meanwhile.
 final class OfferGate: Sendable {
