@@ -121,7 +121,7 @@ struct PlanAnswer {
   private init(rest outlook: ServiceOutlook) {
     let deployed = outlook.status.deployedVersion ?? outlook.record.deployed.map { "\($0.version)" }
     let runs = deployed.map { ", and \($0) is deployed" } ?? ""
-    if outlook.isPauseWanted || outlook.record.isPaused {
+    if outlook.isPaused {
       self.init(
         .done, "none",
         "Nothing is to be done: no run of \(outlook.key) is open\(runs), and it is paused, so that "

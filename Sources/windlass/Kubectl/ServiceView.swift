@@ -22,7 +22,7 @@ enum ServiceView {
         status.deployedVersion ?? record.deployed.map { "\($0.version)" }),
       "targetVersion": text(outlook.plan.map { "\($0.target.version)" }),
       "schemaVersion": text(status.schemaVersion.map { "\($0)" }),
-      "paused": .bool(outlook.isPauseWanted || record.isPaused),
+      "paused": .bool(outlook.isPaused),
       "blockedReason": text(outlook.block?.description),
       "retrying": text(outlook.retrying?.description),
       "progress": text(outlook.progress),

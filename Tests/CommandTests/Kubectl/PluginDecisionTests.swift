@@ -249,7 +249,7 @@ struct PluginDecisionTests {
     let outcome = try await world.run(
       ["rollback", "beacon", "--yes"], on: world.reached(wrap: carrier))
     #expect(outcome.status == .failed)
-    #expect(outcome.text.contains("shop/beacon has changed"), "\(outcome.text)")
+    #expect(outcome.text.contains("shop/beacon changed"), "\(outcome.text)")
     #expect(carrier.count == 1)
     #expect(await world.office.deliveries.isEmpty)
   }
