@@ -24,6 +24,13 @@ package final class RunTurns: Sendable {
       answers += (waiting.removeValue(forKey: service) ?? []).map { ($0, isTurn) }
     }
 
+    /// Lets a service in that waits for nobody.
+    mutating func begin(_ service: String) {
+      queue.removeAll { $0 == service }
+      working.insert(service)
+      answer(service, true)
+    }
+
     /// Lets those in who waited longest.
     mutating func letIn(upTo workingMax: Int) {
       while unread.isEmpty, working.count < workingMax, !queue.isEmpty {
@@ -54,10 +61,7 @@ package final class RunTurns: Sendable {
   package func declare(_ service: String, isOpen: Bool) {
     change { state in
       state.unread.remove(service)
-      guard isOpen else { return }
-      state.queue.removeAll { $0 == service }
-      state.working.insert(service)
-      state.answer(service, true)
+      if isOpen { state.begin(service) }
     }
   }
 
@@ -65,12 +69,17 @@ package final class RunTurns: Sendable {
 
   /// Returns when it is the service's turn, which it then has until `giveBack`.
   ///
+  /// - Parameter isUnderWay: Whether its run has changed something: such a one waits for nobody,
+  ///   for what is half done has to be finished or taken back, however many others are at work.
   /// - Throws: With `.wait` when it was called away, or the task was cancelled; its place in the
   ///   queue it keeps.
-  package func take(_ service: String) async throws(StepFailure) {
+  package func take(
+    _ service: String, isUnderWay: Bool = false
+  ) async throws(StepFailure) {
     let isTurn = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         change { state in
+          if isUnderWay { state.begin(service) }
           guard !state.working.contains(service), !Task.isCancelled else {
             state.answers.append((continuation, state.working.contains(service)))
             return

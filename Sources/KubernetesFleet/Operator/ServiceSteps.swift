@@ -8,10 +8,13 @@ package struct StepStanding: Hashable, Sendable {
   package var plan: Plan?
   /// The fence's number, where this daemon has taken it.
   package var epoch: Epoch?
+  /// Whether the open run has changed something.
+  package var isUnderWay: Bool
 
-  package init(plan: Plan? = nil, epoch: Epoch? = nil) {
+  package init(plan: Plan? = nil, epoch: Epoch? = nil, isUnderWay: Bool = false) {
     self.plan = plan
     self.epoch = epoch
+    self.isUnderWay = isUnderWay
   }
 }
 
@@ -52,9 +55,14 @@ package final class ServiceSteps: Sendable {
     standing.withLock { $0 = look }
   }
 
+  /// Returns when it is the service's turn; at once where its run has changed something.
+  package func takeTurn() async throws(StepFailure) {
+    try await turns?.take(home.uid, isUnderWay: standing.withLock { $0 }().isUnderWay)
+  }
+
   /// The runner of what is under way now, once it is the service's turn.
   package func runner() async throws(StepFailure) -> StepRunner {
-    try await turns?.take(home.uid)
+    try await takeTurn()
     let now = standing.withLock { $0 }()
     if let known = current.withLock({ $0 }), known.scope.document.plan == now.plan {
       if let epoch = now.epoch { known.carry(epoch) }

@@ -66,7 +66,7 @@ struct OperatorAssembly: Sendable {
             metadata: ["finding": "\(finding.code.rawValue)", "detail": "\(finding.message)"])
         }
       })
-    let paced = PacedWorkload(workload, pace, turns, service: service.object.uid)
+    let paced = PacedWorkload(workload, pace, steps)
     let ports = ServicePorts(
       database: jobs, backups: jobs, rehearsal: jobs, fleet: .workload(paced),
       artifacts: jobs, backupsKept: Int(service.spec.backup.keep))
@@ -77,7 +77,8 @@ struct OperatorAssembly: Sendable {
     steps.follow {
       let state = driver.snapshot
       return StepStanding(
-        plan: state.record.run?.plan, epoch: state.watch.isFenced ? state.record.epoch : nil)
+        plan: state.record.run?.plan, epoch: state.watch.isFenced ? state.record.epoch : nil,
+        isUnderWay: state.record.run?.hasBegun ?? false)
     }
     let offers = OfferGate(service.object.uid, to: driver, turns, pace)
     return DrivenService(
@@ -117,5 +118,12 @@ struct OperatorAssembly: Sendable {
     return FeedLoop(
       poller: poller, receiver: { offers.take($0) }, engine: service.engine, clock: clock,
       logger: logger(of: service))
+  }
+}
+
+extension Run {
+  /// Whether it has changed something, or is on its way back.
+  fileprivate var hasBegun: Bool {
+    orderedAt != nil || begun != nil || !applied.isEmpty || direction != .forward
   }
 }

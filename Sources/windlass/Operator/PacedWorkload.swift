@@ -5,15 +5,13 @@ import WindlassCore
 struct PacedWorkload: WorkloadFleet {
   private let workload: ClusterWorkload
   private let pace: ServicePace
-  private let turns: RunTurns
-  private let service: String
+  private let steps: ServiceSteps
 
-  /// - Parameter service: The uid by which it takes turns.
-  init(_ workload: ClusterWorkload, _ pace: ServicePace, _ turns: RunTurns, service: String) {
+  /// - Parameter steps: Know whose turn it is.
+  init(_ workload: ClusterWorkload, _ pace: ServicePace, _ steps: ServiceSteps) {
     self.workload = workload
     self.pace = pace
-    self.turns = turns
-    self.service = service
+    self.steps = steps
   }
 
   func observe(remembering machines: Set<String>) async throws(StepFailure) -> WorkloadReading {
@@ -22,7 +20,7 @@ struct PacedWorkload: WorkloadFleet {
   }
 
   func write(_ order: WorkloadOrder) async throws(StepFailure) {
-    try await turns.take(service)
+    try await steps.takeTurn()
     try await workload.write(order)
   }
 

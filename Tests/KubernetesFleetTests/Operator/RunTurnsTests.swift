@@ -50,6 +50,26 @@ struct RunTurnsTests {
     #expect(Array(record.all.dropFirst(5)) == Array(names.dropFirst(5)))
   }
 
+  @Test func `a run that has changed something waits for nobody`() async throws {
+    let turns = RunTurns(workingMax: 1)
+    let record = Record()
+    try await turns.take("first")
+    await withTaskGroup { group in
+      await ask(["second", "third"], turns, record, &group)
+      // It stood still, gave its turn back, and has to be taken back now.
+      try? await turns.take("third", isUnderWay: true)
+      await waitUntil(record, has: 1)
+      #expect(record.all == ["third"])
+      #expect(turns.workingCount == 2)
+      turns.giveBack("first")
+      // The others begin when there is room again.
+      #expect(turns.block(of: "second") != nil)
+      turns.giveBack("third")
+      await waitUntil(record, has: 2)
+    }
+    #expect(record.all == ["third", "second"])
+  }
+
   @Test func `nothing begins before every journal was read, and open runs count`() async {
     let turns = RunTurns(workingMax: 2)
     let record = Record()
