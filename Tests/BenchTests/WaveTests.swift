@@ -12,8 +12,8 @@ import WindlassWire
 
 /// Many services that see a new release at once, in one process with their cluster.
 struct WaveTests {
-  private static let services = 12
-  private static let concurrency = 3
+  private static let services = 6
+  private static let concurrency = 2
 
   @Test func `all of a wave are upgraded, and no more are at work at a time than may be`()
     async throws
