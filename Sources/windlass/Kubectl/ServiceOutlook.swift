@@ -52,11 +52,8 @@ struct ServiceOutlook: Sendable {
     sighting.object.body.value(at: "/spec/policy/paused")?.bool ?? false
   }
 
-  /// Whether no run starts before somebody lets one: by the wish, by the journal, or by the status,
-  /// which may be newer.
-  var isPaused: Bool {
-    isPauseWanted || record.isPaused || condition("Progressing")?.reason == "Paused"
-  }
+  /// Whether no run starts before somebody lets one: by the wish, or by the journal.
+  var isPaused: Bool { isPauseWanted || record.isPaused }
 
   /// The condition of that type.
   func condition(_ type: String) -> ConditionStatus? {

@@ -130,7 +130,7 @@ struct OperatorCommand: ReportingCommand {
   }
 
   func perform(_ output: Output) async throws -> ExitStatus {
-    let environment = OperatorCommand.environment
+    let environment = ProcessEnvironment.all
     let access: ClusterAccess
     do throws(AccessError) {
       access = try ClusterAccess.find(
@@ -151,19 +151,6 @@ struct OperatorCommand: ReportingCommand {
       clock: SystemClock(floor: nil), logger: logger,
       journal: { namespace, client in ClusterJournal(client, in: namespace) })
     return try await running.run()
-  }
-
-  /// All variables of this process.
-  private static var environment: [String: String] {
-    var variables: [String: String] = [:]
-    var next: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = environ
-    while let entry = next?.pointee {
-      let parts = String(cString: entry).split(
-        separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
-      next = next?.advanced(by: 1)
-    }
-    return variables
   }
 
   /// A name that no process had before.
