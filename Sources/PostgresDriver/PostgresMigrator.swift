@@ -235,22 +235,6 @@ extension PostgresOwnSchema {
   }
 }
 
-extension PostgresOwnSchema {
-  /// Keeps other Windlass processes out until the transaction ends, or fails while one migrates.
-  fileprivate func excludeOthers() throws(StepFailure) {
-    guard connection.dialect == .postgres else { return try CockroachHolder.requireNone(self) }
-    let key = place.ownKey
-    guard
-      try connection.scalar("SELECT pg_try_advisory_xact_lock(\(key.first), \(key.second))")
-        == .integer(1)
-    else {
-      throw StepFailure(
-        code: "DatabaseLocked", disposition: .retry,
-        message: "Another Windlass process migrates \(connection.place).")
-    }
-  }
-}
-
 extension SchemaDrift {
   /// The failure for a schema that is not as it was left.
   func failure(_ url: PostgresURL) -> StepFailure {
@@ -294,9 +278,26 @@ extension PostgresServiceOptions {
     let place = try ledger.located(on: connection)
     if connection.dialect == .cockroachdb { try CockroachTables.make(place, on: connection) }
     _ = try connection.transaction(ownLimits) { connection throws(StepFailure) in
+      // Before anything is read: what was true before the others were kept out need not be now.
+      if connection.dialect == .postgres { try Self.excludeOthers(from: place, on: connection) }
       var own = try PostgresOwnSchema(connection, place)
-      try own.excludeOthers()
+      if connection.dialect == .cockroachdb { try CockroachHolder.requireNone(own) }
       try body(&own)
+    }
+  }
+
+  /// Keeps other Windlass processes out until the transaction ends, or fails while one migrates.
+  private static func excludeOthers(
+    from place: LedgerPlace, on connection: PostgresConnection
+  ) throws(StepFailure) {
+    let key = place.ownKey
+    guard
+      try connection.scalar("SELECT pg_try_advisory_xact_lock(\(key.first), \(key.second))")
+        == .integer(1)
+    else {
+      throw StepFailure(
+        code: "DatabaseLocked", disposition: .retry,
+        message: "Another Windlass process migrates \(connection.place).")
     }
   }
 }

@@ -87,7 +87,7 @@ package actor PostgresServiceDatabase: ServiceDatabase {
       try own.requireEpoch(current)
       try own.create()
       if let reader, own.connection.dialect == .postgres { try own.letRead(reader) }
-      try own.setEpoch(next, holder: holder)
+      try own.advanceEpoch(from: current, to: next, holder: holder)
     }
     system = reached
     return next

@@ -105,12 +105,17 @@ package enum FenceCheck {
   package static func require(
     _ expected: Epoch?, found: Epoch?, database: String
   ) throws(StepFailure) {
-    guard found == expected else {
-      throw StepFailure(
-        code: "FenceLost", disposition: .stop,
-        message: "The fence of \(database) holds epoch \(found?.description ?? "none") and"
-          + " not \(expected?.description ?? "none"): another Windlass daemon has taken over. This"
-          + " one changes nothing more there; stop it, or look at `windlass status` on the other.")
-    }
+    guard found == expected else { throw lost(expected, found: found, database: database) }
+  }
+
+  /// The failure of whoever finds another number in the fence than its own.
+  package static func lost(
+    _ expected: Epoch?, found: Epoch?, database: String
+  ) -> StepFailure {
+    StepFailure(
+      code: "FenceLost", disposition: .stop,
+      message: "The fence of \(database) holds epoch \(found?.description ?? "none") and"
+        + " not \(expected?.description ?? "none"): another Windlass daemon has taken over. This"
+        + " one changes nothing more there; stop it, or look at `windlass status` on the other.")
   }
 }

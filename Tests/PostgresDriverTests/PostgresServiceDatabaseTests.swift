@@ -27,6 +27,37 @@ struct PostgresServiceDatabaseTests {
     #expect(reading.systemID.contains(":"))
   }
 
+  @Test func `the first fence is taken once, whenever a second one wants it meanwhile`()
+    async throws
+  {
+    var places = 0
+    while true {
+      let world = try PostgresWorld(Self.files)
+      let proxy = try TamperingProxy(.holds(places + 1), before: .shared)
+      defer { proxy.close() }
+      let slow = try world.database(world.options(proxy.url(of: world.url)))
+      let taking = Task { try await slow.takeFence(after: nil, run: "slow") }
+      guard await proxy.isHolding(taking) else { break }
+      places += 1
+      // Who comes second gets it, unless the first one keeps it out already.
+      let impatient = try world.options { $0.lockDeadline = .milliseconds(1) }
+      let quick = Task {
+        try await world.database(impatient).takeFence(after: nil, run: "quick")
+      }
+      let second = await quick.result
+      proxy.letGo()
+      let outcomes = [await taking.result, second]
+      let failures = outcomes.compactMap { outcome -> String? in
+        guard case .failure(let failure) = outcome else { return nil }
+        return (failure as? StepFailure)?.code ?? "\(failure)"
+      }
+      #expect(failures.count == 1, "at request \(places)")
+      #expect(["FenceLost", "LockNotObtained"].contains(failures.first), "at request \(places)")
+      #expect(try await world.database().inspect().epoch == Epoch(1))
+    }
+    #expect(places > 5)
+  }
+
   @Test func `a database that does not exist has no tables`() async throws {
     let url = try PostgresServer.shared.makeDatabase().replacing(database: "not_yet")
     let options = try PostgresServiceOptions(url: url)

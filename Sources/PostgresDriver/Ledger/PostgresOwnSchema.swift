@@ -170,7 +170,30 @@ struct PostgresOwnSchema {
     return try connection.scalar("SELECT holder FROM \(place.own(OwnTables.fence))").text
   }
 
-  /// Sets the fence; the tables exist.
+  /// Moves the fence on, in one statement that finds the number it had; the tables exist.
+  ///
+  /// - Throws: `FenceLost` when it holds another number.
+  func advanceEpoch(
+    from current: Epoch?, to next: Epoch, holder: String
+  ) throws(StepFailure) {
+    let fence = place.own(OwnTables.fence)
+    let moved =
+      if let current {
+        try connection.rows(
+          "UPDATE \(fence) SET epoch = $1, holder = $2 WHERE id = 1 AND epoch = $3 RETURNING 1",
+          [.integer(next.number), .text(holder), .integer(current.number)])
+      } else {
+        try connection.rows(
+          """
+          INSERT INTO \(fence) (id, epoch, holder) VALUES (1, $1, $2)
+          ON CONFLICT (id) DO NOTHING RETURNING 1
+          """, [.integer(next.number), .text(holder)])
+      }
+    guard moved.isEmpty else { return }
+    throw FenceCheck.lost(current, found: try epoch(), database: connection.place)
+  }
+
+  /// Sets the fence whatever it held, as a restore does; the tables exist.
   func setEpoch(_ epoch: Epoch, holder: String) throws(StepFailure) {
     try connection.execute(
       """

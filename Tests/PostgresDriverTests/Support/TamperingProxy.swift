@@ -11,12 +11,17 @@ final class TamperingProxy: Sendable {
     case losesFirstCommitReply
     /// The server process's number is not the server's own, as behind a pooler.
     case forgesProcess
+    /// What the first client sends at that time, counted from one, waits for `letGo`.
+    case holds(Int)
   }
 
   let directory: String
   private let server: String
   private let mode: Mode
   private let hasLost = Mutex(false)
+  private let requests = Mutex(0)
+  private let held = AsyncStream.makeStream(of: Void.self)
+  private let permit = DispatchSemaphore(value: 0)
   private let listener: Int32
 
   init(_ mode: Mode, before server: PostgresServer) throws {
@@ -74,12 +79,37 @@ final class TamperingProxy: Sendable {
         let count = read(entry.fd, &buffer, buffer.count)
         guard count > 0 else { return }
         var bytes = Array(buffer[..<count])
+        if index == 0 { holdBack() }
         if index == 1, tamper(&bytes) { return }
         guard write(index == 0 ? upstream : client, bytes, bytes.count) == bytes.count else {
           return
         }
       }
     }
+  }
+
+  /// Waits until something is held back; false when the client is done without.
+  func isHolding(_ client: Task<some Sendable, any Error>) async -> Bool {
+    let sink = held.continuation
+    Task {
+      _ = await client.result
+      sink.finish()
+    }
+    return await held.stream.first { true } != nil
+  }
+
+  /// Lets what is held back reach the server.
+  func letGo() { permit.signal() }
+
+  private func holdBack() {
+    guard case .holds(let number) = mode else { return }
+    let count = requests.withLock { requests in
+      requests += 1
+      return requests
+    }
+    guard count == number else { return }
+    held.continuation.yield()
+    permit.wait()
   }
 
   /// Changes what the server said; true when the connection is to be closed instead.
@@ -102,6 +132,7 @@ final class TamperingProxy: Sendable {
         bytes[place + 8] &+= 1
       }
       return false
+    case .holds: return false
     }
   }
 
