@@ -91,6 +91,21 @@ import WindlassCore
     #expect(Self.plan(resolution)?.target == Samples.second)
   }
 
+  @Test func `an instance in the way is told before what only a publisher mends`() throws {
+    let third = Samples.release(Version(1, 2, 0), Samples.window(4, 6), [(6, .expand)])
+    let releases = [Samples.first, Samples.second, third]
+    var record = Samples.record(deployed: Samples.first)
+    record.instances = [
+      InstanceRecord(
+        id: "beacon-3", release: third.version, window: third.window, startedAt: Samples.now)
+    ]
+    let blocked = Self.resolve(record, releases, Samples.ledger(2))
+    #expect(Self.code(blocked) == "InstanceInDoubt")
+    record.instances = []
+    let open = Self.resolve(record, releases, Samples.ledger(2))
+    #expect(Self.plan(open)?.target == Samples.second)
+  }
+
   @Test func `a required stop comes first`() throws {
     let stop = Samples.release(
       Version(1, 1, 0), Samples.window(4, 5), [(3, .expand), (4, .backfill), (5, .contract)],

@@ -10,6 +10,9 @@ public struct Block: Hashable, Codable, Sendable, CustomStringConvertible {
   }
 
   public var description: String { "\(code): \(message)" }
+
+  /// Whether nothing stands in the way but an instance of another release.
+  var isLeftOver: Bool { code == "InstanceInDoubt" }
 }
 
 extension Block {

@@ -31,9 +31,7 @@ extension Resolver {
   private func obstacle(
     _ all: [Migration], _ pending: [Migration], _ source: Release?, _ target: Release
   ) -> Block? {
-    if let block = thirdVersion(source, target) ?? surplus(all, target) ?? late(all, target) {
-      return block
-    }
+    if let block = surplus(all, target) ?? late(all, target) { return block }
     let lastExpand = pending.last { $0.phase != .contract }?.version
     if let lastExpand,
       let early = pending.first(where: { $0.phase == .contract && $0.version < lastExpand })
@@ -46,7 +44,7 @@ extension Resolver {
     }
     let expanded = lastExpand ?? ledger.version
     return source.flatMap { mismatch(expanded, $0) } ?? mismatch(expanded, target)
-      ?? mismatch(pending.last?.version ?? ledger.version, target)
+      ?? mismatch(pending.last?.version ?? ledger.version, target) ?? thirdVersion(source, target)
   }
 
   /// A third version beside the two of a run is more than the proof covers (invariant R9).

@@ -54,7 +54,8 @@ struct Resolver {
       if let until = hold() { return .wait(until: until) }
       let resolution = plan(.upgrade, from: source, to: hop)
       guard case .blocked(let block) = resolution else { return resolution }
-      obstacle = obstacle ?? block
+      // What an instance alone stands in the way of, its end opens; the rest is the publisher's.
+      if obstacle == nil || block.isLeftOver && obstacle?.isLeftOver == false { obstacle = block }
       avoided.insert(hop.version)
     }
     return obstacle.map { .blocked($0) } ?? unreached(from: source.version)

@@ -98,7 +98,7 @@ extension Simulation {
     case "ContractPending", "InstanceInDoubt":
       let count = inbox.decisions.count
       confirmDead()
-      return inbox.decisions.count > count
+      return removeStrays() || inbox.decisions.count > count
     case "NotAdopted" where mended == nil:
       confirmDead()
       adopt()
