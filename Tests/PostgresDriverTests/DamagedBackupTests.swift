@@ -118,8 +118,10 @@ struct DamagedPostgresBackup: DamagedBackup {
   @discardableResult
   private func run(_ program: String, _ arguments: [String]) throws -> String {
     let process = Process()
+    // A server that is newer than this system's has its programs beside it.
+    let named = ProcessInfo.processInfo.environment["WINDLASS_CLIENT_PROGRAMS"] ?? ""
     process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [program] + arguments
+    process.arguments = [named.isEmpty ? program : "\(named)/\(program)"] + arguments
     let output = Pipe()
     process.standardOutput = output
     try process.run()
