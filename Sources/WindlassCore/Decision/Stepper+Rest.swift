@@ -18,10 +18,14 @@ extension Stepper {
     }
     guard !record.isPaused else { return .wait(until: idle) }
     switch nextRun(ledger) {
-    case .upToDate: return .wait(until: idle)
-    case .wait(let until): return .wait(until: until.map { min($0, idle) } ?? idle)
+    case .upToDate:
+      standing = standing ?? leftBehind()
+      return .wait(until: idle)
+    case .wait(let until):
+      standing = standing ?? leftBehind()
+      return .wait(until: until.map { min($0, idle) } ?? idle)
     case .blocked(let block):
-      if standing == nil { standing = block }
+      standing = standing ?? leftBehind() ?? block
       return .wait(until: idle)
     case .open(let plan):
       if let block = obstacle(to: plan) {
@@ -35,6 +39,14 @@ extension Stepper {
       }
       open(plan)
       return .again
+    }
+  }
+
+  /// An instance of another release that stays where the deployed one is wanted until a person
+  /// removes it; told even when nothing else is to be done.
+  private func leftBehind() -> Block? {
+    record.deployed.flatMap { inTheWay(of: $0.version, shape) }.map {
+      Block(code: "InstanceInDoubt", message: $0)
     }
   }
 

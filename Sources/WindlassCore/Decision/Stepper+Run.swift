@@ -193,17 +193,18 @@ extension Stepper {
       standing = Block(
         code: "OldFleetUnhealthy",
         message: "\(ready) of \(policy.replicas) instances of \(source) are ready: the schema is "
-          + "not changed before all are. \(inTheWay(of: source, run) ?? "Look at their logs")")
+          + "not changed before all are. \(inTheWay(of: source, run.plan.workload) ?? "Look at their logs")"
+      )
     }
     return .wait(until: idle)
   }
 
   /// What to do about an instance of another release in a place that its controller does not clear:
   /// what nobody ordered is not for a run to remove.
-  private func inTheWay(of source: Version, _ run: Run) -> String? {
+  func inTheWay(of source: Version, _ shape: WorkloadShape?) -> String? {
     let strays = strays(beside: source)
     let stray: InstanceRecord? =
-      switch run.plan.workload {
+      switch shape {
       case .ordered: strays.first { !isReady($0) }
       case .byRemoval: strays.first
       case .surging, .signalled, nil: nil
