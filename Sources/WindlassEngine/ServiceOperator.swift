@@ -97,27 +97,16 @@ package final class ServiceOperator: Service {
   }
 
   package func run() async throws {
-    var state = try await load()
+    var standing = try await apart { try await self.begin() }
     try await withGracefulShutdownHandler {
-      var report: Report? = state.record.inFlight.map { .lost($0.id) }
-      var observation = Observation()
       while !inbox.withLock(\.isStopping), !Task.isCancelled {
-        observation.report = report
-        let notes = receive(into: &observation)
-        let next = step(state, observation, now: clock.now(), rules: rules)
-        try await note(notes, of: next.state.record.run ?? state.record.run)
-        try await persist(next.state.record, after: state.record)
-        state = next.state
-        inbox.withLock { $0.snapshot = state }
-        observation = Observation()
-        report = nil
-        if isOver(state.record) { return }
-        if let effect = next.effect {
-          if let breach = breach(of: effect, in: state) { return await halt(breach) }
-          (report, observation) = await carryOut(effect, state.record)
-        } else {
+        standing = try await apart { [standing] in try await self.turn(standing) }
+        switch standing.next {
+        case .turn: continue
+        case .end: return
+        case .rest(let wakeUp):
           inbox.withLock { $0.isIdle = $0.offer == nil && $0.decisions.isEmpty }
-          await rest(until: next.wakeUp)
+          await rest(until: wakeUp)
           inbox.withLock { $0.isIdle = false }
         }
       }
@@ -145,6 +134,54 @@ package final class ServiceOperator: Service {
   }
 
   // MARK: Parts of the loop
+
+  /// Where the loop stands between two turns; by reference, because it is large and may be kept for
+  /// hours.
+  private final class Standing: Sendable {
+    enum Next {
+      case turn
+      case rest(until: Timestamp?)
+      case end
+    }
+
+    let state: ServiceState
+    /// What the last turn's effect brought.
+    let observation: Observation
+    let next: Next
+
+    init(_ state: ServiceState, _ observation: Observation = Observation(), next: Next = .turn) {
+      self.state = state
+      self.observation = observation
+      self.next = next
+    }
+  }
+
+  private func begin() async throws -> Standing {
+    let state = try await load()
+    return Standing(
+      state, Observation(report: state.record.inFlight.map { .lost($0.id) }))
+  }
+
+  /// Takes in what is new, makes the decision durable, and carries its effect out.
+  private func turn(_ standing: Standing) async throws -> Standing {
+    let old = standing.state
+    var observation = standing.observation
+    let notes = receive(into: &observation)
+    let step = step(old, observation, now: clock.now(), rules: rules)
+    let state = step.state
+    try await note(notes, of: state.record.run ?? old.record.run)
+    try await persist(state.record, after: old.record)
+    inbox.withLock { $0.snapshot = state }
+    if isOver(state.record) { return Standing(state, next: .end) }
+    guard let effect = step.effect else {
+      return Standing(state, next: .rest(until: step.wakeUp))
+    }
+    if let breach = breach(of: effect, in: state) {
+      await halt(breach)
+      return Standing(state, next: .end)
+    }
+    return Standing(state, await carryOut(effect, state.record))
+  }
 
   /// Whether the loop was to end when nothing is under way, and nothing is.
   ///
@@ -236,23 +273,19 @@ package final class ServiceOperator: Service {
     while !inbox.withLock(\.isStopping), !Task.isCancelled { await bell.wait() }
   }
 
-  private func carryOut(
-    _ effect: Effect, _ record: ServiceRecord
-  ) async -> (Report?, Observation) {
+  private func carryOut(_ effect: Effect, _ record: ServiceRecord) async -> Observation {
     do throws(StepFailure) {
       switch effect {
-      case .inspect:
-        return (nil, Observation(ledger: try await inspect()))
-      case .observe:
-        return (nil, try await observe(record))
+      case .inspect: return Observation(ledger: try await inspect())
+      case .observe: return try await observe(record)
       case .readBack(let id, let action):
-        return (await performer.readBack(id, action), Observation())
+        return Observation(report: await performer.readBack(id, action))
       case .perform(let id, let action):
-        return (await perform(id, action, run: record.run), Observation())
+        return Observation(report: await perform(id, action, run: record.run))
       }
     } catch {
       logger.warning("Read failed", metadata: ["failure": "\(error)"])
-      return (.unreadable(error), Observation())
+      return Observation(report: .unreadable(error))
     }
   }
 

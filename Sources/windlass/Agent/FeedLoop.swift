@@ -3,6 +3,7 @@ import ReleaseFeeds
 import ServiceLifecycle
 import Synchronization
 import WindlassCore
+import WindlassEngine
 
 /// Polls one service's manifest for ever, and hands what is trusted to the service's operator.
 final class FeedLoop: Service {
@@ -35,13 +36,21 @@ final class FeedLoop: Service {
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
-      await self.tellRemembered()
+      await apart { await self.tellRemembered() }
       while !Task.isCancelled {
-        let result = await self.poller.poll()
-        self.note(result)
-        await self.clock.sleep(until: self.clock.now() + result.nextPoll)
+        let pause = await apart { await self.poll() }
+        await self.clock.sleep(until: self.clock.now() + pause)
       }
     }
+  }
+
+  /// Polls once.
+  ///
+  /// - Returns: After what time the next poll is due.
+  private func poll() async -> Interval {
+    let result = await poller.poll()
+    note(result)
+    return result.nextPoll
   }
 
   /// The manifest that was trusted before a restart is as good as a new one, network or not.

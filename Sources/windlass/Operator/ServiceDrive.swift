@@ -89,14 +89,16 @@ final class ServiceDrive: Sendable {
       } catch let error as ObjectError {
         // Nothing but another wish helps.
         stepBack()
-        await tell(Block(code: "BadConfiguration", message: "\(error)"), of: object)
+        let block = Block(code: "BadConfiguration", message: "\(error)")
+        await apart { await self.tell(block, of: object) }
         await news.wait(after: seen)
       } catch {
         guard !Task.isCancelled else { return }
         stepBack()
         failures += 1
         let failure = CommandFailure(error)
-        await tell(Block(code: failure.code, message: failure.message), of: object)
+        let block = Block(code: failure.code, message: failure.message)
+        await apart { await self.tell(block, of: object) }
         let delay = min(
           Self.failureDelay * (Int64(1) << min(failures - 1, 6)), Self.failureDelayMax)
         await news.wait(after: seen, orUntil: clock.now() + delay, clock)
@@ -112,13 +114,13 @@ final class ServiceDrive: Sendable {
         return true
       }
       try await drive(object)
-      try await notices.release(object)
+      try await apart { try await self.notices.release(object) }
       assembly.logger.notice("Service was let go", metadata: ["service": "\(key)"])
       return true
     }
     if let rival {
       stepBack()
-      await tell(rival.block(ServiceName(object.name)), of: object)
+      await apart { await self.tell(rival.block(ServiceName(object.name)), of: object) }
       return true
     }
     try await drive(object)
@@ -152,30 +154,93 @@ final class ServiceDrive: Sendable {
 
   // MARK: - Driving
 
+  /// A service as the journal and its object have it; by reference, since it is kept for as long
+  /// as the service is driven.
+  private final class Found: Sendable {
+    let service: ManagedService
+    let journal: any RunJournal
+    let stored: (record: ServiceRecord, at: Timestamp)?
+
+    init(
+      _ service: ManagedService, _ journal: any RunJournal,
+      _ stored: (record: ServiceRecord, at: Timestamp)?
+    ) {
+      self.service = service
+      self.journal = journal
+      self.stored = stored
+    }
+  }
+
+  /// What drives a service, and keeps it and people in touch; by reference, as what was found.
+  private final class Driving: Sendable {
+    let service: DrivenService
+    let exchange: DecisionExchange
+
+    init(_ service: DrivenService, _ exchange: DecisionExchange) {
+      self.service = service
+      self.exchange = exchange
+    }
+  }
+
   /// Drives a service until its wish changes, it is to be let go, or something fails.
   ///
   /// An open run goes by the wish that it was opened with; a new one is taken when it has ended.
   private func drive(_ object: KubernetesObject) async throws {
+    guard let found = try await apart({ try await self.lookUp(object) }) else { return }
+    if let rival = assembly.claims.begin(found.service) {
+      throw StepFailure(rival.block(ServiceName(object.name)), disposition: .wait)
+    }
+    defer {
+      assembly.claims.end(found.service)
+      // Another one may have waited for what this one had.
+      changed()
+    }
+    let driving = try await apart { try await self.begin(found, object) }
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      group.addTask {
+        try await driving.service.operator.run()
+        return true
+      }
+      group.addTask {
+        try await driving.service.feed.run()
+        return false
+      }
+      group.addTask {
+        await driving.service.offers.run()
+        return false
+      }
+      group.addTask {
+        await self.supervise(driving)
+        return false
+      }
+      defer { group.cancelAll() }
+      while let hasEnded = try await group.next(), !hasEnded {}
+    }
+    // How it ended, before another wish is looked at.
+    if !Task.isCancelled, let last = sight.withLock(\.object) {
+      _ = await apart { await driving.exchange.turn(last) }
+    }
+  }
+
+  /// What is known of the service; nil when nothing is to be driven.
+  private func lookUp(_ object: KubernetesObject) async throws -> Found? {
     let name = ServiceName(object.name)
     let namespace = object.namespace ?? "default"
     let journal = assembly.journal(namespace, assembly.client)
     let stored = try await ServiceOperator.recorded(in: journal, of: name)
     let isOpen = stored.map { $0.record.run != nil || $0.record.inFlight != nil } ?? false
     assembly.turns.declare(uid, isOpen: isOpen)
-    guard isOpen || !object.isDeleting else { return }
+    guard isOpen || !object.isDeleting else { return nil }
     var wish: JSONValue?
     if let plan = stored?.record.run?.plan {
       wish = try await PinnedWish.find(for: plan, of: name, in: namespace, by: assembly.client)
     }
-    let service = try ManagedService(object, spec: wish)
-    if let rival = assembly.claims.begin(service) {
-      throw StepFailure(rival.block(name), disposition: .wait)
-    }
-    defer {
-      assembly.claims.end(service)
-      // Another one may have waited for what this one had.
-      changed()
-    }
+    return Found(try ManagedService(object, spec: wish), journal, stored)
+  }
+
+  /// Makes what drives the service, and takes in what people wrote before anything is begun: what
+  /// the document pauses does not go on meanwhile.
+  private func begin(_ found: Found, _ object: KubernetesObject) async throws -> Driving {
     if !object.isDeleting {
       try await notices.hold(object)
       // A thousand services of which nothing was told are not read for that.
@@ -184,62 +249,53 @@ final class ServiceDrive: Sendable {
       }
     }
     let driven = try assembly.drive(
-      service, journal: journal, clock: SystemClock(floor: stored?.at), watch: watch, ends: ends)
+      found.service, journal: found.journal, clock: SystemClock(floor: found.stored?.at),
+      watch: watch, ends: ends)
     driven.pace.report { [news] in news.send() }
     assembly.logger.notice(
       "Service is driven",
       metadata: ["service": "\(key)", "generation": "\(object.generation)"])
     let exchange = DecisionExchange(
-      driven, assembly, journal: journal, stored: stored?.record, clock: clock)
-    // Before anything is begun: what the document pauses does not go on meanwhile.
+      driven, assembly, journal: found.journal, stored: found.stored?.record, clock: clock)
     _ = await exchange.turn(object)
-    try await withThrowingTaskGroup(of: Bool.self) { group in
-      group.addTask {
-        try await driven.operator.run()
-        return true
-      }
-      group.addTask {
-        try await driven.feed.run()
-        return false
-      }
-      group.addTask {
-        await driven.offers.run()
-        return false
-      }
-      group.addTask {
-        await self.supervise(driven, exchange)
-        return false
-      }
-      defer { group.cancelAll() }
-      while let hasEnded = try await group.next(), !hasEnded {}
-    }
-    // How it ended, before another wish is looked at.
-    if !Task.isCancelled, let last = sight.withLock(\.object) { _ = await exchange.turn(last) }
+    return Driving(driven, exchange)
   }
 
   /// Keeps the service and people in touch, and ends the driving when there is a reason, at a
   /// moment when it may end.
-  private func supervise(_ driven: DrivenService, _ exchange: DecisionExchange) async {
+  private func supervise(_ driving: Driving) async {
     while !Task.isCancelled {
       let seen = news.count
-      let sight = sight.withLock { $0 }
-      guard let object = sight.object else { return driven.operator.stop() }
-      let due = await exchange.turn(object)
-      let state = driven.operator.snapshot
-      if object.isDeleting, driven.operator.isIdle, StandStill.isReached(state) {
-        // Whoever is needed for it to go on wants it gone.
-        return driven.operator.stop()
-      }
-      let wish = object.body["spec"] ?? .object([])
-      if object.isDeleting || wish != driven.service.wish || sight.rival != nil {
-        driven.operator.stopAtRest()
-        assembly.turns.callAway(uid)
-      }
-      let now = clock.now()
-      let last = now + driven.pace.tick
-      let next = min(max(due ?? last, now + Self.turnInterval), last)
+      guard let next = await apart({ await self.look(at: driving) }) else { return }
       await news.wait(after: seen, orUntil: next, clock)
     }
+  }
+
+  /// Looks once.
+  ///
+  /// - Returns: When the next look is due; nil when the driving ends.
+  private func look(at driving: Driving) async -> Timestamp? {
+    let driven = driving.service
+    let sight = sight.withLock { $0 }
+    guard let object = sight.object else {
+      driven.operator.stop()
+      return nil
+    }
+    let due = await driving.exchange.turn(object)
+    let state = driven.operator.snapshot
+    if object.isDeleting, driven.operator.isIdle, StandStill.isReached(state) {
+      // Whoever is needed for it to go on wants it gone.
+      driven.operator.stop()
+      return nil
+    }
+    let wish = object.body["spec"] ?? .object([])
+    if object.isDeleting || wish != driven.service.wish || sight.rival != nil {
+      driven.operator.stopAtRest()
+      assembly.turns.callAway(uid)
+    }
+    let now = clock.now()
+    let last = now + driven.pace.tick
+    return min(max(due ?? last, now + Self.turnInterval), last)
   }
 }
 
