@@ -140,4 +140,7 @@ int clinux_identify_file(const char *path, struct clinux_file_identity *identity
 /// to build, so that Swift can't rely on seeing its members.
 int64_t clinux_milliseconds(clockid_t clock);
 
+/// Gives the kernel back what malloc keeps of freed memory; 1 when there was any, else 0.
+int clinux_give_back(void);
+
 #endif

@@ -1,8 +1,9 @@
+import CLinux
 import Glibc
 import ServiceLifecycle
 import WindlassCore
 
-/// Gives memory back that holds nothing but code which ran once.
+/// Gives memory back that holds nothing but code which ran once, or nothing at all.
 ///
 /// Starting touches most of the program and its libraries, and the kernel keeps what was touched
 /// mapped until memory is short. Mappings of code are never written, so dropping them loses
@@ -18,6 +19,8 @@ final class CodePages: Service {
       while !Task.isCancelled {
         await self.clock.sleep(until: self.clock.now() + Bounds.codePagesInterval)
         CodePages.release()
+        // What was freed amid what is used stays with the process until it is asked for.
+        _ = clinux_give_back()
       }
     }
   }
