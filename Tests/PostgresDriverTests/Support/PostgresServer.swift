@@ -77,7 +77,8 @@ final class PostgresServer: Sendable {
     if [ "$2" = orphan ]; then touch "$1/data/standby.signal"; fi
     "$bin/postgres" -D "$1/data" -k "$1" -c listen_addresses= -c fsync=off \
       -c full_page_writes=off -c shared_buffers=16MB -c max_connections=300 \
-      -c autovacuum=off -c shared_preload_libraries=pg_stat_statements >"$1/server.log" 2>&1 &
+      -c autovacuum=off -c shared_preload_libraries=pg_stat_statements \
+      -c pg_stat_statements.max=50000 >"$1/server.log" 2>&1 &
     server=$!
     while read -r statement; do
       "$bin/psql" -X -h "$1" -U windlass -d postgres -c "$statement" >>"$1/psql.log" 2>&1 || true
