@@ -178,6 +178,7 @@ package actor MySQLServiceDatabase: ServiceDatabase {
       if let body = try directory?.body(of: migration.version) { bodies.append(body.text) }
     }
     try MySQLRoleCheck(options, connection).all(bodies)
+    _ = try MySQLReplicas(options).sights(beside: connection)
     try refuseLongTransactions(connection)
   }
 

@@ -118,6 +118,19 @@ package struct ManagedService: Hashable, Sendable {
         "spec.database.engine", "is sqlite, a file that one node can reach",
         allowed: "This version's operator upgrades services on postgres, mysql and cockroachdb.")
     }
+    for (index, replica) in (spec.database.replicas ?? []).enumerated() {
+      guard spec.database.engine == .mysql else {
+        throw ObjectError(
+          "spec.database.replicas", "is written for another engine than mysql",
+          allowed: "Leave it out: a server of that engine tells itself how far replicas are behind."
+        )
+      }
+      guard replica.urlFrom.secretKeyRef != nil else {
+        throw ObjectError(
+          "spec.database.replicas[\(index)].urlFrom.secretKeyRef", "is missing",
+          allowed: "In a cluster steps read the URL from a Secret of the same namespace.")
+      }
+    }
     guard spec.backup.volumeClaim != nil else {
       throw ObjectError(
         "spec.backup.volumeClaim", "is missing",

@@ -218,6 +218,13 @@ package struct StepJob: Hashable, Sendable {
     if order.kind.usesScratch, let key = scope.wish.proof.scratchURLFrom?.secretKeyRef {
       variables.append(["name": .string(StepVariables.scratch), "valueFrom": Self.source(key)])
     }
+    guard order.kind.asksReplicas else { return variables }
+    for (index, replica) in (scope.wish.database.replicas ?? []).enumerated() {
+      guard let key = replica.urlFrom.secretKeyRef else { continue }
+      variables.append([
+        "name": .string(StepVariables.replica(index)), "valueFrom": Self.source(key),
+      ])
+    }
     return variables
   }
 

@@ -1,3 +1,4 @@
+import MariaDBDriver
 import WindlassCore
 import WindlassSchema
 
@@ -96,7 +97,8 @@ extension ManifestSource {
 extension DatabaseConfiguration {
   fileprivate init(_ field: FieldReader) throws(ConfigurationError) {
     let section = try field.section(
-      "urlFrom", "engine", "inject", "ledger", "lockBudget", "holdBudget", "backfillShare", "roles")
+      "urlFrom", "engine", "inject", "ledger", "lockBudget", "holdBudget", "backfillShare", "roles",
+      "replicas")
     source = try DatabaseSource(section.required("urlFrom", "urlFrom: {env: NAME}"))
     engine = try section.optional("engine")?.choice(of: Engine.self)
     if let inject = section.optional("inject") {
@@ -125,6 +127,18 @@ extension DatabaseConfiguration {
     backfillShare =
       try section.optional("backfillShare")?.integer(in: 1...100) ?? Bounds.backfillShareDefault
     roles = try section.optional("roles").map(DatabaseConfiguration.roles) ?? [:]
+    replicas = try section.optional("replicas").map(DatabaseConfiguration.replicas) ?? []
+  }
+
+  private static func replicas(
+    _ field: FieldReader
+  ) throws(ConfigurationError) -> [DatabaseSource] {
+    var replicas: [DatabaseSource] = []
+    for element in try field.elements(1...MySQLServiceOptions.replicasMax, of: "replicas") {
+      let url = try element.section("urlFrom").required("urlFrom", "urlFrom: {env: NAME}")
+      replicas.append(try DatabaseSource(url))
+    }
+    return replicas
   }
 
   private static func roles(

@@ -56,6 +56,11 @@ struct ManagedServiceTests {
       ("spec/database/engine", nil, "spec.database.engine"),
       ("spec/database/engine", "sqlite", "spec.database.engine"),
       ("spec/database/urlFrom", ["env": "X"], "spec.database.urlFrom.secretKeyRef"),
+      (
+        "spec/database/replicas",
+        [["urlFrom": ["secretKeyRef": ["name": "replica", "key": "url"]]]],
+        "spec.database.replicas"
+      ),
       ("spec/backup/volumeClaim", nil, "spec.backup.volumeClaim"),
       ("spec/fleet/deployment/port", nil, "spec.fleet.deployment.port"),
       ("spec/fleet/deployment/image", "web:{version}", "spec.fleet.deployment.image"),
@@ -72,6 +77,19 @@ struct ManagedServiceTests {
       try ManagedService(Self.object([(path, value)]))
     }
     #expect(error?.field == field)
+  }
+
+  @Test func `replicas of MySQL come from Secrets`() throws {
+    let secret: JSONValue = ["secretKeyRef": ["name": "replica", "key": "url"]]
+    let replicas = { (second: JSONValue) -> KubernetesObject in
+      Self.object([
+        ("spec/database/engine", "mysql"),
+        ("spec/database/replicas", [["urlFrom": secret], ["urlFrom": second]]),
+      ])
+    }
+    #expect(try ManagedService(replicas(secret)).spec.database.replicas?.count == 2)
+    let error = #expect(throws: ObjectError.self) { try ManagedService(replicas(["env": "X"])) }
+    #expect(error?.field == "spec.database.replicas[1].urlFrom.secretKeyRef")
   }
 }
 
