@@ -89,7 +89,7 @@ import WindlassSimulation
       group.addTask { try await face.run() }
       let api = NodeAPI(ClusterTransport(host), server: "http://simulated.invalid", token: token)
       if standIn {
-        let node = StandInNode(api, clock: clock)
+        let node = StandInNode(api, clock: clock, work: FixedSteps(clock: clock))
         group.addTask { try await node.run() }
       }
       if !nodes.isEmpty {

@@ -91,7 +91,7 @@ private final class WaveWorld: Sendable {
     try await publish(releases: 1)
     let api = NodeAPI(
       ClusterTransport(host), server: "http://simulated.invalid", token: "admin-token")
-    let node = StandInNode(api, clock: clock)
+    let node = StandInNode(api, clock: clock, work: FixedSteps(clock: clock))
     let pods = Informer(
       client, Selection(.pods, in: ServiceScene.namespace),
       handlers: [{ [self] in note($0) }])

@@ -1,4 +1,3 @@
-import CurlTransport
 import KubernetesFleet
 import Logging
 import Synchronization
@@ -18,8 +17,10 @@ struct ClusterOperator: Sendable {
   let access: ClusterAccess
   let plugins: any PluginRunner
   let clock: any RunClock
+  var random: any RandomSource = SystemRandom()
   let logger: Logger
   let journal: JournalMaker
+  var carriers = OperatorCarriers.curl
 
   /// What the tasks of the process know of each other.
   private final class Office: Sendable {
@@ -34,8 +35,24 @@ struct ClusterOperator: Sendable {
   /// Serves until SIGTERM or SIGINT: what is under way goes on in its Job, and the Lease is given
   /// up so that another one leads at once.
   func run() async throws -> ExitStatus {
+    try await check(client())
+    let signals = await UnixSignalsSequence(trapping: [.sigterm, .sigint])
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        // Ends with the task; it has no failure of its own.
+        try? await CodePages(clock: clock).run()
+      }
+      await serve { for await _ in signals { return } }
+      group.cancelAll()
+    }
+    return .done
+  }
+
+  /// Stands for election, and leads whenever it may.
+  ///
+  /// - Parameter told: Returns when the operator is to end; it is cancelled when it has ended.
+  func serve(until told: @escaping @Sendable () async -> Void) async {
     let client = client()
-    try await check(client)
     let view = ClusterView(client, namespaces: settings.namespaces)
     let elector = LeaderElector(
       client, identity: settings.identity, namespace: settings.leaseNamespace,
@@ -47,19 +64,13 @@ struct ClusterOperator: Sendable {
         "identity": "\(settings.identity)",
         "namespaces": "\(settings.namespaces?.joined(separator: ",") ?? "all")",
       ])
-    let signals = await UnixSignalsSequence(trapping: [.sigterm, .sigint])
     await withTaskGroup(of: Turn.self) { group in
       group.addTask {
-        for await _ in signals { return .signal }
-        return .other
+        await told()
+        return Task.isCancelled ? .other : .signal
       }
       group.addTask {
         await view.run()
-        return .other
-      }
-      group.addTask {
-        // Ends with the task; it has no failure of its own.
-        try? await CodePages(clock: clock).run()
         return .other
       }
       group.addTask {
@@ -85,7 +96,6 @@ struct ClusterOperator: Sendable {
       }
     }
     logger.notice("Operator stopped")
-    return .done
   }
 
   /// Drives all services until the process is to end, or the right to lead has.
@@ -98,10 +108,10 @@ struct ClusterOperator: Sendable {
     do {
       host = ServiceHost(
         assembly: OperatorAssembly(
-          settings: settings, client: client, transport: try CurlTransport(), journal: journal,
+          settings: settings, client: client, transport: try carriers.manifests(), journal: journal,
           claims: ServiceClaims(), events: events,
           turns: RunTurns(workingMax: settings.concurrency), workloads: view.workloads,
-          logger: logger), view: view, clock: clock)
+          random: random, logger: logger), view: view, clock: clock)
     } catch {
       logger.critical("Transport could not be made", metadata: ["failure": "\(error)"])
       return
@@ -121,11 +131,11 @@ struct ClusterOperator: Sendable {
   /// A client of the cluster; one that is to change things only while a right holds.
   private func client(while right: Leadership? = nil) -> KubernetesClient {
     KubernetesClient(
-      access, clock: clock, plugins: plugins,
+      access, clock: clock, random: random, plugins: plugins,
       bucket: TokenBucket(
         perSecond: settings.requestsPerSecond, burst: settings.requestsPerSecond * 3 / 2),
-      transport: { security throws(HTTPError) in
-        let carrier = try CurlTransport(security: security)
+      transport: { [carriers] security throws(HTTPError) in
+        let carrier = try carriers.cluster(security)
         return right.map { LeaderTransport(carrier, while: $0) } ?? carrier
       })
   }

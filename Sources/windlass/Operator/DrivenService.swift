@@ -33,6 +33,8 @@ struct OperatorAssembly: Sendable {
   let turns: RunTurns
   /// Tells when the pods of a workload changed.
   let workloads: WorkloadNews
+  /// Spreads polls of manifests.
+  var random: any RandomSource = SystemRandom()
   let logger: Logger
 
   /// Makes everything that one service needs.
@@ -114,10 +116,23 @@ struct OperatorAssembly: Sendable {
     let poller = ManifestPoller(
       source: place, service: ServiceName(manifest.service), keys: keys,
       interval: manifest.interval, store: ClusterTrustStore(service, by: client),
-      transport: transport, now: { clock.now() })
+      transport: transport, generator: FractionGenerator(random), now: { clock.now() })
     return FeedLoop(
       poller: poller, receiver: { offers.take($0) }, engine: service.engine, clock: clock,
       logger: logger(of: service))
+  }
+}
+
+/// Random bits out of fractions, for those who want a generator.
+private struct FractionGenerator: RandomNumberGenerator, Sendable {
+  private let random: any RandomSource
+
+  init(_ random: any RandomSource) { self.random = random }
+
+  /// A double has 53 random bits at most: two of them make up one number.
+  func next() -> UInt64 {
+    let half = { UInt64(random.fraction() * 4_294_967_296) }
+    return half() << 32 | half()
   }
 }
 

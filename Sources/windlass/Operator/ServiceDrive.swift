@@ -184,7 +184,8 @@ final class ServiceDrive: Sendable {
       }
     }
     let driven = try assembly.drive(
-      service, journal: journal, clock: SystemClock(floor: stored?.at), watch: watch, ends: ends)
+      service, journal: journal, clock: FlooredClock(clock, floor: stored?.at), watch: watch,
+      ends: ends)
     driven.pace.report { [news] in news.send() }
     assembly.logger.notice(
       "Service is driven",
