@@ -56,7 +56,7 @@ simulate:
 
 .PHONY: torture
 torture: packages
-	WINDLASS_TORTURE=all .ci/test.sh 2 5
+	WINDLASS_TORTURE=all .ci/test.sh 2 4 5
 
 .PHONY: e2e
 e2e: packages

@@ -247,6 +247,12 @@ let package = Package(
         "bench", "windlass", "KubernetesFleet", "ReleaseFeeds", "SimulatedCluster", "WindlassCore",
         "WindlassSimulation", "WindlassWire", logging,
       ], swiftSettings: strict),
+    .testTarget(
+      name: "OperatorTests",
+      dependencies: [
+        "windlass", "KubernetesFleet", "ReleaseFeeds", "SimulatedCluster", "WindlassCore",
+        "WindlassSimulation", "WindlassWire", logging,
+      ], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ]
 )

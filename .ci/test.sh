@@ -13,7 +13,7 @@ level_names() {
     2) echo CurlTransportTests KubernetesFleetTests MariaDBDriverTests PostgresDriverTests \
       ProcessFleetTests ReleaseFeedsTests SQLiteDriverTests WindlassJournalTests ;;
     3) echo BenchTests CommandTests WindlassEngineTests WindlassProofTests ;;
-    4) echo WindlassSimulationTests ;;
+    4) echo OperatorTests WindlassSimulationTests ;;
     5) echo EndToEndTests ;;
   esac
 }
