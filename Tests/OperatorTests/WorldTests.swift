@@ -12,7 +12,7 @@ struct WorldTests {
     try await world.reaches("the upgrade") { $0.isAtRest(at: "1.1.0") }
   }
 
-  @Test(arguments: [WorkloadKind.deployment, .statefulSet, .daemonSet])
+  @Test(arguments: [WorkloadKind.deployment, .statefulSet])
   func `an upgrade that nobody disturbs does each thing once`(kind: WorkloadKind) async throws {
     try await OperatorWorld.with(ServiceScene(kind)) { world in
       try world.startOperator()
