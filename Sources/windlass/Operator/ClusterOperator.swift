@@ -21,6 +21,7 @@ struct ClusterOperator: Sendable {
   let logger: Logger
   let journal: JournalMaker
   var carriers = OperatorCarriers.curl
+  var failpoint = Failpoints.fromEnvironment()
 
   /// What the tasks of the process know of each other.
   private final class Office: Sendable {
@@ -111,7 +112,7 @@ struct ClusterOperator: Sendable {
           settings: settings, client: client, transport: try carriers.manifests(), journal: journal,
           claims: ServiceClaims(), events: events,
           turns: RunTurns(workingMax: settings.concurrency), workloads: view.workloads,
-          random: random, logger: logger), view: view, clock: clock)
+          random: random, failpoint: failpoint, logger: logger), view: view, clock: clock)
     } catch {
       logger.critical("Transport could not be made", metadata: ["failure": "\(error)"])
       return

@@ -35,6 +35,7 @@ struct OperatorAssembly: Sendable {
   let workloads: WorkloadNews
   /// Spreads polls of manifests.
   var random: any RandomSource = SystemRandom()
+  var failpoint = Failpoints.fromEnvironment()
   let logger: Logger
 
   /// Makes everything that one service needs.
@@ -74,7 +75,7 @@ struct OperatorAssembly: Sendable {
       artifacts: jobs, backupsKept: Int(service.spec.backup.keep))
     let driver = ServiceOperator(
       policy: service.policy, ports: ports, journal: journal, clock: pace, logger: logger,
-      failpoint: Failpoints.fromEnvironment())
+      failpoint: failpoint)
     pace.follow { driver.isIdle ? driver.snapshot : nil }
     steps.follow {
       let state = driver.snapshot
