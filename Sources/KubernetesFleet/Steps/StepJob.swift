@@ -69,9 +69,11 @@ package struct StepJob: Hashable, Sendable {
   private var podMarks: [String: String] { order.kind == .visit ? VisitPod.marks : [:] }
 
   var annotations: [String: String] {
-    [
+    var annotations = [
       StepLabel.planDigest: scope.document.digest.text, StepLabel.orderDigest: order.digest.text,
     ]
+    if let epoch { annotations[StepLabel.epoch] = epoch.description }
+    return annotations
   }
 
   var deadlineSeconds: Int64 { (order.kind.deadline.milliseconds + 999) / 1_000 }
