@@ -28,7 +28,7 @@ extension ClusterWorkload {
 
   /// Controllers write states all the time, each of which makes a version: so often it is read
   /// again, as long as its owner changed nothing.
-  private static let attemptsMax = 8
+  static let attemptsMax = 8
 
   /// Makes one attempt under the version that was read; false when it is another by now.
   private func apply(

@@ -68,7 +68,8 @@ struct OperatorAssembly: Sendable {
             "Workload was found fit with a reservation",
             metadata: ["finding": "\(finding.code.rawValue)", "detail": "\(finding.message)"])
         }
-      })
+      },
+      bar: { epoch throws(StepFailure) in try await workload.bar(under: epoch) })
     let paced = PacedWorkload(workload, pace, steps)
     let ports = ServicePorts(
       database: jobs, backups: jobs, rehearsal: jobs, fleet: .workload(paced),

@@ -107,6 +107,36 @@ struct DeposedJobTests {
       #expect(try await world.jobs().isEmpty)
     }
   }
+
+  @Test func `a fence that a late Job took is read once more, and the workload is barred after it`()
+    async throws
+  {
+    let isLost = Mutex(true)
+    try await StepWorld.with { pod, scope in
+      guard let scope = try? Steps.scope(plan: nil, owner: scope.owner) else { return .ignore }
+      guard isLost.withLock({ $0 }), let message = try? Self.refusal(pod, scope) else {
+        return StepWorld.good(pod, scope)
+      }
+      return .end(code: 1, message: StepWorld.text(message))
+    } _: { world in
+      let barred = Mutex<[Epoch]>([])
+      let scope = try Steps.scope(plan: nil, owner: world.scope.owner)
+      let steps = ServiceSteps(
+        "beacon", spec: scope.document.spec, settings: scope.settings,
+        client: world.cluster.client, watch: world.watch, owner: scope.owner)
+      let jobs = ServiceJobs(
+        steps, claim: { _ in }, workload: {},
+        bar: { epoch in barred.withLock { $0.append(epoch) } })
+      let failure = await stepFailure { () throws(StepFailure) in
+        try await jobs.takeFence(after: Self.old, run: "beacon-1")
+      }
+      #expect(failure?.code == "FenceLost" && failure?.disposition == .retry)
+      #expect(barred.withLock { $0 }.isEmpty)
+      isLost.withLock { $0 = false }
+      #expect(try await jobs.takeFence(after: Self.new, run: "beacon-1") == Epoch(8))
+      #expect(barred.withLock { $0 } == [Epoch(8)])
+    }
+  }
 }
 
 /// Lets the request of somebody else arrive just before the next Job is made.
