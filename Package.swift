@@ -251,7 +251,7 @@ let package = Package(
       name: "OperatorTests",
       dependencies: [
         "windlass", "KubernetesFleet", "ReleaseFeeds", "SimulatedCluster", "WindlassCore",
-        "WindlassSimulation", "WindlassWire", logging,
+        "WindlassEngine", "WindlassSimulation", "WindlassWire", logging,
       ], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ]

@@ -18,6 +18,8 @@ final class OperatorProcess: Sendable {
   private let ending = Signal()
   private let task = Mutex<Task<Void, Never>?>(nil)
   private let lines = Mutex<[String]>([])
+  /// What its clock shows at least.
+  private let floor = Mutex<Timestamp?>(nil)
 
   init(_ identity: String) { self.identity = identity }
 
@@ -42,8 +44,12 @@ final class OperatorProcess: Sendable {
   /// what the server has answered waits, and so does what it slept for.
   ///
   /// What it computes at this moment it computes to the end, which nobody can see.
-  func freeze() {
+  ///
+  /// - Parameter floor: What its clock shows from now on at least: as much of the time that it
+  ///   stands still as has passed before it computes that.
+  func freeze(showing floor: Timestamp? = nil) {
     condition.withLock { if $0 == .lives { $0 = .isFrozen } }
+    self.floor.withLock { $0 = floor }
   }
 
   /// Lets it go on as SIGCONT does; all the time has passed for it, too.
@@ -59,6 +65,8 @@ final class OperatorProcess: Sendable {
   func end() async { await task.withLock { $0 }?.value }
 
   var isDead: Bool { condition.withLock { $0 == .isDead } }
+
+  var isFrozen: Bool { condition.withLock { $0 == .isFrozen } }
 
   /// The lines of its log.
   var log: [String] { lines.withLock { $0 } }
@@ -91,7 +99,10 @@ final class OperatorProcess: Sendable {
     let time: VirtualTime
     let process: OperatorProcess
 
-    func now() -> Timestamp { time.now() }
+    func now() -> Timestamp {
+      let now = time.now()
+      return process.floor.withLock { max($0 ?? now, now) }
+    }
 
     func sleep(until moment: Timestamp) async {
       await time.sleep(until: moment)

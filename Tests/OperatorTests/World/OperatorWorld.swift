@@ -2,6 +2,7 @@ import SimulatedCluster
 import Synchronization
 import Testing
 import WindlassCore
+import WindlassEngine
 import WindlassSimulation
 import WindlassWire
 
@@ -138,7 +139,11 @@ final class OperatorWorld: Sendable {
   // MARK: - What a test does
 
   /// Starts an operator, as a process with a name that none had before.
-  @discardableResult func startOperator() throws -> OperatorProcess {
+  ///
+  /// - Parameter meets: Told at each of the engine's failpoints.
+  @discardableResult func startOperator(
+    _ meets: @escaping @Sendable (OperatorProcess, String, FailpointMoment) -> Void = { _, _, _ in }
+  ) throws -> OperatorProcess {
     let number = processes.withLock { $0.count + 1 }
     let process = OperatorProcess("operator-\(number)")
     processes.withLock { $0.append(process) }
@@ -160,7 +165,11 @@ final class OperatorWorld: Sendable {
         cluster: { _ throws(HTTPError) in
           ProcessTransport(process: process, host: host, history: history)
         },
-        manifests: { () throws(HTTPError) in PublisherTransport(process: process, files: files) }))
+        manifests: { () throws(HTTPError) in PublisherTransport(process: process, files: files) }),
+      failpoint: { name, moment in
+        meets(process, name, moment)
+        return .pass
+      })
     process.start(on: time) { ending in
       await host.change { $0.addAdministrator(process.identity, token: process.identity) }
       await running.serve { await ending.wait(after: 0) }

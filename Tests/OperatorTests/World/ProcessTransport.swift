@@ -48,14 +48,22 @@ struct ProcessTransport: HTTPTransport {
   private func ask(
     _ request: HTTPRequest, _ limits: HTTPLimits
   ) async throws(HTTPError) -> (SeenRequest, APIResponse) {
+    let isLate = process.isFrozen
     await process.pass()
     guard !process.isDead else { throw dead(request) }
-    let seen = history.numbered(SeenRequest(request))
+    var seen = history.numbered(SeenRequest(request))
     guard case .arrives = history.interference.request(seen, process) else {
       throw HTTPError(.truncated, "\(seen) never arrived.")
     }
+    seen.isLate = isLate || process.isFrozen
+    await process.pass()
     guard !process.isDead else { throw dead(request) }
     let answer = await host.respond(to: try ClusterTransport.arrived(request))
+    if seen.verb == "create", seen.resource == "jobs.batch", answer.status == 201,
+      case .json(let job) = answer.body
+    {
+      history.note(maker: process, of: job.value(at: "/metadata/name")?.string ?? "")
+    }
     history.note(.request(seen, status: answer.status), by: process)
     let fate = history.interference.reply(seen, process)
     await process.pass()

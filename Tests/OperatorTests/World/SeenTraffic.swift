@@ -16,6 +16,8 @@ struct SeenRequest: Hashable, Sendable, CustomStringConvertible {
   var number = 0
   /// Whether it is a watch that begins with what there is.
   var isStreamedList = false
+  /// Whether its operator stood still while it was on its way.
+  var isLate = false
 
   /// Whether it changes something.
   var changes: Bool { !["get", "list", "watch"].contains(verb) }

@@ -33,7 +33,17 @@ final class ServiceModel: StandInWork {
     var fences = 0
   }
 
+  /// A step that a pod carried out.
+  struct Step: Hashable, Sendable {
+    /// The name of its Job.
+    var job: String
+    var kind: StepKind
+    /// The code of its failure; nil when it did what it was told.
+    var failure: String?
+  }
+
   private struct State {
+    var steps: [Step] = []
     var database = SimulatedDatabase(version: ServiceScene.schemaBefore)
     var backups = SimulatedBackups()
     var counts = Counts()
@@ -55,6 +65,9 @@ final class ServiceModel: StandInWork {
   // MARK: - What a test looks at
 
   var counts: Counts { state.withLock { $0.counts } }
+
+  /// The steps that were carried out, in order.
+  var steps: [Step] { state.withLock { $0.steps } }
 
   /// What the ledger says.
   var schema: UInt64? { state.withLock { $0.database.version?.number } }
@@ -116,7 +129,13 @@ final class ServiceModel: StandInWork {
 
   func carryOut(_ step: StandInStep) async -> StepMessage {
     let now = clock.now()
-    return state.withLock { message(of: step, &$0, now) }
+    return state.withLock { state in
+      let message = message(of: step, &state, now)
+      let job = step.pod.labels["batch.kubernetes.io/job-name"] ?? ""
+      state.steps.append(
+        Step(job: job, kind: step.order.kind, failure: message.failure?.code))
+      return message
+    }
   }
 
   private func message(

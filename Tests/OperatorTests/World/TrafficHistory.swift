@@ -12,6 +12,7 @@ final class TrafficHistory: Sendable {
     var entries: [Entry] = []
     var requests: [SeenRequest: Int] = [:]
     var events: [SeenEvent: Int] = [:]
+    var makers: [String: String] = [:]
     var interference = Interference()
   }
 
@@ -54,6 +55,14 @@ final class TrafficHistory: Sendable {
       numbered.number = state.events[event.place] ?? 0
       return numbered
     }
+  }
+
+  /// The identity of the operator that made a Job of that name.
+  func maker(of job: String) -> String? { state.withLock { $0.makers[job] } }
+
+  /// Writes down who made a Job.
+  func note(maker process: OperatorProcess, of job: String) {
+    state.withLock { $0.makers[job] = process.identity }
   }
 
   /// Writes down what took place.
