@@ -60,7 +60,7 @@ package enum StatusSummary {
 
   // MARK: - The service's conditions
 
-  private static func ready(_ news: StatusNews) -> Finding {
+  static func ready(_ news: StatusNews) -> Finding {
     let record = news.record
     if let trouble = news.trouble { return .no(trouble.code, trouble.message) }
     if let block = news.block { return .no(block.code, block.message) }

@@ -56,6 +56,26 @@ struct StatusSummaryTests {
     #expect(status.conditions?.allSatisfy { $0.observedGeneration == 4 } == true)
   }
 
+  @Test func `each service stands in one way`() {
+    #expect(ServiceStanding(news(rest())) == .ready)
+    var state = rest()
+    state.watch.readySince.removeValue(forKey: "beacon-2")
+    #expect(ServiceStanding(news(state)) == .unready)
+    state.record = Chronicle.opening(state.record)
+    #expect(ServiceStanding(news(state)) == .progressing)
+    state.record.isPaused = true
+    #expect(ServiceStanding(news(state)) == .paused)
+    var waiting = news(state)
+    waiting.waiting = Block(code: "WaitsForTurn", message: "50 are at work")
+    #expect(ServiceStanding(waiting) == .waiting)
+    waiting.state.record.run?.block = Block(code: "ProofUnsafe", message: "a query fails")
+    #expect(ServiceStanding(waiting) == .blocked)
+    waiting.trouble = StepFailure(
+      code: "BadConfiguration", disposition: .stop, message: "spec.fleet is missing")
+    #expect(ServiceStanding(waiting) == .notDriven)
+    #expect(ServiceStanding.allCases.count == 8)
+  }
+
   @Test func `one that waits for its turn says so, and is as ready as it was`() {
     var waiting = news(rest())
     waiting.waiting = Block(code: "WaitsForTurn", message: "50 are at work")
