@@ -120,7 +120,8 @@ private final class WaveWorld: Sendable {
         client: client, transport: files,
         journal: { namespace, client in ClusterJournal(client, in: namespace) },
         claims: ServiceClaims(), events: EventRecorder(client, instance: "test"), turns: turns,
-        workloads: view.workloads, logger: logger),
+        workloads: view.workloads, recorder: OperatorRecorder(clock: clock),
+        roster: ServiceRoster(), logger: logger),
       view: view, clock: clock)
   }
 

@@ -4,6 +4,7 @@ import Logging
 import Synchronization
 import UnixSignals
 import WindlassCore
+import WindlassStatus
 import WindlassWire
 
 /// The running operator: what it sees of the cluster, its candidacy, and the services while it
@@ -21,26 +22,47 @@ struct ClusterOperator: Sendable {
   let logger: Logger
   let journal: JournalMaker
 
-  /// What the tasks of the process know of each other.
-  private final class Office: Sendable {
-    let isLeading = Mutex(false)
-    /// Tells that the process is to end.
-    let ending = Signal()
-  }
-
   /// What one of its tasks has come to.
   private enum Turn: Sendable { case signal, electionOver, overtime, other }
 
   /// Serves until SIGTERM or SIGINT: what is under way goes on in its Job, and the Lease is given
   /// up so that another one leads at once.
+  ///
+  /// - Throws: `CommandFailure` for what would fail for ever, before anything is begun.
   func run() async throws -> ExitStatus {
-    let client = client()
-    try await check(client)
+    let recorder = OperatorRecorder(clock: clock)
+    let client = client(recorder)
     let view = ClusterView(client, namespaces: settings.namespaces)
+    let (office, roster) = (OperatorOffice(), ServiceRoster())
+    let work = { () async throws -> ExitStatus in
+      try await check(client)
+      return await attend(client, view, office, recorder, roster)
+    }
+    guard let address = settings.listen else { return try await work() }
+    let status = OperatorStatus(
+      office: office, view: view, recorder: recorder, roster: roster, account: ProcessAccount(),
+      clock: clock)
+    do {
+      return try await StatusServer.serve(status, at: address) { port in
+        logger.notice(
+          "Status is served", metadata: ["address": "\(address)", "port": "\(port)"])
+        return try await work()
+      }
+    } catch let failure as ListenFailure {
+      throw CommandFailure(
+        .failed, "PortTaken",
+        "The operator can't tell how it is: \(failure). Give another address with --listen.")
+    }
+  }
+
+  /// Follows the cluster, stands for election, and leads while it may, until it is told to end.
+  private func attend(
+    _ client: KubernetesClient, _ view: ClusterView, _ office: OperatorOffice,
+    _ recorder: OperatorRecorder, _ roster: ServiceRoster
+  ) async -> ExitStatus {
     let elector = LeaderElector(
       client, identity: settings.identity, namespace: settings.leaseNamespace,
       name: settings.leaseName)
-    let office = Office()
     logger.notice(
       "Operator started",
       metadata: [
@@ -65,7 +87,8 @@ struct ClusterOperator: Sendable {
       group.addTask {
         await elector.run { right in
           office.isLeading.withLock { $0 = true }
-          await self.lead(right, view, until: office.ending)
+          await self.lead(right, view, recorder, roster, until: office.ending)
+          roster.end()
           office.isLeading.withLock { $0 = false }
         }
         return .electionOver
@@ -89,18 +112,23 @@ struct ClusterOperator: Sendable {
   }
 
   /// Drives all services until the process is to end, or the right to lead has.
-  private func lead(_ right: Leadership, _ view: ClusterView, until ending: Signal) async {
+  private func lead(
+    _ right: Leadership, _ view: ClusterView, _ recorder: OperatorRecorder,
+    _ roster: ServiceRoster, until ending: Signal
+  ) async {
     guard ending.count == 0 else { return }
     logger.notice("Leadership began")
-    let client = client(while: right)
+    let client = client(recorder, while: right)
     let events = EventRecorder(client, instance: settings.identity)
+    let turns = RunTurns(workingMax: settings.concurrency)
+    roster.begin(turns)
     let host: ServiceHost
     do {
       host = ServiceHost(
         assembly: OperatorAssembly(
           settings: settings, client: client, transport: try CurlTransport(), journal: journal,
           claims: ServiceClaims(), events: events,
-          turns: RunTurns(workingMax: settings.concurrency), workloads: view.workloads,
+          turns: turns, workloads: view.workloads, recorder: recorder, roster: roster,
           logger: logger), view: view, clock: clock)
     } catch {
       logger.critical("Transport could not be made", metadata: ["failure": "\(error)"])
@@ -119,11 +147,14 @@ struct ClusterOperator: Sendable {
   }
 
   /// A client of the cluster; one that is to change things only while a right holds.
-  private func client(while right: Leadership? = nil) -> KubernetesClient {
+  private func client(
+    _ recorder: OperatorRecorder, while right: Leadership? = nil
+  ) -> KubernetesClient {
     KubernetesClient(
       access, clock: clock, plugins: plugins,
       bucket: TokenBucket(
         perSecond: settings.requestsPerSecond, burst: settings.requestsPerSecond * 3 / 2),
+      recorder: recorder,
       transport: { security throws(HTTPError) in
         let carrier = try CurlTransport(security: security)
         return right.map { LeaderTransport(carrier, while: $0) } ?? carrier

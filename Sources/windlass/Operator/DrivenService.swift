@@ -33,6 +33,10 @@ struct OperatorAssembly: Sendable {
   let turns: RunTurns
   /// Tells when the pods of a workload changed.
   let workloads: WorkloadNews
+  /// Counts what happens.
+  let recorder: OperatorRecorder
+  /// Is told which services there are.
+  let roster: ServiceRoster
   let logger: Logger
 
   /// Makes everything that one service needs.

@@ -18,6 +18,14 @@ final class ServiceDrive: Sendable {
     var rival: ServiceRival?
   }
 
+  /// What is done for the service.
+  private enum Work: Sendable {
+    case notBegun
+    /// Something is wrong with its object, or it could not be driven.
+    case refused
+    case driven(DrivenService)
+  }
+
   /// The shortest time between two looks that nobody asked for.
   private static let turnInterval = Interval.milliseconds(100)
   private static let failureDelay = Interval.seconds(1)
@@ -33,6 +41,7 @@ final class ServiceDrive: Sendable {
   private let sight: Mutex<Sight>
   /// Whether something was told on the object, which a copy may not show yet.
   private let hasTold = Mutex(false)
+  private let work = Mutex<Work>(.notBegun)
   private let news = Signal()
 
   /// - Parameters:
@@ -65,6 +74,15 @@ final class ServiceDrive: Sendable {
         || old.object?.isDeleting != object?.isDeleting || old.rival != rival
     }
     if isNews { news.send() }
+  }
+
+  /// How the service is now, in figures.
+  func figures(at now: Timestamp) -> ServiceFigures {
+    switch work.withLock({ $0 }) {
+    case .notBegun: ServiceFigures(key, .starting)
+    case .refused: ServiceFigures(key, .notDriven)
+    case .driven(let driven): driven.figures(key, assembly.turns, at: now)
+    }
   }
 
   /// Drives the service until its object is gone, or the task is cancelled.
@@ -140,6 +158,7 @@ final class ServiceDrive: Sendable {
     assembly.events.note(
       ClusterEvent(.warning, reason: block.code, action: "Drive", note: block.message),
       about: object)
+    work.withLock { $0 = .refused }
     hasTold.withLock { $0 = true }
     do throws(APIError) {
       try await notices.tell(block, of: object)
@@ -186,6 +205,8 @@ final class ServiceDrive: Sendable {
     let driven = try assembly.drive(
       service, journal: journal, clock: SystemClock(floor: stored?.at), watch: watch, ends: ends)
     driven.pace.report { [news] in news.send() }
+    work.withLock { $0 = .driven(driven) }
+    defer { work.withLock { $0 = .notBegun } }
     assembly.logger.notice(
       "Service is driven",
       metadata: ["service": "\(key)", "generation": "\(object.generation)"])

@@ -135,8 +135,10 @@ struct ClusterStage: Sendable {
 
   /// Starts an operator.
   ///
-  /// - Parameter failpoint: Where it is to be killed.
-  func operate(failpoint: String? = nil) throws -> Program {
+  /// - Parameters:
+  ///   - failpoint: Where it is to be killed.
+  ///   - status: The port of 127.0.0.1 on which it tells how it is.
+  func operate(failpoint: String? = nil, status: UInt16? = nil) throws -> Program {
     var environment: [String: String] = [:]
     environment["WINDLASS_FAILPOINT"] = failpoint
     return try Program(
@@ -144,7 +146,7 @@ struct ClusterStage: Sendable {
       [
         "operator", "--kubeconfig", directory.file("kubeconfig"), "--namespace", "shop",
         "--image", Self.image,
-      ], environment: environment)
+      ] + (status.map { ["--listen", "127.0.0.1:\($0)"] } ?? []), environment: environment)
   }
 
   /// Starts a load on the Service and waits until it runs.
