@@ -18,7 +18,8 @@ help:
 	@echo 'make simulate  SEEDS=$(SEEDS) simulated runs with faults; prints the first seed that fails'
 	@echo 'make torture   kill the daemon, or everything, at every failpoint of a full upgrade; damage'
 	@echo '               1,000 backups per engine'
-	@echo 'make e2e       run the operator in the simulated cluster: upgrades, decisions, takeovers'
+	@echo 'make e2e       run the operator in the simulated cluster: upgrades, decisions, takeovers, and'
+	@echo '               2,000 requests a second through a proxy that learns late which pods go'
 	@echo 'make soak      ROUNDS=$(ROUNDS) demos in a row; not one request may be lost'
 	@echo 'make bench     measure what docs/performance.md states'
 	@echo 'make engines   run the drivers'"'"' tests and write docs/engines.md from what passed'
@@ -59,9 +60,9 @@ torture: packages
 	WINDLASS_TORTURE=all .ci/test.sh 2 4 5
 
 .PHONY: e2e
-e2e: packages
+e2e: packages release
 	swift build --build-tests
-	WINDLASS_TORTURE=all swift test --skip-build --filter '^EndToEndTests\..*Operator'
+	WINDLASS_TORTURE=all WINDLASS_PROGRAMS="$(CURDIR)/dist" swift test --skip-build --filter '^EndToEndTests\..*Operator'
 
 .PHONY: soak
 soak: release
