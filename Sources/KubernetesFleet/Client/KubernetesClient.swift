@@ -19,17 +19,20 @@ package actor KubernetesClient {
   private let random: any RandomSource
   private let credentials: Credentials
   private let makeTransport: TransportMaker
+  private nonisolated let rights: MissingRights?
   private var bucket: TokenBucket
   private var transport: (security: HTTPSecurity, carrier: any HTTPTransport)?
   private let backoff = Backoff()
 
   /// A client of that cluster.
+  ///
+  /// - Parameter rights: Is told what the server refuses to the user.
   package init(
     _ access: ClusterAccess, fieldManager: String = "windlass", clock: any RunClock,
     random: any RandomSource = SystemRandom(), plugins: any PluginRunner,
     bucket: TokenBucket = TokenBucket(
       perSecond: ClientBounds.requestRate, burst: ClientBounds.requestBurst),
-    transport: @escaping TransportMaker
+    rights: MissingRights? = nil, transport: @escaping TransportMaker
   ) {
     self.access = access
     self.fieldManager = fieldManager
@@ -37,6 +40,7 @@ package actor KubernetesClient {
     self.random = random
     self.bucket = bucket
     makeTransport = transport
+    self.rights = rights
     credentials = Credentials(access, clock: clock, runner: plugins)
   }
 
@@ -114,9 +118,18 @@ package actor KubernetesClient {
     }
     if answer.status == 401 { await credentials.reject(credential) }
     guard (200..<300).contains(answer.status) else {
-      throw APIError(answer: answer, to: order)
+      let error = APIError(answer: answer, to: order)
+      note(error, order)
+      throw error
     }
+    note(nil, order)
     return answer
+  }
+
+  /// Notes whether the user had the right that a request needs.
+  nonisolated func note(_ error: APIError?, _ order: Order) {
+    guard let rights, let right = order.right else { return }
+    rights.note(right, error, at: clock.now())
   }
 
   /// Waits for its turn, gets credentials, and writes the request down.

@@ -35,7 +35,7 @@ struct ClusterOperator: Sendable {
   /// Serves until SIGTERM or SIGINT: what is under way goes on in its Job, and the Lease is given
   /// up so that another one leads at once.
   func run() async throws -> ExitStatus {
-    try await check(client())
+    try await check()
     let signals = await UnixSignalsSequence(trapping: [.sigterm, .sigint])
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
@@ -52,7 +52,8 @@ struct ClusterOperator: Sendable {
   ///
   /// - Parameter told: Returns when the operator is to end; it is cancelled when it has ended.
   func serve(until told: @escaping @Sendable () async -> Void) async {
-    let client = client()
+    let rights = missingRights()
+    let client = client(rights)
     let view = ClusterView(client, namespaces: settings.namespaces)
     let elector = LeaderElector(
       client, identity: settings.identity, namespace: settings.leaseNamespace,
@@ -76,7 +77,7 @@ struct ClusterOperator: Sendable {
       group.addTask {
         await elector.run { right in
           office.isLeading.withLock { $0 = true }
-          await self.lead(right, view, until: office.ending)
+          await self.lead(right, view, self.client(rights, while: right), until: office.ending)
           office.isLeading.withLock { $0 = false }
         }
         return .electionOver
@@ -99,10 +100,13 @@ struct ClusterOperator: Sendable {
   }
 
   /// Drives all services until the process is to end, or the right to lead has.
-  private func lead(_ right: Leadership, _ view: ClusterView, until ending: Signal) async {
+  ///
+  /// - Parameter client: Changes nothing once the right has ended.
+  private func lead(
+    _ right: Leadership, _ view: ClusterView, _ client: KubernetesClient, until ending: Signal
+  ) async {
     guard ending.count == 0 else { return }
     logger.notice("Leadership began")
-    let client = client(while: right)
     let events = EventRecorder(client, instance: settings.identity)
     let host: ServiceHost
     do {
@@ -129,22 +133,39 @@ struct ClusterOperator: Sendable {
   }
 
   /// A client of the cluster; one that is to change things only while a right holds.
-  private func client(while right: Leadership? = nil) -> KubernetesClient {
+  private func client(
+    _ rights: MissingRights, while right: Leadership? = nil
+  ) -> KubernetesClient {
     KubernetesClient(
       access, clock: clock, random: random, plugins: plugins,
       bucket: TokenBucket(
         perSecond: settings.requestsPerSecond, burst: settings.requestsPerSecond * 3 / 2),
+      rights: rights,
       transport: { [carriers] security throws(HTTPError) in
         let carrier = try carriers.cluster(security)
         return right.map { LeaderTransport(carrier, while: $0) } ?? carrier
       })
   }
 
+  /// Tells in the log what the server refuses, whoever asked for it.
+  private func missingRights() -> MissingRights {
+    MissingRights { [logger] news in
+      switch news {
+      case .missing(let right, let error):
+        logger.warning(
+          "Right was refused", metadata: ["right": "\(right)", "failure": "\(error)"])
+      case .granted(let right):
+        logger.notice("Right was granted again", metadata: ["right": "\(right)"])
+      }
+    }
+  }
+
   // MARK: - Before it begins
 
   /// Fails at once for what would fail for ever: a server that is not there, one that is too old,
   /// definitions that are missing, rights that are.
-  private func check(_ client: KubernetesClient) async throws {
+  func check() async throws {
+    let client = client(missingRights())
     for warning in access.warnings {
       logger.warning("Access to the cluster is unsafe", metadata: ["warning": "\(warning)"])
     }
