@@ -19,7 +19,7 @@ struct RelayTests {
       let answer = await Self.blocking { () -> [UInt8] in
         let server = Self.wait(for: echo, POLLIN) ? accept(echo, nil, nil) : -1
         defer { close(server) }
-        // What is echoed is held back until all of it has come: the relay must hold what has no room.
+        // It is echoed once all of it has come: the relay must hold what has no room.
         let sender = Thread { Self.send(bytes, client) }
         sender.start()
         Self.send(Self.receive(server), server)
