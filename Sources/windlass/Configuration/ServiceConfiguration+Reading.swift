@@ -1,6 +1,8 @@
 import WindlassCore
 import WindlassSchema
 
+import enum KubernetesFleet.WishBounds
+
 extension ServiceConfiguration {
   /// Reads one ManagedService document.
   init(_ document: FieldReader) throws(ConfigurationError) {
@@ -31,7 +33,7 @@ extension ServiceConfiguration {
       try source.optional("versions")?.value(
         "a version range such as \">=1.0.0 <2.0.0\"", { VersionRange($0) }) ?? .any
     minimumAge =
-      try source.optional("minimumAge")?.interval(in: .zero ... .hours(24 * 365)) ?? .zero
+      try source.optional("minimumAge")?.interval(in: WishBounds.minimumAge) ?? .zero
     database = try DatabaseConfiguration(spec.required("database", "the service's database"))
     try ServiceConfiguration.checkMigrations(spec.optional("migrations"))
     backup = try BackupConfiguration(spec.optional("backup"))
@@ -81,7 +83,7 @@ extension ManifestSource {
       "the service's name in the manifest, of letters, digits and hyphens",
       where: TextRules.isWord)
     interval =
-      try manifest.optional("interval")?.interval(in: .seconds(1) ... .hours(24)) ?? .minutes(1)
+      try manifest.optional("interval")?.interval(in: WishBounds.pollInterval) ?? .minutes(1)
     let keys = try manifest.required("publicKeys", "the minisign public keys that are trusted")
     publicKeys = []
     for key in try keys.elements(1...16, of: "public keys") {
@@ -117,7 +119,7 @@ extension DatabaseConfiguration {
             + " write golang-migrate for a database that Windlass migrates.")
       }
     }
-    let budgets = Interval.milliseconds(1) ... .minutes(10)
+    let budgets = WishBounds.lockBudget
     lockBudget =
       try section.optional("lockBudget")?.interval(in: budgets) ?? Bounds.lockBudgetDefault
     holdBudget =

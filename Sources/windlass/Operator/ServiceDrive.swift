@@ -63,6 +63,7 @@ final class ServiceDrive: Sendable {
       return old.object?.generation != object?.generation
         || old.object?.decisionOrders != object?.decisionOrders
         || old.object?.isDeleting != object?.isDeleting || old.rival != rival
+        || old.object?.isPinned != object?.isPinned
     }
     if isNews { news.send() }
   }
@@ -218,6 +219,18 @@ final class ServiceDrive: Sendable {
     if !Task.isCancelled, let last = sight.withLock(\.object) { _ = await exchange.turn(last) }
   }
 
+  /// Has it on the object which workload the service is about, from when it is adopted.
+  private func pin(_ service: ManagedService, _ object: KubernetesObject) async {
+    do throws(APIError) {
+      try await notices.keep(service.workload, of: object)
+    } catch {
+      // It is tried again at the next turn.
+      assembly.logger.warning(
+        "Workload could not be noted",
+        metadata: ["service": "\(key)", "failure": "\(error)"])
+    }
+  }
+
   /// Keeps the service and people in touch, and ends the driving when there is a reason, at a
   /// moment when it may end.
   private func supervise(_ driven: DrivenService, _ exchange: DecisionExchange) async {
@@ -227,12 +240,14 @@ final class ServiceDrive: Sendable {
       guard let object = sight.object else { return driven.operator.stop() }
       let due = await exchange.turn(object)
       let state = driven.operator.snapshot
+      // Before another wish is looked at, which may name another one.
+      if state.record.deployed != nil { await pin(driven.service, object) }
       if object.isDeleting, driven.operator.isIdle, StandStill.isReached(state) {
         // Whoever is needed for it to go on wants it gone.
         return driven.operator.stop()
       }
-      let wish = object.body["spec"] ?? .object([])
-      if object.isDeleting || wish != driven.service.wish || sight.rival != nil {
+      let isWishNew = (object.body["spec"] ?? .object([])) != driven.service.wish
+      if object.isDeleting || isWishNew || sight.rival != nil {
         driven.operator.stopAtRest()
         assembly.turns.callAway(uid)
       }
@@ -254,6 +269,11 @@ enum StandStill {
       && state.record.approved != run.plan.target.version
     return run.block != nil || state.record.isPaused || waitsForApproval
   }
+}
+
+extension KubernetesObject {
+  /// Whether a wish for another workload is refused.
+  fileprivate var isPinned: Bool { annotations[AdoptedWorkload.annotation] != nil }
 }
 
 extension StepFailure {
