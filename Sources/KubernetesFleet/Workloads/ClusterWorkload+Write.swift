@@ -80,12 +80,7 @@ extension ClusterWorkload {
   private func document(
     of order: WorkloadOrder, over live: KubernetesObject
   ) throws(StepFailure) -> KubernetesObject {
-    guard let present = image(in: live) else {
-      throw StepFailure(
-        code: "ContainerMissing", disposition: .wait,
-        message: "The pods of \(place) have no container \(place.container). Name the one that "
-          + "runs the service in spec.fleet.")
-    }
+    guard let present = image(in: live) else { throw containerMissing }
     var annotations = carried(from: live)
     var values: [OrderedValue]
     var image: String?
