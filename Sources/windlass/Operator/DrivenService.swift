@@ -135,10 +135,3 @@ private struct FractionGenerator: RandomNumberGenerator, Sendable {
     return half() << 32 | half()
   }
 }
-
-extension Run {
-  /// Whether it has changed something, or is on its way back.
-  fileprivate var hasBegun: Bool {
-    orderedAt != nil || begun != nil || !applied.isEmpty || direction != .forward
-  }
-}

@@ -219,6 +219,14 @@ final class ServiceDrive: Sendable {
     if !Task.isCancelled, let last = sight.withLock(\.object) { _ = await exchange.turn(last) }
   }
 
+  /// Gives up a run that can't begin, where another wish waits for it.
+  private func giveUpStuckRun(of driver: ServiceOperator, isWishNew: Bool) {
+    let decisions = StuckRun.decisions(driver.snapshot, isWishNew: isWishNew)
+    guard !decisions.isEmpty else { return }
+    assembly.logger.notice("Run was given up for another wish", metadata: ["service": "\(key)"])
+    for decision in decisions { driver.decide(decision) }
+  }
+
   /// Has it on the object which workload the service is about, from when it is adopted.
   private func pin(_ service: ManagedService, _ object: KubernetesObject) async {
     do throws(APIError) {
@@ -247,6 +255,7 @@ final class ServiceDrive: Sendable {
         return driven.operator.stop()
       }
       let isWishNew = (object.body["spec"] ?? .object([])) != driven.service.wish
+      if driven.operator.isIdle { giveUpStuckRun(of: driven.operator, isWishNew: isWishNew) }
       if object.isDeleting || isWishNew || sight.rival != nil {
         driven.operator.stopAtRest()
         assembly.turns.callAway(uid)
