@@ -45,8 +45,14 @@ final class OperatorWorld: Sendable {
 
   /// Lends a world to a test. The service runs at release 1.0.0, which is published, and nobody
   /// has looked after it yet.
+  ///
+  /// - Parameter work: Does in the place of containers what the model does, and more; by default
+  ///   the model alone. It gets the cluster as its nodes see it.
   static func with<Value: Sendable>(
     _ scene: ServiceScene = ServiceScene(), pace: StandInPace = .usual,
+    work: @escaping @Sendable (ServiceModel, KubernetesClient) -> any StandInWork = { model, _ in
+      model
+    },
     _ body: @escaping @Sendable (OperatorWorld) async throws -> Value
   ) async throws -> Value {
     let time = VirtualTime()
@@ -54,7 +60,7 @@ final class OperatorWorld: Sendable {
     // Not the caller's executor: whatever runs beside the world's thread would go unseen.
     return try await Task(executorPreference: time) {
       let world = try OperatorWorld(scene, time)
-      return try await world.run(pace, body)
+      return try await world.run(pace, work(world.model, world.client), body)
     }.value
   }
 
@@ -78,13 +84,14 @@ final class OperatorWorld: Sendable {
   }
 
   private func run<Value: Sendable>(
-    _ pace: StandInPace, _ body: @escaping @Sendable (OperatorWorld) async throws -> Value
+    _ pace: StandInPace, _ work: any StandInWork,
+    _ body: @escaping @Sendable (OperatorWorld) async throws -> Value
   ) async throws -> Value {
     try await furnish()
     let node = StandInNode(
       NodeAPI(
         ClusterTransport(host), server: "http://simulated.invalid", token: "person",
-        random: SeededRandom(2)), clock: time, work: model, pace: pace)
+        random: SeededRandom(2)), clock: time, work: work, pace: pace)
     let services = Informer(
       client, Selection(.managedServices, in: ServiceScene.namespace),
       handlers: [{ [self] change in see(change) }])
@@ -108,6 +115,7 @@ final class OperatorWorld: Sendable {
   }
 
   private func see(_ change: CacheChange) {
+    guard change.object.name == ServiceScene.name else { return }
     if case .removed = change {
       latest.withLock { $0 = nil }
     } else {
@@ -172,6 +180,9 @@ final class OperatorWorld: Sendable {
   func publish(releases: Int) async throws {
     await files.publish(try scene.published(releases, until: time.now() + .hours(24 * 30)))
   }
+
+  /// Publishes files by their paths.
+  func publish(_ new: [String: [UInt8]]) async { await files.publish(new) }
 
   /// Lets the next operator lead at once, after one that was killed.
   func giveUpLease() async throws {
