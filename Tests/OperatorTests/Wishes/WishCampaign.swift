@@ -102,8 +102,7 @@ final class WishCampaign: Sendable {
       case .unknown(let field):
         // A patch is told apart from a whole document by its status.
         isRight =
-          [.badRequest, .invalid].contains(error.code)
-          && error.detail.contains("unknown field \"\(field)\"")
+          (error.code == .badRequest || error.code == .invalid) && error.detail.contains(field)
       case .declined, .told, .quiet, .good: break
       }
     }
