@@ -6,7 +6,7 @@ import WindlassWire
 
 /// Wishes that change while a run is open: the run goes by the one that it was opened with.
 struct OpenRunWishTests {
-  private static let worlds = 4
+  private static let worlds = 2
   /// How far a run has come, told by what it did.
   private static let stages: [(name: String, isReached: @Sendable (ServiceModel) -> Bool)] = [
     ("after the preparation", { ($0.counts.steps["prepare"] ?? 0) > 0 }),
@@ -29,8 +29,8 @@ struct OpenRunWishTests {
   ) async throws {
     var rows: [WishCampaign.Row] = []
     let all = WishWorld.admitted(by: ServiceScene()).indices
-    for (turn, place) in WishSlice.chosen(Array(all)).enumerated()
-    where turn % Self.worlds == part {
+    let chosen = WishSlice.chosen(Array(all), oneOf: 36)
+    for (turn, place) in chosen.enumerated() where turn % Self.worlds == part {
       let made: [WishCampaign.Row] = try await WishWorld.with { world in
         let value = WishWorld.admitted(by: world.scene)[place]
         let stage = turn % Self.stages.count
@@ -92,10 +92,9 @@ struct OpenRunWishTests {
       "spec.proof.scratchURLFrom", ["secretKeyRef": ["name": "no-such-secret", "key": "url"]],
       ["no-such-secret"]
     ),
-    ("spec.fleet.deployment.adopt", false, ["spec.template"]),
   ]
 
-  @Test(arguments: 0..<lacks.count, [false, true])
+  @Test(arguments: WishSlice.isWhole ? Array(0..<lacks.count) : [1], [false, true])
   func `a run that can't begin is given up for a better wish, and the next one goes through`(
     place: Int, dies: Bool
   ) async throws {

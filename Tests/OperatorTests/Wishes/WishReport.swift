@@ -20,13 +20,10 @@ enum WishReport {
 
 /// Which part of a campaign is gone through.
 enum WishSlice {
-  /// Every how many values one is tried where not all are.
-  private static let step = 12
-
   static let isWhole = ProcessInfo.processInfo.environment["WINDLASS_TORTURE"] == "all"
 
-  /// All values, or a fixed part.
-  static func chosen<Value>(_ values: [Value]) -> [Value] {
+  /// All values, or one of so many.
+  static func chosen<Value>(_ values: [Value], oneOf step: Int) -> [Value] {
     isWhole ? values : values.enumerated().filter { $0.offset % step == 0 }.map(\.element)
   }
 }
