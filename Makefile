@@ -18,7 +18,10 @@ help:
 	@echo 'make simulate  SEEDS=$(SEEDS) simulated runs with faults; prints the first seed that fails'
 	@echo 'make torture   kill the daemon, or everything, at every failpoint of a full upgrade; damage'
 	@echo '               1,000 backups per engine'
-	@echo 'make e2e       run the operator in the simulated cluster: upgrades, decisions, takeovers'
+	@echo 'make e2e       run the operator in the simulated cluster: upgrades, decisions, takeovers, and'
+	@echo '               2,000 requests a second through a proxy that learns late which pods go'
+	@echo 'make campaigns  one fault at each place of the operator'"'"'s runs, a bad and a good value of each'
+	@echo '               field, an operator frozen at each place; takes hours'
 	@echo 'make soak      ROUNDS=$(ROUNDS) demos in a row; not one request may be lost'
 	@echo 'make bench     measure what docs/performance.md states'
 	@echo 'make engines   run the drivers'"'"' tests and write docs/engines.md from what passed'
@@ -58,10 +61,15 @@ simulate:
 torture: packages
 	WINDLASS_TORTURE=all .ci/test.sh 2 5
 
-.PHONY: e2e
-e2e: packages
+.PHONY: campaigns
+campaigns: packages
 	swift build --build-tests
-	WINDLASS_TORTURE=all swift test --skip-build --filter '^EndToEndTests\..*Operator'
+	WINDLASS_TORTURE=all swift test --skip-build --filter '^OperatorTests'
+
+.PHONY: e2e
+e2e: packages release
+	swift build --build-tests
+	WINDLASS_TORTURE=all WINDLASS_PROGRAMS="$(CURDIR)/dist" swift test --skip-build --filter '^EndToEndTests\..*Operator'
 
 .PHONY: soak
 soak: release

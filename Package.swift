@@ -115,6 +115,8 @@ let package = Package(
         "WindlassCore", "WindlassSchema", "WindlassJournal", "WindlassProof", logging,
       ] + lifecycle,
       swiftSettings: strict),
+    .target(
+      name: "WindlassStatus", dependencies: ["WindlassCore"] + nio, swiftSettings: strict),
 
     // Layer 4: programs.
     .executableTarget(
@@ -124,7 +126,7 @@ let package = Package(
         "MariaDBDriver",
         "CurlTransport",
         "ReleaseFeeds", "ProcessFleet", "KubernetesFleet", "WindlassJournal", "WindlassProof",
-        "WindlassEngine", "CLinux", "CSodium", argumentParser, logging, yams,
+        "WindlassEngine", "WindlassStatus", "CLinux", "CSodium", argumentParser, logging, yams,
       ] + lifecycle,
       swiftSettings: strict, linkerSettings: quickStart),
     .executableTarget(
@@ -220,6 +222,9 @@ let package = Package(
       dependencies: ["WindlassCore", "WindlassEngine", "WindlassSimulation", logging] + lifecycle,
       swiftSettings: strict),
     .testTarget(
+      name: "WindlassStatusTests", dependencies: ["WindlassCore", "WindlassStatus"] + nio,
+      swiftSettings: strict),
+    .testTarget(
       name: "WindlassSimulationTests",
       dependencies: ["WindlassContracts", "WindlassCore", "WindlassSimulation", "WindlassWire"],
       exclude: ["Transcripts"], swiftSettings: strict),
@@ -236,9 +241,11 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "windlass", "WindlassContracts", "WindlassCore", "WindlassWire", "WindlassJournal",
-        "WindlassProof", "KubernetesFleet", "ReleaseFeeds", "MariaDBDriver", "PostgresDriver",
-        "SQLiteDriver", "SimulatedCluster", "WindlassSimulation", argumentParser, yams,
+        "windlass", "WindlassContracts", "WindlassCore", "WindlassSchema", "WindlassWire",
+        "WindlassJournal", "WindlassProof", "WindlassStatus", "KubernetesFleet", "ReleaseFeeds",
+        "MariaDBDriver",
+        "PostgresDriver", "SQLiteDriver", "SimulatedCluster", "WindlassSimulation", argumentParser,
+        yams,
       ],
       exclude: ["Goldens"], swiftSettings: strict),
     .testTarget(
@@ -246,6 +253,12 @@ let package = Package(
       dependencies: [
         "bench", "windlass", "KubernetesFleet", "ReleaseFeeds", "SimulatedCluster", "WindlassCore",
         "WindlassSimulation", "WindlassWire", logging,
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "OperatorTests",
+      dependencies: [
+        "windlass", "KubernetesFleet", "ReleaseFeeds", "SimulatedCluster", "WindlassCore",
+        "WindlassEngine", "WindlassSimulation", "WindlassWire", logging,
       ], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ]

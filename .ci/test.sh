@@ -12,8 +12,8 @@ level_names() {
     1) echo WindlassCoreTests WindlassSchemaTests WindlassWireTests ;;
     2) echo CurlTransportTests KubernetesFleetTests MariaDBDriverTests PostgresDriverTests \
       ProcessFleetTests ReleaseFeedsTests SQLiteDriverTests WindlassJournalTests ;;
-    3) echo BenchTests CommandTests WindlassEngineTests WindlassProofTests ;;
-    4) echo WindlassSimulationTests ;;
+    3) echo BenchTests CommandTests WindlassEngineTests WindlassProofTests WindlassStatusTests ;;
+    4) echo OperatorTests WindlassSimulationTests ;;
     5) echo EndToEndTests ;;
   esac
 }

@@ -97,6 +97,8 @@ package actor MySQLMigrator: MigrationEngine {
     }
     guard !forecast.pending.isEmpty else { return MigrateOutcome(forecast: forecast, applied: []) }
     try await work.retrying { () throws(StepFailure) -> Void in
+      // A wrong one is told before anything is changed.
+      _ = try MySQLReplicas(options).sights(beside: work.connection())
       let own = try work.own()
       try own.create()
       try own.forgetCatalogue()

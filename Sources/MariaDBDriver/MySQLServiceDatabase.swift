@@ -41,7 +41,20 @@ package actor MySQLServiceDatabase: ServiceDatabase {
     let connection = try connect("inspect", reads: true)
     // What this user may not see is left out of every list, and would be taken for missing.
     let rights = options.probe == nil ? nil : try MySQLRights(connection)
-    return try connection.snapshot { connection throws(StepFailure) in
+    let locks = MySQLLocks(connection: connection, ledger: ledger)
+    return try DirtyMark.reading { () throws(StepFailure) in
+      try Self.reading(on: connection, ledger, rights, asOf: asOf)
+    } underLock: { () throws(StepFailure) in
+      try locks.take(locks.sharedName)
+      defer { locks.release(locks.sharedName) }
+      return try Self.reading(on: connection, ledger, rights, asOf: asOf)
+    }
+  }
+
+  private static func reading(
+    on connection: MySQLConnection, _ ledger: MySQLLedger, _ rights: MySQLRights?, asOf: Timestamp
+  ) throws(StepFailure) -> LedgerReading {
+    try connection.snapshot { connection throws(StepFailure) in
       let own = MySQLOwnSchema(connection: connection, ledger: ledger)
       let tables = try own.tables()
       try rights?.requireReading(tables)
@@ -165,6 +178,7 @@ package actor MySQLServiceDatabase: ServiceDatabase {
       if let body = try directory?.body(of: migration.version) { bodies.append(body.text) }
     }
     try MySQLRoleCheck(options, connection).all(bodies)
+    _ = try MySQLReplicas(options).sights(beside: connection)
     try refuseLongTransactions(connection)
   }
 

@@ -21,6 +21,11 @@ package struct MySQLServiceOptions: Hashable, Sendable {
   package var lockDeadline: Interval
   /// The share of the time that a backfill works, in percent.
   package var backfillShare: Int
+  /// The servers that replicate from this one and that backfills wait for, with users who may ask
+  /// them how far they are behind.
+  package var replicas: [MySQLAddress] = []
+  /// How many may be named; they are asked one after the other.
+  package static let replicasMax = 8
   /// Tells Windlass's sessions from others in the server's own lists.
   package var application: String
 

@@ -46,11 +46,10 @@ final class StatementWatch {
 
   /// How long to wait for the server before the next look, in milliseconds.
   var pause: Int32 {
-    // Often enough to have seen it at work for half of its time when that is up.
-    let step: Int64 = lockLimit.map { max(min($0, limit).milliseconds / 4, 5) } ?? 100
-    guard killed == nil else { return 100 }
-    let rest = limit.milliseconds - (ContinuousClock.now - record.heldSince).interval.milliseconds
-    return Int32(clamping: max(1, min(step, rest)))
+    let held = (ContinuousClock.now - record.heldSince).interval
+    let pause = LookPace(limit: limit, lockLimit: lockLimit)
+      .pause(held: held, isEnded: killed != nil)
+    return Int32(clamping: pause.milliseconds)
   }
 
   /// Looks whether the statement may go on, and ends it otherwise.
@@ -84,11 +83,23 @@ final class StatementWatch {
   /// What the statement does now.
   private func sight(of connection: MySQLConnection, isLast: Bool) -> StatementRecord.Sight {
     guard let side = try? sideConnection(of: connection) else { return .nothing }
-    let state = try? side.scalar(
+    let answer = try? side.scalar(
       "SELECT STATE FROM information_schema.PROCESSLIST WHERE ID = \(connection.id)")
-    if let state = state?.text, state.hasPrefix("Waiting for ") { return .waiting(state) }
-    let row = rowLock.sight(of: connection.id, on: side, isLast: isLast)
-    return state == nil && row == .working ? .nothing : row
+    let state = answer.map { $0.text ?? "" }
+    let table = StatementRecord.Sight(state: state, row: .nothing)
+    // Whoever waits for a table waits for no row.
+    guard table == .nothing else { return table }
+    return StatementRecord.Sight(
+      state: state, row: rowSight(of: connection.id, on: side, isLast: isLast))
+  }
+
+  /// Whether the session waits for a row.
+  private func rowSight(
+    of session: UInt64, on side: MySQLConnection, isLast: Bool
+  ) -> StatementRecord.Sight {
+    let asked = ContinuousClock.now
+    if let kept = rowLock.kept(at: asked, isLast: isLast) { return kept }
+    return rowLock.note(side.rowLock(of: session), asked: asked, isLast: isLast)
   }
 
   private func sideConnection(
@@ -101,40 +112,20 @@ final class StatementWatch {
   }
 }
 
-/// What InnoDB says about the row lock for which a session waits.
-private struct RowLockReading {
-  private var asked: ContinuousClock.Instant?
-  private var answer = StatementRecord.Sight.nothing
-
-  /// InnoDB makes its list anew only when nobody has read it for a tenth of a second.
-  private static let pause = Duration.milliseconds(110)
-
-  /// Whether the session waits for a row, by the lock's number.
-  ///
-  /// - Parameter isLast: whether something is decided by this answer, for which the number of waits
-  ///   on the whole server has to do where this user may not see the sessions of others.
-  mutating func sight(
-    of session: UInt64, on side: MySQLConnection, isLast: Bool
-  ) -> StatementRecord.Sight {
-    if !isLast, let asked, ContinuousClock.now - asked < Self.pause { return answer }
-    asked = .now
-    let rows = try? side.rows(
+extension MySQLConnection {
+  /// Asks InnoDB for which row a session waits, or how many sessions wait for any where this user
+  /// may not see the others.
+  fileprivate func rowLock(of session: UInt64) -> RowLockReading.Answer {
+    let rows = try? rows(
       """
       SELECT trx_requested_lock_id FROM information_schema.INNODB_TRX
       WHERE trx_mysql_thread_id = \(session) AND trx_state = 'LOCK WAIT'
       """)
-    guard let rows else {
-      // Where nobody on the server waits, this session does not either.
-      let wait = Self.anyWait(on: side)
-      return isLast || wait == .working ? wait : .nothing
+    if let rows {
+      return rows.first.map { .waits($0.values.first?.text ?? "") } ?? .waitsForNothing
     }
-    answer = rows.first.map { .waiting("row \($0.values.first?.text ?? "")") } ?? .working
-    return answer
-  }
-
-  private static func anyWait(on side: MySQLConnection) -> StatementRecord.Sight {
-    let row = try? side.rows("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'").first
-    guard let count = row?.values.last else { return .nothing }
-    return count == .text("0") || count == .integer(0) ? .working : .waiting("row")
+    let row = try? self.rows("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'").first
+    let count = row?.values.last
+    return .hidden(waiting: count?.integer ?? count?.text.flatMap { Int64($0) })
   }
 }

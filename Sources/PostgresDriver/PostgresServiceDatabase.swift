@@ -41,8 +41,15 @@ package actor PostgresServiceDatabase: ServiceDatabase {
       return LedgerReading(version: nil, hasTables: false, asOf: asOf)
     }
     let place = try options.ledger.located(on: connection)
+    let ledger = SettledLedger(connection: connection, place: place, options: options)
     do throws(StepFailure) {
-      return try read(place, on: connection, asOf: asOf)
+      return try DirtyMark.reading { () throws(StepFailure) in
+        try connection.snapshot { connection throws(StepFailure) in
+          try Self.reading(PostgresOwnSchema(connection, place), asOf: asOf)
+        }
+      } underLock: { () throws(StepFailure) in
+        try ledger.underLock { own throws(StepFailure) in try Self.reading(own, asOf: asOf) }
+      }
     } catch {
       // The server names the table, and this the statement that helps.
       if error.code == "PrivilegeMissing" {
@@ -52,23 +59,20 @@ package actor PostgresServiceDatabase: ServiceDatabase {
     }
   }
 
-  private func read(
-    _ place: LedgerPlace, on connection: PostgresConnection, asOf: Timestamp
+  private static func reading(
+    _ own: PostgresOwnSchema, asOf: Timestamp
   ) throws(StepFailure) -> LedgerReading {
-    try connection.snapshot { connection throws(StepFailure) in
-      let own = try PostgresOwnSchema(connection, place)
-      let (version, isDirty) = try own.ledgerRow()
-      let interrupted = isDirty ? try own.progress() : nil
-      return LedgerReading(
-        // What is under way is not applied yet.
-        version: interrupted.map(\.before) ?? version, isDirty: isDirty, epoch: try own.epoch(),
-        applied: try own.history().map {
-          AppliedMigration(version: $0.version, checksum: $0.checksum, run: $0.run)
-        },
-        committedRun: try own.committedRun(), hasTables: try own.hasServiceTables(),
-        systemID: try own.systemID(), asOf: asOf,
-        interruptedRun: interrupted?.run, backfill: try own.begunBackfill(on: version))
-    }
+    let (version, isDirty) = try own.ledgerRow()
+    let interrupted = isDirty ? try own.progress() : nil
+    return LedgerReading(
+      // What is under way is not applied yet.
+      version: interrupted.map(\.before) ?? version, isDirty: isDirty, epoch: try own.epoch(),
+      applied: try own.history().map {
+        AppliedMigration(version: $0.version, checksum: $0.checksum, run: $0.run)
+      },
+      committedRun: try own.committedRun(), hasTables: try own.hasServiceTables(),
+      systemID: try own.systemID(), asOf: asOf,
+      interruptedRun: interrupted?.run, backfill: try own.begunBackfill(on: version))
   }
 
   package func takeFence(

@@ -36,7 +36,7 @@ package actor ClusterHost {
   }
 
   /// Waits as long as somebody waits who gets no answer.
-  func keepWaiting(for interval: Interval) async {
+  package func keepWaiting(for interval: Interval) async {
     await clock.sleep(until: clock.now() + interval)
   }
 

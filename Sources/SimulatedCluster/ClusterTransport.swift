@@ -1,4 +1,4 @@
-import WindlassSimulation
+package import WindlassSimulation
 package import WindlassWire
 
 /// Carries requests to a simulated API server in this process.
@@ -80,7 +80,7 @@ package struct ClusterTransport: HTTPTransport {
   }
 
   /// The request as it arrives at the server: without scheme and host.
-  private static func arrived(_ request: HTTPRequest) throws(HTTPError) -> APIRequest {
+  package static func arrived(_ request: HTTPRequest) throws(HTTPError) -> APIRequest {
     guard let start = request.url.firstRange(of: "://")?.upperBound,
       let slash = request.url[start...].firstIndex(of: "/")
     else { throw HTTPError(.badURL, "\(request.url) has no path.") }

@@ -37,15 +37,16 @@ import WindlassSimulation
   @Option(help: "A local file or folder for an image, as NAME=PATH; may be repeated.")
   var image: [String] = []
   @Option(help: "Where the nodes keep their files.") var folder = "/tmp/simulated-nodes"
-  @Option(help: "Milliseconds after which it is told that a pod is ready no more, up to 60000.")
-  var endpointLag: Int64 = 0
+  @Option(
+    help: """
+      How much later it is told that a pod is ready no more, as 2s, or as 0s-5s for another time \
+      between these for each pod; up to 1m.
+      """)
+  var endpointLag: EndpointLagBounds?
   @Option(help: "How mounts come about: namespace (root alone) or rewriting.")
   var mounts = MountWay.possible
 
   func validate() throws {
-    guard (0...60_000).contains(endpointLag) else {
-      throw ValidationError("--endpoint-lag takes 0 to 60000")
-    }
     for pair in image where !pair.contains("=") {
       throw ValidationError("--image takes NAME=PATH, not \(pair)")
     }
@@ -89,11 +90,13 @@ import WindlassSimulation
       group.addTask { try await face.run() }
       let api = NodeAPI(ClusterTransport(host), server: "http://simulated.invalid", token: token)
       if standIn {
-        let node = StandInNode(api, clock: clock)
+        let node = StandInNode(api, clock: clock, work: FixedSteps(clock: clock))
         group.addTask { try await node.run() }
       }
       if !nodes.isEmpty {
-        let set = NodeSet(nodes, api, clock: clock, endpointLag: .milliseconds(endpointLag))
+        let bounds = endpointLag?.bounds ?? (Interval.zero...Interval.zero)
+        let set = NodeSet(
+          nodes, api, clock: clock, endpointLag: EndpointLag(bounds, seed: seed))
         group.addTask { try await set.run() }
       }
       try await group.waitForAll()

@@ -27,6 +27,30 @@ package enum DirtyMark {
     }
   }
 
+  /// Reads what a run decides by, by the same rule.
+  ///
+  /// A user who may not take the locks reads what the ledger says.
+  ///
+  /// - Throws: `MigrationRunning` with `.wait`, naming the holder, while the maker of another
+  ///   tool's mark is at work: such a mark says nothing yet.
+  package static func reading(
+    _ reading: () throws(StepFailure) -> LedgerReading,
+    underLock lockedReading: () throws(StepFailure) -> LedgerReading
+  ) throws(StepFailure) -> LedgerReading {
+    let found = try reading()
+    guard found.isDirty, found.interruptedRun == nil else { return found }
+    do throws(StepFailure) {
+      return try lockedReading()
+    } catch {
+      switch error.code {
+      case "AccessDenied", "PrivilegeMissing", "DatabaseReadOnly": return found
+      case "DatabaseLocked":
+        throw StepFailure(code: "MigrationRunning", disposition: .wait, message: error.message)
+      default: throw error
+      }
+    }
+  }
+
   /// Reads what is told of a schema, by the same rule: while the maker of another tool's mark is at
   /// work the report says so, rather than that the mark was left over.
   ///

@@ -91,7 +91,7 @@ private final class WaveWorld: Sendable {
     try await publish(releases: 1)
     let api = NodeAPI(
       ClusterTransport(host), server: "http://simulated.invalid", token: "admin-token")
-    let node = StandInNode(api, clock: clock)
+    let node = StandInNode(api, clock: clock, work: FixedSteps(clock: clock))
     let pods = Informer(
       client, Selection(.pods, in: ServiceScene.namespace),
       handlers: [{ [self] in note($0) }])
@@ -120,7 +120,8 @@ private final class WaveWorld: Sendable {
         client: client, transport: files,
         journal: { namespace, client in ClusterJournal(client, in: namespace) },
         claims: ServiceClaims(), events: EventRecorder(client, instance: "test"), turns: turns,
-        workloads: view.workloads, logger: logger),
+        workloads: view.workloads, recorder: OperatorRecorder(clock: clock),
+        roster: ServiceRoster(), logger: logger),
       view: view, clock: clock)
   }
 

@@ -38,6 +38,17 @@ import WindlassCore
     #expect(failure.message.contains("env:NAME") && failure.message.contains("file:PATH"))
   }
 
+  @Test func `a refusal names the option that it was given with`() throws {
+    let references = ["sqlite://me:hunter2@host/a.db", "env:A-B", "file:postgres://me:hunter2@h/d"]
+    for text in references + ["hunter2"] {
+      let failure = try #require(throws: CommandFailure.self) {
+        try DatabaseReference(argument: text).resolve(option: "--replica", environment: environment)
+      }
+      #expect(failure.message.contains("--replica") && !failure.message.contains("--database"))
+      #expect(!failure.message.contains("hunter2"))
+    }
+  }
+
   @Test func `a refusal by the argument parser never repeats the URL`() {
     let reference = DatabaseReference(argument: "postgres://me:hunter2@host/db")
     var dumped = "\(reference)"

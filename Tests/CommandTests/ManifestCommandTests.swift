@@ -170,20 +170,29 @@ import WindlassWire
      "queries": [{"sql": "SELECT 1"}]}
     """
 
-  @Test func `a file of queries is named with its digest, which pins it`() async throws {
-    try desk.write(Self.queries, to: "queries.json")
+  private static let script = """
+    -- windlass: queries engine=sqlite
+    -- windlass: query
+    SELECT 1;
+    """
+
+  @Test(arguments: [("queries.json", queries), ("queries.sql", script)])
+  func `a file of queries is named with its digest, which pins it`(
+    name: String, text: String
+  ) async throws {
+    try desk.write(text, to: name)
     #expect(await desk.initialise("--no-password") == .done)
     #expect(
       await desk.add(
         "1.0.0", "--migrations", "sqlite=\(desk.file("migrations.tar.gz"))",
-        "--expand", "sqlite=1,2", "--queries", "sqlite=\(desk.file("queries.json"))") == .done)
+        "--expand", "sqlite=1,2", "--queries", "sqlite=\(desk.file(name))") == .done)
     #expect(await desk.sign() == .done)
     let release = try #require(try desk.verified().releases(engine: "sqlite").first)
     #expect(
       release.queries
         == QueriesReference(
-          url: "https://releases.example/beacon/queries.json",
-          digest: Sodium.sha256(Array(Self.queries.utf8))))
+          url: "https://releases.example/beacon/\(name)",
+          digest: Sodium.sha256(Array(text.utf8))))
   }
 
   @Test func `nothing that exists is overwritten by a new key pair`() async throws {

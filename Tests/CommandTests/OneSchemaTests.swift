@@ -17,6 +17,7 @@ struct OneSchemaTests {
     ("spec.database.roles.backup.urlFrom.secretKeyRef", ["name": "backup", "key": "url"]),
     ("spec.database.roles.migrate.urlFrom.secretKeyRef", ["name": "migrate", "key": "url"]),
     ("spec.database.roles.probe.urlFrom.secretKeyRef", ["name": "probe", "key": "url"]),
+    ("spec.database.replicas[0].urlFrom.secretKeyRef", ["name": "replica", "key": "url"]),
     ("spec.fleet.deployment", ["name": "beacon", "container": "server"]),
     ("spec.fleet.statefulSet", ["name": "beacon", "container": "server"]),
     ("spec.fleet.daemonSet", ["name": "beacon", "container": "server"]),
@@ -43,6 +44,7 @@ struct OneSchemaTests {
           "migrate": ["urlFrom": ["env": "MIGRATE_DB"]],
           "probe": ["urlFrom": ["env": "PROBE_DB"]],
         ],
+        "replicas": [["urlFrom": ["env": "REPLICA_DB"]]],
       ],
       "migrations": ["engine": .object([])], "backup": .object([]),
       "proof": ["scratchURLFrom": ["env": "SCRATCH_DB"]],
@@ -91,12 +93,22 @@ struct OneSchemaTests {
 
   /// The document with a field that nobody knows in one section.
   private func misspelt(in path: String) -> JSONValue {
-    guard path.hasSuffix("[0]") else {
-      return whole.setting(Self.steps(path) + ["zzzzz"], to: 1)
+    changed(whole, Self.steps(path) + ["zzzzz"], to: 1)
+  }
+
+  /// The value with another one at the place to which the steps lead, through first elements of
+  /// lists as well.
+  private func changed(
+    _ value: JSONValue, _ steps: [String], to new: JSONValue
+  ) -> JSONValue {
+    guard let step = steps.first else { return new }
+    let rest = Array(steps.dropFirst())
+    guard step.hasSuffix("[0]") else {
+      return value.setting(step, to: changed(value[step] ?? .object([]), rest, to: new))
     }
-    let list = Self.steps(String(path.dropLast(3)))
-    let first = whole.value(at: "/" + list.joined(separator: "/") + "/0") ?? .null
-    return whole.setting(list, to: [first.setting("zzzzz", to: 1)])
+    let name = String(step.dropLast(3))
+    let first = value[name]?.array?.first ?? .object([])
+    return value.setting(name, to: [changed(first, rest, to: new)])
   }
 
   @Test func `each section has the same fields in a file and in the definition`() throws {
@@ -122,9 +134,9 @@ struct OneSchemaTests {
     let last = steps.removeLast()
     // Of sections with one choice the other one goes.
     if ["urlFrom", "scratchURLFrom", "fleet", "source", "migrations"].contains(steps.last) {
-      document = document.setting(steps, to: .object([]))
+      document = changed(document, steps, to: .object([]))
     }
-    document = document.setting(steps + [last], to: value)
+    document = changed(document, steps + [last], to: value)
     let error = try #require(refusal(of: document))
     #expect(error.message.contains("this build of Windlass does not run"))
     #expect(error.field == path)

@@ -19,6 +19,8 @@ struct OperatorCommandTests {
     (["--image", image, "--log-level", "loud"], "write one of trace"),
     (["--image", image, "--lease-name", "Windlass"], "no name of an object"),
     (["--image", image, "--namespace", "a/b"], "no name of an object"),
+    (["--image", image, "--listen", "localhost:80"], "--listen \"localhost:80\" is no address"),
+    (["--image", image, "--listen", "127.0.0.1:0"], "--listen \"127.0.0.1:0\" is no address"),
   ])
   func `wrong usage is told by name`(words: [String], message: String) {
     let error = #expect(throws: (any Error).self) { try OperatorCommand.parse(words) }

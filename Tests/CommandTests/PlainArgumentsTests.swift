@@ -27,7 +27,7 @@ import Testing
     "--database env:DB --path m --to later", "--database env:DB --path m --to -1",
     "--database env:DB --path m --phase never", "--database env:DB --path m --lock-budget soon",
     "--database env:DB --path", "--database env:DB --path m more", "--database env:DB --path m --",
-    "--database env:DB --path m --unknown 3",
+    "--database env:DB --path m --unknown 3", "--database env:DB --path m --replica env:R",
   ])
   func `the parser looks at everything else`(line: String) {
     let words = ["migrate"] + line.split(separator: " ").map(String.init)

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import MariaDBDriver
 import PostgresDriver
@@ -100,5 +101,55 @@ struct RoleTargetsTests {
     #expect(failure.message.contains("spec.database.roles.migrate"))
     #expect(failure.message.contains(reason), "\(failure.message)")
     #expect(!failure.message.contains("secret"))
+  }
+
+  /// The targets of a configuration whose replica's URL is in a file.
+  private func watching(_ replica: String, main: String) throws -> RoleTargets {
+    let folder = try TemporaryFolder()
+    let file = folder.path + "/replica"
+    try "\(replica)\n".write(toFile: file, atomically: true, encoding: .utf8)
+    let text = ConfigurationDocuments.minimal.replacing(
+      "urlFrom: {env: BEACON_DB}",
+      with: "urlFrom: {env: BEACON_DB}\n    replicas: [{urlFrom: {file: \(file)}}]")
+    let service = try #require(try ConfigurationFile.parse(text, file: "service.yaml").first)
+    #expect(service.database.replicas == [.file(file)])
+    return try RoleTargets(service, main: Secret(main))
+  }
+
+  @Test func `backfills on MySQL wait for the replicas that the configuration names`() throws {
+    let targets = try watching(
+      "mysql://lag:secret-1@db-2:3307/information_schema", main: "mysql://app:secret-0@db/shop")
+    guard case .mysql(let main) = targets.main else { throw CancellationError() }
+    let steps = targets.mysql(main).steps
+    #expect(steps.replicas.map(\.place) == [.host("db-2", port: 3_307)])
+    #expect(steps.replicas.map(\.user) == ["lag"])
+  }
+
+  @Test(arguments: [
+    ("mysql://lag:secret-1@db-2/shop", "postgres://app:secret-0@db/shop", "Leave it out"),
+    ("mysql://lag:secret-1@db-2/shop", "sqlite:///srv/shop.db", "SQLite has no replicas"),
+    ("postgres://lag:secret-1@db-2/shop", "mysql://app:secret-0@db/shop", "mysql://"),
+  ])
+  func `replicas that can't be asked are refused by their field`(
+    replica: String, main: String, part: String
+  ) throws {
+    let failure = try #require(throws: CommandFailure.self) {
+      try watching(replica, main: main)
+    }
+    #expect(failure.status == .usage && failure.code == "BadReplica")
+    #expect(failure.message.contains("spec.database.replicas of beacon"))
+    #expect(failure.message.contains(part))
+    #expect(!failure.message.contains("secret"))
+  }
+
+  @Test func `replicas are named on the command line as databases are`() throws {
+    let words = [
+      "migrate", "--database", "env:DB", "--path", "m", "--replica", "env:R", "--replica",
+      "file:/s",
+    ]
+    let command = try #require(try Windlass.parseAsRoot(words) as? MigrateCommand)
+    #expect(
+      command.order.replicas
+        == [DatabaseReference(argument: "env:R"), DatabaseReference(argument: "file:/s")])
   }
 }

@@ -124,10 +124,19 @@ extension RealRehearsals {
       }
     }
 
-    @Test func `recorded queries stand beside the probes of servers`() async throws {
+    @Test func `recorded queries stand beside the probes of servers, written as SQL`() async throws
+    {
       let hop = try await StagedHop(feed: "beacon")
+      let queries = try hop.directory.write(
+        """
+        -- windlass: queries engine=sqlite
+        -- windlass: query name=flag calls=90
+        SELECT f.key, f.name FROM flags AS f WHERE f.key = ?1;
+        -- windlass: query
+        SELECT v.key, v.weight FROM variants AS v;
+        """, to: "queries.sql")
       let (ending, _) = try Self.rehearse(
-        "beacon", on: hop, Self.servers(hop) + ["--queries", Self.queries(hop)])
+        "beacon", on: hop, Self.servers(hop) + ["--queries", queries])
       #expect(ending.status == 0, "\(ending.errors)\(ending.output)")
       #expect(
         ending.output.contains(

@@ -138,4 +138,23 @@ struct MySQLDirtyMarkTests {
     // The lock is free again.
     try stage.golang.lock()
   }
+
+  @Test func `a run's reading of the ledger does not believe the mark of one that is at work`()
+    async throws
+  {
+    let stage = try Stage()
+    defer { stage.fixture.remove() }
+    let database = stage.database()
+    let running = await #expect(throws: StepFailure.self) { try await database.inspect() }
+    #expect(running?.code == "MigrationRunning" && running?.disposition == .wait)
+    #expect(running?.message.contains(stage.holder) == true)
+    try stage.golang.unlock()
+    let left = try await database.inspect()
+    #expect(left.isDirty && left.version == 2 && left.interruptedRun == nil)
+    // The lock is free again.
+    try stage.golang.lock()
+    try stage.finish()
+    let clean = try await database.inspect()
+    #expect(!clean.isDirty && clean.version == 2)
+  }
 }

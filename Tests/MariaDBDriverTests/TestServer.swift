@@ -12,7 +12,8 @@ import WindlassCore
 final class TestServer: Sendable {
   private let directory: String
   private let numbers = Mutex(0)
-  /// Where MySQL listens on loopback; MariaDB listens on a socket alone.
+  /// Where MySQL listens on loopback; MariaDB listens on a socket alone, but for one that is
+  /// replicated.
   let port: UInt32
 
   /// The folder in which the server is laid out as Debian does it; empty for the system's own.
@@ -36,6 +37,22 @@ final class TestServer: Sendable {
   /// One that counts what it is asked, which MySQL does by itself.
   static let counting = isMySQL ? shared : Result { try TestServer("--performance-schema=ON") }
 
+  /// One that others may replicate from.
+  static let primary = Result { try TestServer(TestServer.replicated(11)) }
+
+  /// One that replicates from that.
+  static let replica = Result {
+    let server = try TestServer(TestServer.replicated(12))
+    try server.follow(primary.get())
+    return server
+  }
+
+  /// What a server needs that is replicated, besides a number that no other one has.
+  private static func replicated(_ id: Int) -> String {
+    "--server-id=\(id) --log-bin=bin"
+      + (isMySQL ? "" : " --skip-networking=0 --bind-address=127.0.0.1 --port=@")
+  }
+
   private static let script = """
     set -e
     umask 022
@@ -52,7 +69,7 @@ final class TestServer: Sendable {
         >"$D.log" 2>&1 || { cat "$D.log"; exit 1; }
       "$S/usr/sbin/mysqld" $as --datadir="$D/data" --socket="$D/s" --pid-file="$D/pid" $common \
         --port="$P" --bind-address=127.0.0.1 --mysqlx=OFF --skip-log-bin --max-connections=200 \
-        --innodb-doublewrite=OFF --log-error="$D/errors" --tmpdir="$D" &
+        --innodb-doublewrite=OFF --log-error="$D/errors" --tmpdir="$D" $O &
     else
       mariadb-install-db --no-defaults $as --datadir="$D/data" --skip-test-db \
         ${S:+--basedir="$S/usr"} --auth-root-authentication-method=normal >"$D.log" 2>&1 ||
@@ -69,8 +86,8 @@ final class TestServer: Sendable {
 
   /// Starts a server.
   ///
-  /// - Parameter option: one more option for MariaDB.
-  private init(_ option: String = "") throws {
+  /// - Parameter options: more of them; an `@` stands for a free port.
+  private init(_ options: String = "") throws {
     directory = "/tmp/windlass-mysql-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
     port = try Self.freePort()
     let shell = Process()
@@ -78,7 +95,7 @@ final class TestServer: Sendable {
     shell.arguments = ["-c", Self.script]
     shell.environment = [
       "D": directory, "S": Self.root, "K": Self.isMySQL ? "mysql" : "mariadb",
-      "P": "\(port)", "O": option,
+      "P": "\(port)", "O": options.replacing("@", with: "\(port)"),
       "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
     ]
     let (input, output) = (Pipe(), Pipe())
@@ -128,6 +145,37 @@ final class TestServer: Sendable {
   /// The address of a database.
   func address(of database: String) -> MySQLAddress {
     MySQLAddress(place: .socket("\(directory)/s"), user: "root", database: database)
+  }
+
+  /// The address by which a replica is asked, on loopback.
+  var replicaAddress: MySQLAddress {
+    MySQLAddress(place: .host("127.0.0.1", port: port), user: "root", database: "mysql")
+  }
+
+  /// Begins to replicate all that the other server has done and does.
+  private func follow(_ primary: TestServer) throws {
+    let source = try primary.connection("mysql")
+    try source.run("CREATE USER replica@'%' IDENTIFIED BY 'r'")
+    try source.run("GRANT REPLICATION SLAVE ON *.* TO replica@'%'")
+    let connection = try connection("mysql")
+    if Self.isMySQL {
+      try connection.run(
+        """
+        CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = \(primary.port),
+          SOURCE_USER = 'replica', SOURCE_PASSWORD = 'r', GET_SOURCE_PUBLIC_KEY = 1
+        """)
+      try connection.run("START REPLICA")
+    } else {
+      try connection.run(
+        """
+        CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = \(primary.port),
+          MASTER_USER = 'replica', MASTER_PASSWORD = 'r', MASTER_USE_GTID = slave_pos
+        """)
+      try connection.run("START SLAVE")
+    }
+    while try connection.replicaStatus(within: .seconds(60)).sources.first?.id == nil {
+      usleep(20_000)
+    }
   }
 
   /// Makes a new, empty database and returns its options, with short deadlines.

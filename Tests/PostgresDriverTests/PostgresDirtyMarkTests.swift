@@ -222,4 +222,24 @@ struct PostgresDirtyMarkTests {
       #expect((error as? StepFailure)?.code == "LedgerMoved")
     }
   }
+
+  @Test(arguments: [0, 5])
+  func `a run's reading of the ledger does not believe the mark of one that is at work`(
+    number: Int
+  ) async throws {
+    let stage = try Stage(key: number)
+    let database = try stage.world.database()
+    let running = try await #require(throws: StepFailure.self) { try await database.inspect() }
+    #expect(running.code == "MigrationRunning" && running.disposition == .wait)
+    #expect(running.message.contains("process \(stage.golang.connection.process)"))
+    try stage.unlock()
+    let left = try await database.inspect()
+    #expect(left.isDirty && left.version == 2 && left.interruptedRun == nil)
+    for key in try LedgerKeys.all(of: stage.world) {
+      #expect(try EmulatedGolangMigrate(connection: stage.world.connection(), key: key).isFree())
+    }
+    try stage.finish()
+    let clean = try await database.inspect()
+    #expect(!clean.isDirty && clean.version == 2)
+  }
 }

@@ -37,12 +37,16 @@ enum ImportTable {
       "FoundationEssentials", "Logging", "ServiceLifecycle", "Synchronization", "UnixSignals",
       "WindlassCore", "WindlassJournal", "WindlassProof", "WindlassSchema",
     ],
+    "WindlassStatus": [
+      "Glibc", "NIOCore", "NIOHTTP1", "NIOPosix", "Synchronization", "WindlassCore",
+    ],
     // Layer 4
     "windlass": platform.union([
       "ArgumentParser", "CLinux", "CSodium", "CurlTransport", "KubernetesFleet", "Logging",
       "MariaDBDriver", "ProcessFleet", "PostgresDriver", "ReleaseFeeds", "SQLiteDriver",
       "ServiceLifecycle", "UnixSignals", "WindlassCore", "WindlassEngine",
-      "WindlassJournal", "WindlassProof", "WindlassSchema", "WindlassWire", "Yams",
+      "WindlassJournal", "WindlassProof", "WindlassSchema", "WindlassStatus", "WindlassWire",
+      "Yams",
     ]),
     "Beacon": platform.union([
       "CMariaDB", "CPostgres", "CSQLite", "NIOCore", "NIOHTTP1", "NIOPosix",

@@ -33,8 +33,13 @@ struct RehearsalQueriesTests {
     }
   }
 
-  @Test func `queries that can be prepared before and after are checks that passed`() async throws {
-    let world = Self.world()
+  @Test(arguments: [false, true])
+  func `queries that can be prepared before and after are checks that passed`(
+    isSQL: Bool
+  ) async throws {
+    let world = Self.world(
+      try isSQL
+        ? QueriesDocument.script(of: Self.recorded) : QueriesDocument.text(of: Self.recorded))
     let (verdict, report) = try await world.rehearse(Self.plan())
     #expect(verdict.judgement == .safe)
     // Those of the servers, and three queries.

@@ -62,6 +62,61 @@ struct DirtyMarkTests {
         == Ending(outcome: .failure(drift), isLocked: false))
   }
 
+  // MARK: What a run decides by
+
+  private func ledger(isDirty: Bool, interruptedBy run: RunID? = nil) -> LedgerReading {
+    LedgerReading(
+      version: 2, isDirty: isDirty, asOf: Timestamp(milliseconds: 1), interruptedRun: run)
+  }
+
+  /// What is read, and whether the lock was asked for.
+  private func read(
+    _ reading: LedgerReading, underLock locked: Result<LedgerReading, StepFailure>
+  ) throws(StepFailure) -> (reading: LedgerReading, isLocked: Bool) {
+    var isLocked = false
+    let read = try DirtyMark.reading { () throws(StepFailure) in
+      reading
+    } underLock: { () throws(StepFailure) in
+      isLocked = true
+      return try locked.get()
+    }
+    return (read, isLocked)
+  }
+
+  @Test func `a run asks for no lock over a clean ledger or a mark of Windlass's own`() throws {
+    for reading in [ledger(isDirty: false), ledger(isDirty: true, interruptedBy: "run")] {
+      let (read, isLocked) = try read(reading, underLock: .failure(held))
+      #expect(read == reading && !isLocked)
+    }
+  }
+
+  @Test func `a run waits while the maker of a mark is at work`() {
+    let failure = #expect(throws: StepFailure.self) {
+      try read(ledger(isDirty: true), underLock: .failure(held))
+    }
+    #expect(failure?.code == "MigrationRunning" && failure?.disposition == .wait)
+    #expect(failure?.message == "held")
+  }
+
+  @Test func `a run goes by what is read under the lock`() throws {
+    for locked in [ledger(isDirty: true), ledger(isDirty: false)] {
+      let (read, isLocked) = try read(ledger(isDirty: true), underLock: .success(locked))
+      #expect(read == locked && isLocked)
+    }
+  }
+
+  @Test(arguments: ["AccessDenied", "PrivilegeMissing", "DatabaseReadOnly"])
+  func `a run whose user may not take the lock goes by what the ledger says`(code: String) throws {
+    let refused = StepFailure(code: code, disposition: .stop, message: "no")
+    let (read, isLocked) = try read(ledger(isDirty: true), underLock: .failure(refused))
+    #expect(read == ledger(isDirty: true) && isLocked)
+  }
+
+  @Test func `another failure under the lock is the reading's`() {
+    let lost = StepFailure(code: "ConnectionLost", disposition: .retry, message: "lost")
+    #expect(throws: lost) { try read(ledger(isDirty: true), underLock: .failure(lost)) }
+  }
+
   // MARK: What is told of a schema
 
   private func report(isDirty: Bool, interrupted: Bool = false) -> SchemaReport {

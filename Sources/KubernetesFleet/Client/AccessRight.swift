@@ -31,16 +31,8 @@ extension KubernetesClient.Order {
   /// The right that it needs; nil for what needs none, such as the server's version.
   var right: AccessRight? {
     guard let subject = path.subject else { return nil }
-    let verb =
-      switch method {
-      case "POST": "create"
-      case "PUT": "update"
-      case "GET" where path.query["watch"] != nil: "watch"
-      case "GET": subject.isSingle ? "get" : "list"
-      default: method.lowercased()
-      }
     return AccessRight(
-      verb: verb, type: subject.type, subresource: subject.subresource,
+      verb: verb.rawValue, type: subject.type, subresource: subject.subresource,
       namespace: subject.namespace)
   }
 }

@@ -16,19 +16,27 @@ package actor KubernetesClient {
   /// The manager that owns the fields that are applied.
   package nonisolated let fieldManager: String
   nonisolated let clock: any RunClock
+  nonisolated let recorder: any ClusterRecorder
   private let random: any RandomSource
   private let credentials: Credentials
   private let makeTransport: TransportMaker
+  private nonisolated let rights: MissingRights?
   private var bucket: TokenBucket
   private var transport: (security: HTTPSecurity, carrier: any HTTPTransport)?
   private let backoff = Backoff()
 
   /// A client of that cluster.
+  ///
+  /// - Parameters:
+  ///   - recorder: Is told of each request, and by whoever follows or leads with this client what
+  ///     they do.
+  ///   - rights: Is told what the server refuses to the user.
   package init(
     _ access: ClusterAccess, fieldManager: String = "windlass", clock: any RunClock,
     random: any RandomSource = SystemRandom(), plugins: any PluginRunner,
     bucket: TokenBucket = TokenBucket(
       perSecond: ClientBounds.requestRate, burst: ClientBounds.requestBurst),
+    recorder: any ClusterRecorder = NoRecorder(), rights: MissingRights? = nil,
     transport: @escaping TransportMaker
   ) {
     self.access = access
@@ -36,7 +44,9 @@ package actor KubernetesClient {
     self.clock = clock
     self.random = random
     self.bucket = bucket
+    self.recorder = recorder
     makeTransport = transport
+    self.rights = rights
     credentials = Credentials(access, clock: clock, runner: plugins)
   }
 
@@ -106,17 +116,29 @@ package actor KubernetesClient {
     let deadline =
       order.urgency == .urgent ? ClientBounds.urgentDeadline : ClientBounds.answerDeadline
     let limits = HTTPLimits(bodySizeMax: ClientBounds.answerSizeMax, deadline: deadline)
+    let sentAt = clock.now()
     let answer: HTTPResponse
     do throws(HTTPError) {
       answer = try await carrier.send(request, limits: limits)
+      note(order, answer.status, sentAt)
     } catch {
+      note(order, nil, sentAt)
       throw APIError(error, request: order.title, changes: order.changes)
     }
     if answer.status == 401 { await credentials.reject(credential) }
     guard (200..<300).contains(answer.status) else {
-      throw APIError(answer: answer, to: order)
+      let error = APIError(answer: answer, to: order)
+      note(error, order)
+      throw error
     }
+    note(nil, order)
     return answer
+  }
+
+  /// Notes whether the user had the right that a request needs.
+  nonisolated func note(_ error: APIError?, _ order: Order) {
+    guard let rights, let right = order.right else { return }
+    rights.note(right, error, at: clock.now())
   }
 
   /// Waits for its turn, gets credentials, and writes the request down.
@@ -187,12 +209,19 @@ package actor KubernetesClient {
     let (request, carrier, credential) = try await prepare(order)
     let limits = HTTPLimits(
       bodySizeMax: .max, deadline: deadline, silenceMax: ClientBounds.watchSilenceMax)
+    let sentAt = clock.now()
     do throws(HTTPError) {
       let answer = try await carrier.stream(request, limits: limits, into: sink)
+      note(order, answer.status, sentAt)
       if answer.status == 401 { await credentials.reject(credential) }
       return answer
     } catch {
+      note(order, nil, sentAt)
       throw APIError(error, request: order.title, changes: false)
     }
+  }
+
+  private func note(_ order: Order, _ status: Int?, _ sentAt: Timestamp) {
+    recorder.requestEnded(order.verb, status: status, after: clock.now() - sentAt)
   }
 }

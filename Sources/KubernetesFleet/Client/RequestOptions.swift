@@ -77,7 +77,7 @@ package enum RequestClass: Hashable, Sendable {
 }
 
 /// Which objects a list or watch is about.
-package struct Selection: Hashable, Sendable {
+package struct Selection: Hashable, Sendable, CustomStringConvertible {
   package var type: ResourceType
   /// Nil for all namespaces.
   package var namespace: String?
@@ -95,7 +95,7 @@ package struct Selection: Hashable, Sendable {
   }
 
   /// `pods in shop`.
-  var description: String {
+  package var description: String {
     let place = type.isNamespaced ? namespace ?? "all namespaces" : nil
     return type.display + (place.map { " in \($0)" } ?? "")
   }

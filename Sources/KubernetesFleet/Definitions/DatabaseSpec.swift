@@ -20,6 +20,7 @@ package struct DatabaseSpec: DocumentPart, Hashable {
   package var holdBudget = Interval.seconds(1)
   package var backfillShare: Int64 = 50
   package var roles: RolesSpec?
+  package var replicas: [ReplicaSpec]?
 
   package init() {}
 
@@ -48,6 +49,10 @@ package struct DatabaseSpec: DocumentPart, Hashable {
         "backfillShare", \.backfillShare,
         "The share of the time that a backfill works, in percent.", default: 50, .range(1...100)),
       DocumentField("roles", \.roles, "Other URLs for single tasks; the main one where absent."),
+      DocumentField(
+        "replicas", \.replicas,
+        "On MySQL and MariaDB: the replicas that backfills wait for, which a primary can't list.",
+        .count(1...8)),
     ]
   }
 }
@@ -136,6 +141,21 @@ package struct RoleSpec: DocumentPart, Hashable {
 
   package static var fields: [DocumentField<RoleSpec>] {
     [DocumentField("urlFrom", \.urlFrom, "Where this role's URL is.")]
+  }
+}
+
+/// A server that replicates from the database's primary.
+package struct ReplicaSpec: DocumentPart, Hashable {
+  package var urlFrom = URLSourceSpec()
+
+  package init() {}
+
+  package static var fields: [DocumentField<ReplicaSpec>] {
+    [
+      DocumentField(
+        "urlFrom", \.urlFrom,
+        "Where the replica's URL is; its user may ask how far the replica is behind.")
+    ]
   }
 }
 

@@ -41,6 +41,15 @@ package struct ManagedServiceSpec: DocumentPart, Hashable {
     "has(self.rollout) && has(self.rollout.\(field))"
   }
 
+  /// In a cluster a role's URL comes from a Secret.
+  private static func secret(_ roles: String, _ role: String, _ field: String) -> SchemaRule {
+    SchemaRule(
+      "!\(workload) || !has(\(roles)) || !has(\(roles).\(role)) "
+        + "|| has(\(roles).\(role).urlFrom.secretKeyRef)",
+      "is required in a cluster: steps read the role's URL from a Secret",
+      field: "\(field).secretKeyRef", reason: "FieldValueRequired")
+  }
+
   package static var rules: [SchemaRule] {
     [
       SchemaRule(
@@ -83,6 +92,14 @@ package struct ManagedServiceSpec: DocumentPart, Hashable {
         "!\(workload) || has(self.database.urlFrom.secretKeyRef)",
         "is required in a cluster: steps read the database's URL from a Secret",
         field: ".database.urlFrom.secretKeyRef", reason: "FieldValueRequired"),
+      secret("self.database.roles", "backup", ".database.roles.backup.urlFrom"),
+      secret("self.database.roles", "migrate", ".database.roles.migrate.urlFrom"),
+      secret("self.database.roles", "probe", ".database.roles.probe.urlFrom"),
+      SchemaRule(
+        "!\(workload) || !has(self.proof) || !has(self.proof.scratchURLFrom) "
+          + "|| has(self.proof.scratchURLFrom.secretKeyRef)",
+        "is required in a cluster: steps read the scratch server's URL from a Secret",
+        field: ".proof.scratchURLFrom.secretKeyRef", reason: "FieldValueRequired"),
       SchemaRule(
         "!\(workload) || has(self.database.engine)",
         "is required in a cluster: the daemon does not see the database's URL",

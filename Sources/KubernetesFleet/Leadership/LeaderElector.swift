@@ -80,6 +80,7 @@ package actor LeaderElector {
   private func campaign(_ right: Leadership?) async -> Timestamp? {
     var event = Election.Event.ready
     while !Task.isCancelled {
+      client.recorder.turned(.election)
       let fraction = await client.fraction()
       let actions = election.handle(event, at: client.clock.now(), fraction: fraction)
       for action in actions {
@@ -87,6 +88,7 @@ package actor LeaderElector {
         case .lead(let until):
           guard let right else { return until }
           right.extend(to: until)
+          client.recorder.leaseRenewed()
         case .stop: if right != nil { return nil }
         case .read, .create, .update, .wait: break
         }

@@ -27,20 +27,21 @@ package struct ManagedService: Hashable, Sendable {
     wish = pinned ?? object.body["spec"] ?? .object([])
     spec = try ManagedServiceSpec.read(wish, at: "spec")
     try ManagedService.checkBuilt(spec)
+    try WishLimits(spec: spec).check()
     guard let engine = spec.database.engine else {
       throw ObjectError(
         "spec.database.engine", "is missing",
         allowed: "Write sqlite, postgres, mysql or cockroachdb: the daemon does not see the URL.")
     }
     self.engine = engine.rawValue
-    let (kind, workload) = try ManagedService.workload(of: spec.fleet)
+    let (kind, named) = try ManagedService.workload(of: spec.fleet)
     let field = "spec.fleet.\(kind.rawValue)"
-    guard workload.image == nil else {
+    guard named.image == nil else {
       throw ObjectError(
         "\(field).image", "names an image by the version",
         allowed: "Leave it out: this version takes the image, with its digest, from the manifest.")
     }
-    guard let port = workload.port, (1...65_535).contains(port) else {
+    guard let port = named.port, (1...65_535).contains(port) else {
       throw ObjectError(
         "\(field).port", "is missing",
         allowed: "Write the port on which a pod tells its version.")
@@ -48,13 +49,15 @@ package struct ManagedService: Hashable, Sendable {
     self.port = Int(port)
     let rollout = spec.rollout.policy(kind)
     place = WorkloadPlace(
-      kind, workload.name, in: object.namespace ?? "default", container: workload.container,
+      kind, named.name, in: object.namespace ?? "default", container: named.container,
       settings: WorkloadSettings(rollout))
     policy = ServicePolicy(
       service: ServiceName(object.name), channel: spec.source.channel,
       versions: try ManagedService.range(spec.source.versions),
       minimumAge: spec.source.minimumAge, needsApproval: spec.policy.approval == .always,
       rollout: rollout, workload: kind.shape)
+    // An open run goes on with what it began on.
+    if pinned == nil { try workload.check(object, field: "\(field).name") }
   }
 
   package var name: ServiceName { policy.service }
@@ -65,6 +68,9 @@ package struct ManagedService: Hashable, Sendable {
   package var owner: StepOwner {
     StepOwner(.managedServices, name: object.name, uid: object.uid)
   }
+
+  /// What it is adopted with.
+  package var workload: AdoptedWorkload { AdoptedWorkload(place) }
 
   /// Whether fields of others may be taken over.
   package var adopts: Bool {
@@ -117,6 +123,19 @@ package struct ManagedService: Hashable, Sendable {
       throw ObjectError(
         "spec.database.engine", "is sqlite, a file that one node can reach",
         allowed: "This version's operator upgrades services on postgres, mysql and cockroachdb.")
+    }
+    for (index, replica) in (spec.database.replicas ?? []).enumerated() {
+      guard spec.database.engine == .mysql else {
+        throw ObjectError(
+          "spec.database.replicas", "is written for another engine than mysql",
+          allowed: "Leave it out: a server of that engine tells itself how far replicas are behind."
+        )
+      }
+      guard replica.urlFrom.secretKeyRef != nil else {
+        throw ObjectError(
+          "spec.database.replicas[\(index)].urlFrom.secretKeyRef", "is missing",
+          allowed: "In a cluster steps read the URL from a Secret of the same namespace.")
+      }
     }
     guard spec.backup.volumeClaim != nil else {
       throw ObjectError(

@@ -125,6 +125,9 @@ package final class RunTurns: Sendable {
   /// Services at work now.
   package var workingCount: Int { state.withLock { $0.working.count } }
 
+  /// Services that wait for their turn.
+  package var waitingCount: Int { state.withLock { $0.queue.count } }
+
   /// Why a service does nothing although there is something to do; nil while it does not wait.
   package func block(of service: String) -> Block? {
     let waits = state.withLock { $0.queue.contains(service) }

@@ -6,6 +6,7 @@ package struct ServiceJobs: Sendable {
   private let steps: ServiceSteps
   private let claim: @Sendable (String?) throws(StepFailure) -> Void
   private let workload: @Sendable () async throws(StepFailure) -> Void
+  private let bar: @Sendable (Epoch) async throws(StepFailure) -> Void
 
   /// The Jobs of a service.
   ///
@@ -13,13 +14,16 @@ package struct ServiceJobs: Sendable {
   ///   - claim: Fails for a database that another service has, by what tells one from another, or
   ///     without that for the one that was read last.
   ///   - workload: Fails for what stands in the way of a roll.
+  ///   - bar: Has the workload refuse what was sent under an earlier number than that.
   package init(
     _ steps: ServiceSteps, claim: @escaping @Sendable (String?) throws(StepFailure) -> Void,
-    workload: @escaping @Sendable () async throws(StepFailure) -> Void
+    workload: @escaping @Sendable () async throws(StepFailure) -> Void,
+    bar: @escaping @Sendable (Epoch) async throws(StepFailure) -> Void
   ) {
     self.steps = steps
     self.claim = claim
     self.workload = workload
+    self.bar = bar
   }
 
   private var database: JobDatabase {
@@ -42,10 +46,23 @@ extension ServiceJobs: ServiceDatabase {
     return reading
   }
 
+  /// Takes the fence, and then bars the workload: its server knows no epochs.
+  ///
+  /// - Throws: With `.retry` where the database's is `.stop`: a Job that a deposed leader made late
+  ///   may take the fence between a reading and this. Whoever leads reads it once more.
   package func takeFence(
     after current: Epoch?, run: RunID
   ) async throws(StepFailure) -> Epoch {
-    try await database.takeFence(after: current, run: run)
+    let epoch: Epoch
+    do throws(StepFailure) {
+      epoch = try await database.takeFence(after: current, run: run)
+    } catch {
+      var failure = error
+      if failure.code == StepFailures.fenceLostCode { failure.disposition = .retry }
+      throw failure
+    }
+    try await bar(epoch)
+    return epoch
   }
 
   package func preflight(_ plan: Plan) async throws(StepFailure) {

@@ -65,6 +65,23 @@ package struct ServiceNotice: Sendable {
     }
   }
 
+  // MARK: - The workload
+
+  /// Has it on the object which workload the service was adopted with, where nothing says so yet.
+  package func keep(
+    _ workload: AdoptedWorkload, of seen: KubernetesObject
+  ) async throws(APIError) {
+    let name = AdoptedWorkload.annotation
+    guard seen.annotations[name] == nil, !seen.isDeleting else { return }
+    try await change(seen) { (live: KubernetesObject) async throws(APIError) in
+      guard live.annotations[name] == nil, !live.isDeleting else { return }
+      let annotations = JSONValue.object([JSONMember(name, .string(workload.text))])
+      _ = try await client.patch(
+        Self.reference(live), .merge(["metadata": ["annotations": annotations]]),
+        if: live.unchanged)
+    }
+  }
+
   // MARK: - The finalizer
 
   /// Has the finalizer on the object; on one that is being deleted none can be put any more.

@@ -60,7 +60,7 @@ package enum StatusSummary {
 
   // MARK: - The service's conditions
 
-  private static func ready(_ news: StatusNews) -> Finding {
+  static func ready(_ news: StatusNews) -> Finding {
     let record = news.record
     if let trouble = news.trouble { return .no(trouble.code, trouble.message) }
     if let block = news.block { return .no(block.code, block.message) }
@@ -70,7 +70,12 @@ package enum StatusSummary {
     guard let deployed = record.deployed else {
       return .no("NotDeployed", "no release is known to be deployed")
     }
-    guard news.state.watch.fleet != nil else { return .unread("the fleet was not read yet") }
+    guard news.state.watch.fleet != nil else {
+      guard let failure = news.state.watch.unreadable else {
+        return .unread("the fleet was not read yet")
+      }
+      return .unreadable(failure.code, failure.message)
+    }
     let wanted = news.state.watch.workload?.desired ?? record.policy.rollout.replicas
     let ready = record.instances.count {
       $0.isWanted && $0.release == deployed.version
@@ -97,10 +102,26 @@ package enum StatusSummary {
 
   private static func fetched(_ news: StatusNews) -> Finding {
     switch news.feed.isFetched {
-    case true?: .yes(news.feed.reason, news.feed.message)
+    case true?:
+      .yes(news.feed.reason, news.feed.message.isEmpty ? offered(news) : news.feed.message)
     case false?: .no(news.feed.reason, news.feed.message)
     case nil: .unread(news.feed.message)
     }
+  }
+
+  /// What keeps every release of the manifest from becoming the target; empty where nothing does.
+  private static func offered(_ news: StatusNews) -> String {
+    guard let offer = news.state.watch.offer else { return "" }
+    let policy = news.record.policy
+    let none = "no release of serial \(offer.serial) is"
+    guard !offer.releases.isEmpty else { return "\(none) for the engine in spec.database.engine" }
+    guard offer.releases.contains(where: { $0.channel == policy.channel }) else {
+      return "\(none) in the channel \(policy.channel) of spec.source.channel"
+    }
+    guard offer.releases.contains(where: { policy.versions.contains($0.version) }) else {
+      return "\(none) in the range \(policy.versions) of spec.source.versions"
+    }
+    return ""
   }
 
   private static func fresh(_ news: StatusNews) -> Finding {
@@ -186,6 +207,8 @@ enum Finding: Hashable, Sendable {
   case no(_ reason: String, _ message: String)
   /// Not looked at since this daemon began.
   case unread(_ message: String)
+  /// Looked at in vain since this daemon began, or since the wish changed.
+  case unreadable(_ reason: String, _ message: String)
 }
 
 /// Makes conditions after those that were shown before.
@@ -212,6 +235,10 @@ struct ConditionList: Sendable {
       // What was seen last still counts, with the generation that it was seen of.
       if let last { return last }
       (made.status, reason, message) = (.unknown, "NotRead", text)
+    case .unreadable(let why, let text):
+      // A server that does not answer says nothing against what was seen of the same wish.
+      if let last, last.status == .yes, last.observedGeneration == news.generation { return last }
+      (made.status, reason, message) = (.no, why, text)
     }
     made.reason = StatusText.reason(reason)
     made.message = StatusText.message(message)

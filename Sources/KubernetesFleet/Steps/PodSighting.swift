@@ -7,6 +7,8 @@ struct PodSighting: Hashable, Sendable {
   var name: String
   /// The uid of its Job; it stays on the pod when the Job goes without it.
   var job: String
+  /// The name of its Job; nil for a pod that no Job's controller made.
+  var jobName: String?
   /// The label of the order that it carries out.
   var order: String
   var attempt: Int
@@ -53,6 +55,7 @@ struct PodSighting: Hashable, Sendable {
     uid = pod.uid
     name = pod.name
     job = pod.labels["batch.kubernetes.io/controller-uid"] ?? pod.controllerUID ?? ""
+    jobName = pod.labels["batch.kubernetes.io/job-name"]
     order = pod.labels[StepLabel.order] ?? ""
     attempt = Int(pod.labels[StepLabel.attempt] ?? "") ?? 0
     node = pod.body.value(at: "/spec/nodeName")?.string
@@ -81,6 +84,12 @@ struct PodSighting: Hashable, Sendable {
 
   /// Whether it is known to do nothing any more: its end was seen, or it went before it began.
   var isDead: Bool { hasEnded || (isGone && !hasBegun) }
+
+  /// Whether its step found another number in the fence than its own, and so did nothing.
+  var isTurnedAway: Bool {
+    guard hasEnded, !hasSucceeded, let message else { return false }
+    return StepMessage(message)?.failure?.code == StepFailures.fenceLostCode
+  }
 
   /// The same pod seen again: what was once seen to have happened is not unseen; whether it is
   /// there is as it was seen last.

@@ -75,6 +75,9 @@ package struct StepFailures: Hashable, Sendable {
   /// The code of a rehearsal that can't go on and has to begin anew.
   static let spentCode = "RehearsalSpoiled"
 
+  /// The code of a step that found another number in the fence than its own.
+  static let fenceLostCode = "FenceLost"
+
   /// The code of a pod that could reach what it must not.
   package static let notIsolatedCode = "NotIsolated"
 

@@ -77,6 +77,14 @@ package final class StepFeed: Sendable {
     }
   }
 
+  /// Whether all that there is was seen once.
+  package var isSynced: Bool {
+    get async {
+      guard await jobs.isSynced else { return false }
+      return await pods.isSynced
+    }
+  }
+
   /// Whether changes are told.
   var isCurrent: Bool {
     get async {

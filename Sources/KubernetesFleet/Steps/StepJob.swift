@@ -69,9 +69,11 @@ package struct StepJob: Hashable, Sendable {
   private var podMarks: [String: String] { order.kind == .visit ? VisitPod.marks : [:] }
 
   var annotations: [String: String] {
-    [
+    var annotations = [
       StepLabel.planDigest: scope.document.digest.text, StepLabel.orderDigest: order.digest.text,
     ]
+    if let epoch { annotations[StepLabel.epoch] = epoch.description }
+    return annotations
   }
 
   var deadlineSeconds: Int64 { (order.kind.deadline.milliseconds + 999) / 1_000 }
@@ -217,6 +219,13 @@ package struct StepJob: Hashable, Sendable {
     }
     if order.kind.usesScratch, let key = scope.wish.proof.scratchURLFrom?.secretKeyRef {
       variables.append(["name": .string(StepVariables.scratch), "valueFrom": Self.source(key)])
+    }
+    guard order.kind.asksReplicas else { return variables }
+    for (index, replica) in (scope.wish.database.replicas ?? []).enumerated() {
+      guard let key = replica.urlFrom.secretKeyRef else { continue }
+      variables.append([
+        "name": .string(StepVariables.replica(index)), "valueFrom": Self.source(key),
+      ])
     }
     return variables
   }

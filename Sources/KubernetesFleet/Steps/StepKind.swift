@@ -54,6 +54,9 @@ package enum StepKind: String, Codable, Sendable, CaseIterable {
     }
   }
 
+  /// Whether the step gets the URLs of the replicas that backfills wait for.
+  package var asksReplicas: Bool { self == .preflight || self == .backfill }
+
   /// Whether the claim of backups and evidence is mounted: by what writes and reads backups, and by
   /// what runs files of an archive, which lies beside them.
   package var mountsClaim: Bool {

@@ -20,6 +20,11 @@ package enum StepVariables {
   package static let database = "WINDLASS_DATABASE_URL"
   /// The URL of the server for scratch databases.
   package static let scratch = "WINDLASS_SCRATCH_URL"
+  /// The URL of a replica that backfills wait for, by its place in the document.
+  ///
+  /// - Parameter index: from 0.
+  package static func replica(_ index: Int) -> String { "WINDLASS_REPLICA_URL_\(index + 1)" }
+
   /// The address of the step's own pod, where the server beside it listens as it does for others.
   package static let serverAddress = "WINDLASS_SERVER_ADDRESS"
   /// The port of the rehearsed server there.

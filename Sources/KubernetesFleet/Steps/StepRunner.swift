@@ -33,25 +33,38 @@ package final class StepRunner: Sendable {
   package func perform(
     _ order: StepOrder, image: String? = nil, template: JSONValue? = nil
   ) async throws(StepFailure) -> StepMessage {
-    var job = StepJob(
+    let job = StepJob(
       scope: scope, order: order, attempt: 1, epoch: epoch.withLock { $0 }, image: image,
       template: template)
     try await haveDocument(job)
     if case .fence = order { try await refuseForeignCommands(job) }
-    let earlier = try await attempts(at: job)
-    if let found = earlier.adopted(job, watch) {
-      job = job.numbered(found.attempt)
-      return try await settle(job, uid: found.uid)
+    var others = 0
+    while true {
+      let (attempt, found) = try await begin(job)
+      do throws(StepFailure) {
+        return try await settle(attempt, uid: found.uid)
+      } catch {
+        // A deposed daemon made that Job, and is the one that the fence turned away.
+        guard error.code == StepFailures.fenceLostCode, !job.hasEpoch(of: found),
+          others < StepBounds.createAttemptsMax
+        else { throw error }
+        others += 1
+      }
     }
+  }
+
+  /// The Job to wait for: one that is there and whose outcome is asked for, or a new one.
+  private func begin(
+    _ job: StepJob
+  ) async throws(StepFailure) -> (StepJob, KubernetesObject) {
+    let earlier = try await attempts(at: job)
+    if let found = earlier.adopted(job, watch) { return (job.numbered(found.attempt), found) }
     await sweep(earlier, job)
     let last = max(earlier.last, watch.lastAttempt(at: job.label))
-    if order.kind.isOnce, last > 0 { throw job.failures.spent }
-    if !order.kind.isReading { try await awaitEnds(of: job) }
-    if case .prove = order { try await awaitEnds(of: job, .rehearsals) }
-    job = job.numbered(last + 1)
-    let made: KubernetesObject
-    (job, made) = try await haveJob(job)
-    return try await settle(job, uid: made.uid)
+    if job.order.kind.isOnce, last > 0 { throw job.failures.spent }
+    if !job.order.kind.isReading { try await awaitEnds(of: job) }
+    if case .prove = job.order { try await awaitEnds(of: job, .rehearsals) }
+    return try await haveJob(job.numbered(last + 1))
   }
 
   // MARK: - Objects that must be there
@@ -239,10 +252,16 @@ package final class StepRunner: Sendable {
     if let alive = pods.first(where: { !$0.hasEnded }) { throw job.failures.yielding(to: alive) }
   }
 
-  /// Deletes Jobs of readings that nobody will ask for again; what can't be deleted goes with its
-  /// owner.
+  /// Deletes Jobs of readings that nobody will ask for again, and those that deposed daemons made
+  /// late; what can't be deleted goes with its owner.
   private func sweep(_ earlier: StepAttempts, _ job: StepJob) async {
     guard job.order.kind.isReading else { return }
+    // They did nothing, and nobody waits for them.
+    for pod in watch.sightings.pods(where: { $0.isTurnedAway && !$0.isGone }) {
+      guard let name = pod.jobName else { continue }
+      let reference = ObjectReference(.jobs, name, in: scope.settings.namespace)
+      await delete(reference, uid: pod.job)
+    }
     for old in earlier.outworn {
       await delete(ObjectReference(.jobs, old.name, in: old.namespace), uid: old.uid)
     }
@@ -281,9 +300,9 @@ struct StepAttempts: Sendable {
 
   /// An earlier attempt whose outcome is the one that is asked for, and was told to nobody in this
   /// process: one that goes on, or one that succeeded.
-  func adopted(_ job: StepJob, _ watch: StepWatch) -> (attempt: Int, uid: String)? {
+  func adopted(_ job: StepJob, _ watch: StepWatch) -> KubernetesObject? {
     guard !job.order.kind.isReading else { return nil }
-    let found = jobs.last { candidate in
+    return jobs.last { candidate in
       // A Job's status follows its pod's by a second: what was told may look as if it went on.
       guard !candidate.isDeleting, !watch.isTold(candidate.uid),
         job.difference(from: candidate) == nil
@@ -294,7 +313,6 @@ struct StepAttempts: Sendable {
       default: return false
       }
     }
-    return found.map { ($0.attempt, $0.uid) }
   }
 }
 
@@ -309,6 +327,11 @@ extension StepJob {
   var label: String { StepName.order(scope, order) }
 
   var failures: StepFailures { StepFailures(job: reference, kind: order.kind) }
+
+  /// Whether a Job carries the same number of the fence as this order's would.
+  func hasEpoch(of found: KubernetesObject) -> Bool {
+    found.annotations[StepLabel.epoch] == epoch?.description
+  }
 
   /// How a Job differs from what this order's would be; nil when it is an attempt at it.
   func difference(from found: KubernetesObject) -> String? {

@@ -104,6 +104,8 @@ package enum StepLabel {
   /// Annotations.
   package static let planDigest = "windlass.dev/plan-digest"
   package static let orderDigest = "windlass.dev/order-digest"
+  /// The fence's number under which the Job was made.
+  package static let epoch = "windlass.dev/epoch"
 }
 
 /// Names of objects, made of what they are for.

@@ -17,6 +17,7 @@ package actor Informer {
   private var reflector: Reflector
   private var waiting: [CheckedContinuation<Void, Never>] = []
   private var hasEnded = false
+  private var hasWatched = false
   private var resyncedAt: Timestamp?
 
   /// An informer of a collection.
@@ -89,6 +90,7 @@ package actor Informer {
     }
     var event = Reflector.Event.ready
     while !Task.isCancelled {
+      client.recorder.turned(.informer(selection))
       event = await carryOut(await handle(event))
     }
   }
@@ -124,6 +126,8 @@ package actor Informer {
         return .listFailed(error)
       }
     case .watch(let start, let duration):
+      client.recorder.watchBegins(of: selection.type, isFirst: !hasWatched)
+      hasWatched = true
       return .watchEnded(
         await client.watch(selection, from: start, lasting: duration) { await hear($0) })
     case .wait(let delay):
@@ -135,6 +139,7 @@ package actor Informer {
   }
 
   private func hear(_ event: WatchEvent) async {
+    client.recorder.turned(.informer(selection))
     _ = await handle(.heard(event))
     resyncIfDue()
   }

@@ -46,11 +46,14 @@ extension KubernetesClient {
     // The server ends the watch by itself; later than this, nobody is there any more.
     let deadline = duration + .seconds(30)
     async let answer = carry(order, deadline: deadline, feed)
+    var isAnswered = false
     for await line in feed.lines {
       do throws(APIError) {
         let event = try WatchEvent(line: line, request: title)
         // Returning cancels the transfer.
         if case .failed(let error) = event { return .broken(error) }
+        if !isAnswered { note(nil, order) }
+        isAnswered = true
         await each(event)
       } catch {
         if error.code == .malformedAnswer { return .broken(error) }
@@ -58,7 +61,9 @@ extension KubernetesClient {
         break
       }
     }
-    return WatchEnd(await answer, feed, order)
+    let end = WatchEnd(await answer, feed, order)
+    if case .broken(let error) = end { note(error, order) }
+    return end
   }
 
   private nonisolated func carry(

@@ -28,7 +28,7 @@ extension ClusterWorkload {
 
   /// Controllers write states all the time, each of which makes a version: so often it is read
   /// again, as long as its owner changed nothing.
-  private static let attemptsMax = 8
+  static let attemptsMax = 8
 
   /// Makes one attempt under the version that was read; false when it is another by now.
   private func apply(
@@ -80,12 +80,7 @@ extension ClusterWorkload {
   private func document(
     of order: WorkloadOrder, over live: KubernetesObject
   ) throws(StepFailure) -> KubernetesObject {
-    guard let present = image(in: live) else {
-      throw StepFailure(
-        code: "ContainerMissing", disposition: .wait,
-        message: "The pods of \(place) have no container \(place.container). Name the one that "
-          + "runs the service in spec.fleet.")
-    }
+    guard let present = image(in: live) else { throw containerMissing }
     var annotations = carried(from: live)
     var values: [OrderedValue]
     var image: String?

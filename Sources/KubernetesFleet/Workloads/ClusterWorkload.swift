@@ -34,6 +34,7 @@ package struct ClusterWorkload: WorkloadFleet {
   ) async throws(StepFailure) -> WorkloadReading {
     let asOf = client.clock.now()
     let live = try await workload()
+    guard image(in: live) != nil else { throw containerMissing }
     let sets = try await replicaSets(of: live)
     let pods = try await pods(of: live, sets)
     // After the pods: a boot that is too new keeps an instance from being taken for dead, one that
@@ -178,6 +179,14 @@ package struct ClusterWorkload: WorkloadFleet {
   func image(in live: KubernetesObject) -> String? {
     live.body.value(behind: ["spec", "template", "spec", "containers"])?.array?
       .first { $0["name"]?.string == place.container }?["image"]?.string
+  }
+
+  /// Nothing tells which release a workload runs whose service is another container.
+  var containerMissing: StepFailure {
+    StepFailure(
+      code: "ContainerMissing", disposition: .wait,
+      message: "The pods of \(place) have no container \(place.container). Name the one that "
+        + "runs the service in spec.fleet.")
   }
 
   func hold(on live: KubernetesObject) throws(StepFailure) -> WorkloadHold? {

@@ -15,6 +15,13 @@ enum WorkloadAnnotation {
   static let taken = "windlass.dev/adopted-taken"
 }
 
+/// Labels that are left on a workload.
+enum WorkloadLabel {
+  /// The fence's number as it was taken last; orders carry their own. No annotation: a change of
+  /// one counts as a new generation of a Deployment.
+  static let epoch = "windlass.dev/epoch"
+}
+
 extension OrderMark {
   /// The mark as an annotation's text, bound to one object, so that a copy of it carries no order.
   func annotation(of uid: String) -> String {

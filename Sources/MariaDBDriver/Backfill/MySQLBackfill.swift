@@ -13,6 +13,7 @@ final class MySQLBackfill {
   private var known: (table: MySQLBackfillTable, estimate: Int64?)?
   /// Whether the server may be asked what others suffer from; nobody waits on a copy.
   private let watchesPressure: Bool
+  private let replicas: MySQLReplicas
 
   init(
     _ step: BackfillStep, _ work: MySQLWork, watchesPressure: Bool = true,
@@ -23,6 +24,7 @@ final class MySQLBackfill {
     self.watchesPressure = watchesPressure
     self.checkpoint = checkpoint
     options = work.options
+    replicas = MySQLReplicas(work.options)
   }
 
   private var epoch: Epoch? {
@@ -42,7 +44,10 @@ final class MySQLBackfill {
     return try await walk.carryOn(
       step.backfill, version, from: mark,
       pressure: { () throws(StepFailure) in
-        watchesPressure ? try work.connection().pressure().reason : nil
+        guard watchesPressure else { return nil }
+        let primary = try work.connection()
+        if let reason = try primary.pressure().reason { return reason }
+        return try replicas.reason(beside: primary)
       },
       batch: { limit async throws(StepFailure) in
         try await work.once(epoch: epoch) { () throws(StepFailure) in
@@ -167,7 +172,7 @@ private struct MySQLBackfillTransaction: BackfillTransaction {
 
 extension MySQLConnection {
   /// What others suffer from, as far as a primary server knows: sessions that wait for rows, and
-  /// how many threads work. How far its replicas are behind it does not know.
+  /// how many threads work. How far its replicas are behind they have to be asked themselves.
   func pressure() throws(StepFailure) -> BackfillPressure {
     let rows = try rows(
       """

@@ -14,34 +14,36 @@ package struct EndpointTable: Sendable {
     package var isTerminating: Bool
   }
 
-  /// How late it is told that an address is ready no more.
-  private let lag: Interval
-  /// Endpoints as they were told, by the uids of their pods, and since when that is not true.
-  private var told: [String: (endpoint: Endpoint, wrongSince: Timestamp?)] = [:]
+  /// Endpoints as they were told, by the uids of their pods, and until when they stay told although
+  /// it is not true.
+  private var told: [String: (endpoint: Endpoint, wrongUntil: Timestamp?)] = [:]
 
-  /// A table that tells losses so late.
-  package init(lag: Interval) { self.lag = lag }
+  /// A table with nothing in it.
+  package init() {}
 
   /// Takes over what pods there are, and returns what is to be told; `again` is when more is to be
   /// told without a change.
+  ///
+  /// - Parameter lag: Says of each loss how late it is told.
   package mutating func update(
-    _ pods: [JSONValue], at now: Timestamp
+    _ pods: [JSONValue], at now: Timestamp, lag: inout EndpointLag
   ) -> (endpoints: [Endpoint], again: Timestamp?) {
     var found: [String: Endpoint] = [:]
     for pod in pods {
       if let endpoint = Self.endpoint(of: pod) { found[pod.uid] = endpoint }
     }
-    for uid in Set(found.keys).union(told.keys) {
+    // In an order of their own: which loss gets which lag is the same each time.
+    for uid in Set(found.keys).union(told.keys).sorted() {
       if let known = told[uid], known.endpoint.isReady, !(found[uid]?.isReady ?? false) {
-        let since = known.wrongSince ?? now
-        guard since + lag <= now else {
-          told[uid] = (known.endpoint, since)
+        let until = known.wrongUntil ?? now + lag.next()
+        guard until <= now else {
+          told[uid] = (known.endpoint, until)
           continue
         }
       }
       told[uid] = found[uid].map { ($0, nil) }
     }
-    let again = told.values.compactMap { entry in entry.wrongSince.map { $0 + lag } }.min()
+    let again = told.values.compactMap(\.wrongUntil).min()
     return (told.values.map(\.endpoint).sorted { $0.pod < $1.pod }, again)
   }
 

@@ -7,7 +7,7 @@ import WindlassWire
 package actor EndpointsWriter {
   private let api: NodeAPI
   private let clock: any RunClock
-  private let lag: Interval
+  private var lag: EndpointLag
   private var services: [String: JSONValue] = [:]
   private var pods: [String: JSONValue] = [:]
   private var tables: [String: EndpointTable] = [:]
@@ -17,7 +17,9 @@ package actor EndpointsWriter {
   /// A writer.
   ///
   /// - Parameter lag: how much later than it happened it is written that an address has gone.
-  package init(_ api: NodeAPI, clock: any RunClock, lag: Interval = .zero) {
+  package init(
+    _ api: NodeAPI, clock: any RunClock, lag: EndpointLag = EndpointLag(.zero)
+  ) {
     self.api = api.speaking(as: "endpoint-slice-controller")
     self.clock = clock
     self.lag = lag
@@ -73,8 +75,8 @@ package actor EndpointsWriter {
           pod.namespace == service.namespace
             && selector.allSatisfy { pod.at("metadata", "labels", $0.name) == $0.value }
         }
-        let (endpoints, next) = tables[key, default: EndpointTable(lag: lag)].update(
-          chosen, at: clock.now())
+        let (endpoints, next) = tables[key, default: EndpointTable()].update(
+          chosen, at: clock.now(), lag: &lag)
         if let next { again = min(again ?? next, next) }
         guard written[key] != endpoints else { continue }
         if await write(endpoints, of: service, chosen.first) {

@@ -1,4 +1,4 @@
-import KubernetesFleet
+package import KubernetesFleet
 import WindlassCore
 package import WindlassWire
 
@@ -9,19 +9,23 @@ package struct NodeAPI: Sendable {
   private let token: String
   /// Who the parts are, as managed fields tell it.
   private let agent: String
+  private let random: any RandomSource
 
   /// Requests to a server.
   ///
   /// - Parameters:
   ///   - server: scheme, host and port.
   ///   - token: of a user who may do all.
+  ///   - random: spreads what its clients repeat.
   package init(
-    _ transport: any HTTPTransport, server: String, token: String, agent: String = "kubelet"
+    _ transport: any HTTPTransport, server: String, token: String, agent: String = "kubelet",
+    random: any RandomSource = SystemRandom()
   ) {
     self.transport = transport
     self.server = server
     self.token = token
     self.agent = agent
+    self.random = random
   }
 
   /// Host and port of the server, as containers are told them.
@@ -34,7 +38,7 @@ package struct NodeAPI: Sendable {
 
   /// The same server, as another part of the node.
   func speaking(as agent: String) -> NodeAPI {
-    NodeAPI(transport, server: server, token: token, agent: agent)
+    NodeAPI(transport, server: server, token: token, agent: agent, random: random)
   }
 
   /// An answer: its status and document.
@@ -70,7 +74,7 @@ package struct NodeAPI: Sendable {
     let transport = transport
     return KubernetesClient(
       try ClusterAccess(Kubeconfig(server: server, token: Secret(token))), fieldManager: agent,
-      clock: clock, plugins: NoPlugins(),
+      clock: clock, random: random, plugins: NoPlugins(),
       bucket: TokenBucket(perSecond: 10_000, burst: 10_000),
       transport: { _ throws(HTTPError) in transport })
   }

@@ -14,7 +14,7 @@ package struct NodeSet: Sendable {
   ///   more.
   package init(
     _ settings: [NodeSettings], _ api: NodeAPI, clock: any RunClock,
-    endpointLag: Interval = .zero
+    endpointLag: EndpointLag = EndpointLag(.zero)
   ) {
     nodes = settings.map { NodeAgent($0, api, clock: clock) }
     binder = PodBinder(settings, api, clock: clock)

@@ -2,34 +2,30 @@ import KubernetesFleet
 package import WindlassCore
 import WindlassWire
 
-/// Stands in for all nodes of a cluster in which nothing is to run: it says of each pod at once
-/// what its kubelet would say of one that works, and of a step's pod what the step would have said.
-///
-/// Nothing is migrated and nothing backed up: each service has one database, at one version, whose
-/// fence is kept here.
+/// Stands in for all nodes of a cluster in which nothing is to run: it says of each pod what its
+/// kubelet would say of one that works, and of a step's pod what the step would have said.
 package actor StandInNode {
-  /// What a service's database would tell.
-  private struct Database: Sendable {
-    var epoch: Epoch?
-    var committedRun: RunID?
-  }
-
   private static let name = "stand-in"
   private let api: NodeAPI
   private let clock: any RunClock
-  /// The version of every service's schema.
-  private let schema: SchemaVersion
-  private var databases: [String: Database] = [:]
-  /// The version of the release that a run is to bring, by the name of its document.
-  private var targets: [String: Version] = [:]
-  /// Pods that were seen to here.
+  private let work: any StandInWork
+  private let pace: StandInPace
+  /// Plans of runs by the names of their documents, which never change.
+  private var plans: [String: Plan] = [:]
+  /// Pods that were seen to here, and those of them that are to go.
   private var begun: Set<String> = []
+  private var ending: Set<String> = []
 
   /// A node of the cluster behind the requests.
-  package init(_ api: NodeAPI, clock: any RunClock, schema: SchemaVersion = SchemaVersion(1)) {
+  ///
+  /// - Parameter work: Does what containers would do.
+  package init(
+    _ api: NodeAPI, clock: any RunClock, work: any StandInWork, pace: StandInPace = StandInPace()
+  ) {
     self.api = api
     self.clock = clock
-    self.schema = schema
+    self.work = work
+    self.pace = pace
   }
 
   /// Cares for all pods until the task is cancelled.
@@ -41,11 +37,17 @@ package actor StandInNode {
     await withDiscardingTaskGroup { group in
       group.addTask { await pods.run() }
       for await change in changes {
-        if case .removed(let gone) = change {
-          begun.remove(gone.uid)
+        let pod = change.object
+        if case .removed = change {
+          begun.remove(pod.uid)
+          ending.remove(pod.uid)
           continue
         }
-        await care(for: change.object.body)
+        switch duty(for: pod) {
+        case .begin: group.addTask { await self.begin(pod) }
+        case .end: group.addTask { await self.end(pod) }
+        case nil: break
+        }
       }
       group.cancelAll()
     }
@@ -67,44 +69,84 @@ package actor StandInNode {
 
   // MARK: - One pod
 
-  private func care(for pod: JSONValue) async {
-    let path = "/api/v1/namespaces/\(pod.namespace)/pods/\(pod.name)"
-    let hasEnded = ["Succeeded", "Failed"].contains(pod.text("status", "phase"))
-    if pod.isBeingDeleted {
-      if !hasEnded, !pod.text("spec", "nodeName").isEmpty {
-        await write(status(pod, phase: "Succeeded", ended(0, "")), path)
-      }
-      _ = await api.send("DELETE", "\(path)?gracePeriodSeconds=0")
-      return
+  /// What is to be done about a pod.
+  private enum Duty { case begin, end }
+
+  private func duty(for pod: KubernetesObject) -> Duty? {
+    if pod.isDeleting { return ending.insert(pod.uid).inserted ? .end : nil }
+    return !hasEnded(pod) && begun.insert(pod.uid).inserted ? .begin : nil
+  }
+
+  private func hasEnded(_ pod: KubernetesObject) -> Bool {
+    ["Succeeded", "Failed"].contains(pod.body.text("status", "phase"))
+  }
+
+  private func path(of pod: KubernetesObject) -> String {
+    "/api/v1/namespaces/\(pod.namespace ?? "default")/pods/\(pod.name)"
+  }
+
+  private func begin(_ pod: KubernetesObject) async {
+    if pod.body.text("spec", "nodeName").isEmpty {
+      _ = await api.send(
+        "POST", "\(path(of: pod))/binding", ["target": ["name": .string(Self.name)]])
     }
-    guard !hasEnded, begun.insert(pod.uid).inserted else { return }
-    if pod.text("spec", "nodeName").isEmpty {
-      _ = await api.send("POST", "\(path)/binding", ["target": ["name": .string(Self.name)]])
-    }
-    if let order = Self.order(of: pod) {
-      let message = await message(to: order, pod)
-      await write(status(pod, phase: "Succeeded", ended(0, message)), path)
-    } else {
+    await rest(for: pace.start)
+    let order = Self.order(of: pod)
+    let step = order == nil ? nil : await step(order, pod)
+    // What is to go before it has begun never begins.
+    guard !ending.contains(pod.uid), !Task.isCancelled else { return }
+    guard let step else {
+      work.began(pod)
       let running: JSONValue = ["running": ["startedAt": clock.now().json]]
-      await write(status(pod, phase: "Running", running), path)
+      return await write(status(pod, phase: "Running", running), pod)
     }
+    let message = await work.carryOut(step)
+    await rest(for: pace.step)
+    // What it has done is done, and who is killed before the end tells nobody.
+    guard !ending.contains(pod.uid), !Task.isCancelled else { return }
+    let code: Int64 = message.failure == nil ? 0 : 1
+    let text = String(decoding: message.bytes, as: UTF8.self)
+    await write(
+      status(pod, phase: code == 0 ? "Succeeded" : "Failed", terminated(code, text)), pod)
   }
 
-  private func write(_ status: JSONValue, _ path: String) async {
+  private func end(_ pod: KubernetesObject) async {
+    let isStep = Self.order(of: pod) != nil
+    if !hasEnded(pod) {
+      await rest(for: pace.drain)
+      if !isStep { work.ended(pod) }
+      if begun.contains(pod.uid) {
+        let code: Int64 = isStep ? 143 : 0
+        await write(
+          status(pod, phase: isStep ? "Failed" : "Succeeded", terminated(code, "")), pod)
+      }
+    }
+    // Whoever holds the object lets it go later; the server removes it then.
+    _ = await api.send("DELETE", "\(path(of: pod))?gracePeriodSeconds=0")
+  }
+
+  private func rest(for interval: Interval) async {
+    if interval > .zero { await clock.sleep(until: clock.now() + interval) }
+  }
+
+  private func write(_ status: JSONValue, _ pod: KubernetesObject) async {
     _ = await api.send(
-      "PATCH", "\(path)/status", ["status": status], type: "application/merge-patch+json")
+      "PATCH", "\(path(of: pod))/status", ["status": status],
+      type: "application/merge-patch+json")
   }
 
-  private func ended(_ code: Int64, _ message: String) -> JSONValue {
+  private func terminated(_ code: Int64, _ message: String) -> JSONValue {
     [
       "terminated": [
-        "exitCode": .integer(code), "reason": "Completed", "message": .string(message),
-        "finishedAt": clock.now().json,
+        "exitCode": .integer(code), "reason": code == 0 ? "Completed" : "Error",
+        "message": .string(message), "finishedAt": clock.now().json,
       ]
     ]
   }
 
-  private func status(_ pod: JSONValue, phase: String, _ state: JSONValue) -> JSONValue {
+  private func status(
+    _ pod: KubernetesObject, phase: String, _ state: JSONValue
+  ) -> JSONValue {
     let isReady = phase == "Running"
     let conditions = ["Ready", "ContainersReady"].map { type -> JSONValue in
       [
@@ -112,7 +154,7 @@ package actor StandInNode {
         "lastTransitionTime": clock.now().json,
       ]
     }
-    let containers = pod.list("spec", "containers").map { container -> JSONValue in
+    let containers = pod.body.list("spec", "containers").map { container -> JSONValue in
       let image = container["image"] ?? ""
       return [
         "name": container["name"] ?? "", "image": image, "imageID": image, "restartCount": 0,
@@ -127,79 +169,42 @@ package actor StandInNode {
 
   // MARK: - Steps
 
+  /// The words that the first container of a pod is started with.
+  private static func words(of pod: KubernetesObject) -> [String] {
+    pod.body.list("spec", "containers").first?.texts("args") ?? []
+  }
+
   /// The order that a pod carries out; nil for a pod of no step.
-  private static func order(of pod: JSONValue) -> StepOrder? {
-    let words = pod.list("spec", "containers").first?.texts("args") ?? []
-    guard let place = words.firstIndex(of: "--order"), place + 1 < words.count else { return nil }
-    return StepOrder(text: words[place + 1])
+  private static func order(of pod: KubernetesObject) -> StepOrder? {
+    option("--order", of: pod).flatMap(StepOrder.init(text:))
   }
 
-  /// What the step says at its end.
-  private func message(to order: StepOrder, _ pod: JSONValue) async -> String {
-    let words = pod.list("spec", "containers").first?.texts("args") ?? []
-    let digest = words.first { $0.hasPrefix("sha256:") }.map { Digest(String($0.dropFirst(7))) }
-    let service = pod.text("metadata", "labels", StepLabel.service)
-    let key = "\(pod.namespace)/\(service)"
-    let message = StepMessage(
-      kind: order.kind, plan: digest ?? Digest(""), order: order.digest,
-      result: await result(of: order, key, pod))
-    return String(decoding: message.bytes, as: UTF8.self)
+  private static func option(_ name: String, of pod: KubernetesObject) -> String? {
+    let words = words(of: pod)
+    guard let place = words.firstIndex(of: name), place + 1 < words.count else { return nil }
+    return words[place + 1]
   }
 
-  private func result(
-    of order: StepOrder, _ service: String, _ pod: JSONValue
-  ) async -> StepResult {
-    var database = databases[service] ?? Database()
-    defer { databases[service] = database }
-    switch order {
-    case .fence(let current, _):
-      let next = current?.next ?? Epoch(1)
-      database.epoch = next
-      return .fenced(next)
-    case .inspect:
-      return .ledger(
-        LedgerMessage(
-          LedgerReading(
-            version: schema, epoch: database.epoch, committedRun: database.committedRun,
-            systemID: service, asOf: clock.now())))
-    case .backUp(let id, let run, let purpose):
-      return .backup(receipt(id, run, purpose, service))
-    case .verify(let id), .checkBackup(let id):
-      let run = RunID(String(id.text.split(separator: "-").dropLast().joined(separator: "-")))
-      return .backup(receipt(id, run, .beforeExpand, service))
-    case .prove, .goOn:
-      return .verdict(
-        Verdict(judgement: .safe, checks: 1, coversRollback: true, evidence: ["stood in for"]))
-    case .commit(let run, _):
-      database.committedRun = run
-      return .nothing
-    case .probe(let question):
-      let version = await target(of: pod)?.description
-      return .probed(
-        question.pods.map { ProbeAnswer(id: $0.id, reportedVersion: version, failure: nil) })
-    case .visit: return .visited("{}")
-    case .prepare, .preflight, .apply, .prune, .checkFence, .command, .isolate: return .nothing
-    }
+  private func step(_ order: StepOrder?, _ pod: KubernetesObject) async -> StandInStep? {
+    guard let order else { return nil }
+    let digest = Self.words(of: pod).first { $0.hasPrefix("sha256:") }
+    let service = pod.body.text("metadata", "labels", StepLabel.service)
+    return StandInStep(
+      order: order, plan: Digest(String((digest ?? "").dropFirst(7))),
+      epoch: Self.option("--epoch", of: pod).flatMap(Int64.init).map { Epoch($0) },
+      service: "\(pod.namespace ?? "")/\(service)", pod: pod, run: await plan(of: pod))
   }
 
-  private func receipt(
-    _ id: BackupID, _ run: RunID, _ purpose: BackupPurpose, _ service: String
-  ) -> BackupReceipt {
-    BackupReceipt(
-      id: id, run: run, purpose: purpose, digest: Digest(String(repeating: "0", count: 64)),
-      systemID: service, schema: schema, isVerified: true)
-  }
-
-  /// The version that the run of a step's pod brings, as its document says.
-  private func target(of pod: JSONValue) async -> Version? {
-    let names = pod.list("spec", "volumes").map { $0.text("configMap", "name") }
+  /// The plan of the run that a step's pod is of, as its document says.
+  private func plan(of pod: KubernetesObject) async -> Plan? {
+    let names = pod.body.list("spec", "volumes").map { $0.text("configMap", "name") }
     guard let name = names.first(where: { !$0.isEmpty }) else { return nil }
-    if let known = targets[name] { return known }
-    let path = "/api/v1/namespaces/\(pod.namespace)/configmaps/\(name)"
+    if let known = plans[name] { return known }
+    let path = "/api/v1/namespaces/\(pod.namespace ?? "default")/configmaps/\(name)"
     guard let text = await api.send("GET", path)?.body.text("data", StepPaths.documentKey),
       let document = try? StepDocument(Array(text.utf8), digest: StepDigest.of(text))
     else { return nil }
-    targets[name] = document.plan?.target.version
-    return targets[name]
+    plans[name] = document.plan
+    return document.plan
   }
 }

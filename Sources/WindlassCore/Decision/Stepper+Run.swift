@@ -190,11 +190,11 @@ extension Stepper {
     let ready = serving.count { isReady($0) }
     guard ready < policy.replicas else { return look() }
     if standing == nil {
+      let remedy = inTheWay(of: source, run.plan.workload) ?? "Look at their logs"
       standing = Block(
         code: "OldFleetUnhealthy",
         message: "\(ready) of \(policy.replicas) instances of \(source) are ready: the schema is "
-          + "not changed before all are. \(inTheWay(of: source, run.plan.workload) ?? "Look at their logs")"
-      )
+          + "not changed before all are. \(remedy)")
     }
     return .wait(until: idle)
   }

@@ -2,13 +2,30 @@ package import WindlassCore
 package import WindlassSchema
 import WindlassWire
 
-/// Recorded queries as a file: one JSON object, with a query on each line of its list.
+/// Recorded queries as a file: one JSON object, with a query on each line of its list; or SQL with
+/// comments between its statements.
 package enum QueriesDocument {
   private static let apiVersion = "windlass.dev/v1"
   private static let kind = "RecordedQueries"
 
-  /// Reads a file; what it has besides is ignored.
+  /// Reads a file in either form; what a JSON object has besides is ignored.
   package static func read(_ bytes: [UInt8]) throws(QueriesDocumentError) -> RecordedQueries {
+    guard bytes.count <= Bounds.queriesSizeMax else {
+      throw QueriesDocumentError("it has more than \(Bounds.queriesSizeMax) bytes")
+    }
+    let first = bytes.first { ![0x09, 0x0A, 0x0D, 0x20].contains($0) }
+    if let first, first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
+      return try readObject(bytes)
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw QueriesDocumentError("it is no text in UTF-8")
+    }
+    return try QueriesScript.read(text)
+  }
+
+  private static func readObject(
+    _ bytes: [UInt8]
+  ) throws(QueriesDocumentError) -> RecordedQueries {
     let document: JSONValue
     do {
       let limits = JSONLimits(
@@ -74,7 +91,24 @@ package enum QueriesDocument {
     return RecordedQuery(name: name, sql: sql, calls: calls)
   }
 
-  /// The file for these queries.
+  /// The file for these queries, as SQL.
+  ///
+  /// - Throws: for queries that would not be read back as they are, such as two statements in one.
+  package static func script(
+    of recorded: RecordedQueries
+  ) throws(QueriesDocumentError) -> String {
+    let text = QueriesScript.text(of: recorded)
+    let read = try QueriesScript.read(text)
+    if let place = zip(recorded.queries, read.queries).first(where: { $0 != $1 }) {
+      throw QueriesDocumentError("the query \"\(place.0.name)\" would be read back as another one")
+    }
+    guard read == recorded else {
+      throw QueriesDocumentError("its queries would be read back as others")
+    }
+    return text
+  }
+
+  /// The file for these queries, as JSON.
   package static func text(of recorded: RecordedQueries) -> String {
     let settings = recorded.settings.sorted { $0.key < $1.key }.map {
       JSONMember($0.key, .string($0.value))

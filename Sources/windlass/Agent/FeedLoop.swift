@@ -14,6 +14,7 @@ final class FeedLoop: Service {
   private let logger: Logger
   private let last = Mutex(FeedCondition.pending)
   private let polls = Mutex(0)
+  private let seen = Mutex(FeedSighting())
 
   /// - Parameter receiver: Is handed what is trusted, and must return at once.
   init(
@@ -30,6 +31,9 @@ final class FeedLoop: Service {
 
   /// How the last poll went.
   var condition: FeedCondition { last.withLock { $0 } }
+
+  /// What the feed has brought.
+  var sighting: FeedSighting { seen.withLock { $0 } }
 
   /// Polls that have ended since the daemon started.
   var pollCount: Int { polls.withLock { $0 } }
@@ -57,7 +61,7 @@ final class FeedLoop: Service {
   private func tellRemembered() async {
     do {
       if let manifest = try await poller.remembered() {
-        receiver(manifest.offer(engine: engine))
+        take(manifest)
       }
     } catch {
       note(PollFailure(code: "\(error.code)", message: error.message))
@@ -70,14 +74,22 @@ final class FeedLoop: Service {
     switch result.outcome {
     case .news(let manifest):
       logger.notice("Manifest was accepted", metadata: ["serial": "\(manifest.serial)"])
-      receiver(manifest.offer(engine: engine))
+      take(manifest)
       fetched()
     case .unchanged: fetched()
     case .failure(let failure): note(failure)
     }
   }
 
+  private func take(_ manifest: Manifest) {
+    let offer = manifest.offer(engine: engine)
+    seen.withLock { $0.expires = offer.expires }
+    receiver(offer)
+  }
+
   private func fetched() {
+    let now = clock.now()
+    seen.withLock { $0.fetchedAt = now }
     last.withLock { $0 = FeedCondition(isFetched: true, code: "Fetched", message: "") }
   }
 
@@ -91,4 +103,12 @@ final class FeedLoop: Service {
     // The same failure again says nothing new; the condition shows it as long as it lasts.
     if isNew { logger.warning("Manifest was not fetched", metadata: ["failure": "\(failure)"]) }
   }
+}
+
+/// What a feed has brought since the daemon polls it.
+struct FeedSighting: Hashable, Sendable {
+  /// When a poll last brought what is trusted, or found it unchanged; nil before the first.
+  var fetchedAt: Timestamp?
+  /// When the newest manifest that is trusted expires; nil while there is none.
+  var expires: Timestamp?
 }

@@ -32,7 +32,9 @@ struct RoleTargets {
         backfillShare: database.backfillShare
       ).acting(as: role)
     }
-    main = try target(url, .main)
+    main = try target(url, .main).watching(
+      database.replicas.map { try $0.resolve() },
+      from: "spec.database.replicas of \(configuration.name)")
     var others: [DatabaseRole: DatabaseTarget] = [:]
     for (role, source) in database.roles.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       let other = try target(source.resolve(), role)

@@ -57,6 +57,7 @@ extension ExitStatus {
     "LedgerMalformed": .dirty,
     "SchemaDrift": .dirty,
     "LockNotObtained": .locked,
+    "MigrationRunning": .locked,
     "DatabaseLocked": .locked,
     "WriterActive": .locked,
   ]

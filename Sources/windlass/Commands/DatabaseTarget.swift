@@ -119,6 +119,41 @@ enum DatabaseTarget {
     }
   }
 
+  /// The same database, whose backfills wait for these replicas.
+  ///
+  /// - Parameters:
+  ///   - replicas: their URLs, in the order in which they are told.
+  ///   - name: where the URLs were named, such as `--replica`.
+  /// - Throws: `CommandFailure` with `.usage` for an engine whose replicas are not named, and for a
+  ///   URL that can't be read; no message holds a part of any.
+  func watching(_ replicas: [Secret], from name: String) throws -> DatabaseTarget {
+    guard !replicas.isEmpty else { return self }
+    func unusable(_ reason: String) -> CommandFailure {
+      CommandFailure(.usage, "BadReplica", "\(name) can't be used: \(reason)")
+    }
+    switch self {
+    case .sqlite: throw unusable("SQLite has no replicas. Leave it out.")
+    case .postgres:
+      throw unusable(
+        "a server of this engine tells itself how far its replicas are behind, or hides it. Leave"
+          + " it out; it is for MySQL and MariaDB.")
+    case .mysql(var options):
+      guard replicas.count <= MySQLServiceOptions.replicasMax else {
+        throw unusable(
+          "it names \(replicas.count) replicas, and \(MySQLServiceOptions.replicasMax) are the"
+            + " most. Name those that fall behind first.")
+      }
+      for url in replicas {
+        do throws(StepFailure) {
+          options.replicas.append(try MySQLURL.address(of: url))
+        } catch {
+          throw unusable(error.message)
+        }
+      }
+      return .mysql(options)
+    }
+  }
+
   /// Why copies of the database can't be on another server, as the end of a sentence; nil where
   /// they can.
   var whyNoScratchServer: String? {

@@ -21,8 +21,8 @@ struct GateCommand: ReportingCommand {
       Example: windlass gate --database env:DB --ledger flyway --schema '>=1.2'
       Example: windlass gate --database env:DB --ledger alembic --schema ae1027a6acf
 
-      Exit codes: 0 the server may start, 5 not in time, 6 the ledger is dirty, 1 the database \
-      can't be read.
+      Exit codes: 0 the server may start, 5 not in time, 6 the ledger is dirty, 7 golang-migrate \
+      is at work, 1 the database can't be read.
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions

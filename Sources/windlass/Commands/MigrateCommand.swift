@@ -42,6 +42,17 @@ struct MigrateCommand: ReportingCommand {
 
   @OptionGroup var lockOptions: LockOptions
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      """
+      MySQL and MariaDB: a replica that backfills wait for while it is more than \
+      \(Bounds.backfillLagMax) behind or stopped: env:NAME, file:PATH, or a URL without a password; \
+      may be given again.
+      """,
+      valueName: "url"))
+  var replica: [DatabaseReference] = []
+
   @Flag(
     name: .long,
     help: """
@@ -67,8 +78,8 @@ struct MigrateCommand: ReportingCommand {
   var order: MigrateOrder {
     MigrateOrder(
       database: databaseOptions.database, ledgerTable: databaseOptions.ledgerTable, path: path,
-      to: to, phase: phase, limits: lockOptions.limits, foreignKeys: foreignKeys, create: create,
-      dryRun: dryRun)
+      to: to, phase: phase, limits: lockOptions.limits, replicas: replica,
+      foreignKeys: foreignKeys, create: create, dryRun: dryRun)
   }
 
   func perform(_ output: Output) async throws -> ExitStatus {

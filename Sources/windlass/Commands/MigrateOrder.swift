@@ -11,6 +11,8 @@ struct MigrateOrder: Hashable, Sendable {
   var to: UInt64?
   var phase = MigrationPhase.backfill
   var limits = LockLimits()
+  /// The replicas that backfills wait for.
+  var replicas: [DatabaseReference] = []
   var foreignKeys = false
   var create = false
   var dryRun = false
@@ -30,7 +32,9 @@ struct MigrateOrder: Hashable, Sendable {
   func perform(_ output: Output) async throws -> ExitStatus {
     let clock = SystemClock(floor: nil)
     let migrator = try DatabaseTarget(database.resolve(), ledgerTable: ledgerTable)
-      .limited(by: limits).enforcing(foreignKeys: foreignKeys).migrator(now: clock.now)
+      .limited(by: limits).enforcing(foreignKeys: foreignKeys)
+      .watching(replicas.map { try $0.resolve(option: "--replica") }, from: "--replica")
+      .migrator(now: clock.now)
     let request = MigrateRequest(
       directory: path, target: to.map { SchemaVersion($0) }, phase: phase,
       run: RunID("migrate-\(clock.now().compactText)-\(getpid())"), createsDatabase: create)

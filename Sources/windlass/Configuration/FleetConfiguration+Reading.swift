@@ -1,5 +1,7 @@
 import WindlassCore
 
+import enum KubernetesFleet.WishBounds
+
 extension ProcessFleetConfiguration {
   /// Reads the section `fleet`.
   init(_ field: FieldReader) throws(ConfigurationError) {
@@ -95,7 +97,7 @@ extension RolloutPolicy {
     let section = try field.section(
       "observe", "canary", "maxUnavailable", "maxSurge", "stability", "soak", "progressDeadline",
       "analysis")
-    let anyLength = Interval.zero ... .hours(24 * 30)
+    let anyLength = WishBounds.rolloutTime
     if let value = section.optional("observe") { observe = try value.interval(in: anyLength) }
     if let value = section.optional("canary") { canary = try value.integer(in: 1...replicas) }
     if let value = section.optional("maxUnavailable") {
@@ -108,7 +110,7 @@ extension RolloutPolicy {
     if let value = section.optional("stability") { stability = try value.interval(in: anyLength) }
     if let value = section.optional("soak") { soak = try value.interval(in: anyLength) }
     if let value = section.optional("progressDeadline") {
-      progressDeadline = try value.interval(in: .seconds(1) ... .hours(24))
+      progressDeadline = try value.interval(in: WishBounds.progressDeadline)
     }
     if let analysis = section.optional("analysis"),
       try !analysis.elements(0...100, of: "analyses").isEmpty

@@ -1,5 +1,8 @@
+import MariaDBDriver
 import WindlassCore
 import WindlassSchema
+
+import enum KubernetesFleet.WishBounds
 
 extension ServiceConfiguration {
   /// Reads one ManagedService document.
@@ -31,7 +34,7 @@ extension ServiceConfiguration {
       try source.optional("versions")?.value(
         "a version range such as \">=1.0.0 <2.0.0\"", { VersionRange($0) }) ?? .any
     minimumAge =
-      try source.optional("minimumAge")?.interval(in: .zero ... .hours(24 * 365)) ?? .zero
+      try source.optional("minimumAge")?.interval(in: WishBounds.minimumAge) ?? .zero
     database = try DatabaseConfiguration(spec.required("database", "the service's database"))
     try ServiceConfiguration.checkMigrations(spec.optional("migrations"))
     backup = try BackupConfiguration(spec.optional("backup"))
@@ -81,7 +84,7 @@ extension ManifestSource {
       "the service's name in the manifest, of letters, digits and hyphens",
       where: TextRules.isWord)
     interval =
-      try manifest.optional("interval")?.interval(in: .seconds(1) ... .hours(24)) ?? .minutes(1)
+      try manifest.optional("interval")?.interval(in: WishBounds.pollInterval) ?? .minutes(1)
     let keys = try manifest.required("publicKeys", "the minisign public keys that are trusted")
     publicKeys = []
     for key in try keys.elements(1...16, of: "public keys") {
@@ -96,7 +99,8 @@ extension ManifestSource {
 extension DatabaseConfiguration {
   fileprivate init(_ field: FieldReader) throws(ConfigurationError) {
     let section = try field.section(
-      "urlFrom", "engine", "inject", "ledger", "lockBudget", "holdBudget", "backfillShare", "roles")
+      "urlFrom", "engine", "inject", "ledger", "lockBudget", "holdBudget", "backfillShare", "roles",
+      "replicas")
     source = try DatabaseSource(section.required("urlFrom", "urlFrom: {env: NAME}"))
     engine = try section.optional("engine")?.choice(of: Engine.self)
     if let inject = section.optional("inject") {
@@ -117,7 +121,7 @@ extension DatabaseConfiguration {
             + " write golang-migrate for a database that Windlass migrates.")
       }
     }
-    let budgets = Interval.milliseconds(1) ... .minutes(10)
+    let budgets = WishBounds.lockBudget
     lockBudget =
       try section.optional("lockBudget")?.interval(in: budgets) ?? Bounds.lockBudgetDefault
     holdBudget =
@@ -125,6 +129,18 @@ extension DatabaseConfiguration {
     backfillShare =
       try section.optional("backfillShare")?.integer(in: 1...100) ?? Bounds.backfillShareDefault
     roles = try section.optional("roles").map(DatabaseConfiguration.roles) ?? [:]
+    replicas = try section.optional("replicas").map(DatabaseConfiguration.replicas) ?? []
+  }
+
+  private static func replicas(
+    _ field: FieldReader
+  ) throws(ConfigurationError) -> [DatabaseSource] {
+    var replicas: [DatabaseSource] = []
+    for element in try field.elements(1...MySQLServiceOptions.replicasMax, of: "replicas") {
+      let url = try element.section("urlFrom").required("urlFrom", "urlFrom: {env: NAME}")
+      replicas.append(try DatabaseSource(url))
+    }
+    return replicas
   }
 
   private static func roles(

@@ -55,6 +55,8 @@ struct DatabaseConfiguration: Hashable, Sendable {
   var lockBudget: Interval
   /// The longest hold of such a lock.
   var holdBudget: Interval
+  /// Where the URLs of the replicas are read from that backfills wait for.
+  var replicas: [DatabaseSource] = []
   /// The share of the time that a backfill works, in percent.
   var backfillShare = Bounds.backfillShareDefault
 }

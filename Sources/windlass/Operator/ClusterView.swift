@@ -66,6 +66,17 @@ final class ClusterView: Sendable {
     for scope in scopes { await scope.services.waitUntilSynced() }
   }
 
+  /// Whether everything that is followed has been listed once.
+  var isSynced: Bool {
+    get async {
+      for scope in scopes {
+        guard await scope.services.isSynced, await scope.pods.isSynced, await scope.steps.isSynced
+        else { return false }
+      }
+      return true
+    }
+  }
+
   /// All services, in the order of their keys.
   func services() async -> [KubernetesObject] {
     guard scopes.count > 1 else { return await scopes.first?.services.objects ?? [] }

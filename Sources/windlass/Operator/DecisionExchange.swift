@@ -20,6 +20,9 @@ actor DecisionExchange {
   private let clock: any RunClock
   private let logger: Logger
   private var failure: StepFailure?
+  private let recorder: OperatorRecorder
+  /// The record up to which ended runs were counted.
+  private var counted: ServiceRecord
 
   /// - Parameter stored: What the journal has of the service; nil for nothing.
   init(
@@ -34,6 +37,8 @@ actor DecisionExchange {
     var begun = stored ?? ServiceRecord(policy: service.policy)
     begun.policy = service.policy
     self.begun = begun
+    counted = begun
+    recorder = assembly.recorder
     generation = service.object.generation
     desk = ServiceDesk(
       assembly.client, service: service.object.name, in: service.namespace,
@@ -48,6 +53,8 @@ actor DecisionExchange {
     if object.body["spec"] ?? .object([]) == driven.service.wish { generation = object.generation }
     // Looked at before the state: what had been taken in by then is part of it.
     let isIdle = driven.operator.isIdle
+    let state = state
+    count(state.record)
     let news = StatusNews(
       state: state, feed: feed, generation: generation,
       waiting: turns.block(of: driven.service.object.uid), now: clock.now())
@@ -69,6 +76,11 @@ actor DecisionExchange {
       failure = error
       return nil
     }
+  }
+
+  private func count(_ record: ServiceRecord) {
+    for end in RunEnd.news(record, after: counted) { recorder.runEnded(end) }
+    counted = record
   }
 
   /// The service as its operator knows it, or the journal before the operator has read that.

@@ -33,6 +33,13 @@ struct OperatorAssembly: Sendable {
   let turns: RunTurns
   /// Tells when the pods of a workload changed.
   let workloads: WorkloadNews
+  /// Counts what happens.
+  let recorder: OperatorRecorder
+  /// Is told which services there are.
+  let roster: ServiceRoster
+  /// Spreads polls of manifests.
+  var random: any RandomSource = SystemRandom()
+  var failpoint = Failpoints.fromEnvironment()
   let logger: Logger
 
   /// Makes everything that one service needs.
@@ -65,14 +72,15 @@ struct OperatorAssembly: Sendable {
             "Workload was found fit with a reservation",
             metadata: ["finding": "\(finding.code.rawValue)", "detail": "\(finding.message)"])
         }
-      })
+      },
+      bar: { epoch throws(StepFailure) in try await workload.bar(under: epoch) })
     let paced = PacedWorkload(workload, pace, steps)
     let ports = ServicePorts(
       database: jobs, backups: jobs, rehearsal: jobs, fleet: .workload(paced),
       artifacts: jobs, backupsKept: Int(service.spec.backup.keep))
     let driver = ServiceOperator(
       policy: service.policy, ports: ports, journal: journal, clock: pace, logger: logger,
-      failpoint: Failpoints.fromEnvironment())
+      failpoint: failpoint)
     pace.follow { driver.isIdle ? driver.snapshot : nil }
     steps.follow {
       let state = driver.snapshot
@@ -114,10 +122,23 @@ struct OperatorAssembly: Sendable {
     let poller = ManifestPoller(
       source: place, service: ServiceName(manifest.service), keys: keys,
       interval: manifest.interval, store: ClusterTrustStore(service, by: client),
-      transport: transport, now: { clock.now() })
+      transport: transport, generator: FractionGenerator(random), now: { clock.now() })
     return FeedLoop(
       poller: poller, receiver: { offers.take($0) }, engine: service.engine, clock: clock,
       logger: logger(of: service))
+  }
+}
+
+/// Random bits out of fractions, for those who want a generator.
+private struct FractionGenerator: RandomNumberGenerator, Sendable {
+  private let random: any RandomSource
+
+  init(_ random: any RandomSource) { self.random = random }
+
+  /// A double has 53 random bits at most: two of them make up one number.
+  func next() -> UInt64 {
+    let half = { UInt64(random.fraction() * 4_294_967_296) }
+    return half() << 32 | half()
   }
 }
 

@@ -3,6 +3,7 @@ import Glibc
 import KubernetesFleet
 import Logging
 import WindlassCore
+import WindlassStatus
 
 /// `windlass operator`: the daemon in a cluster.
 struct OperatorCommand: ReportingCommand {
@@ -21,7 +22,8 @@ struct OperatorCommand: ReportingCommand {
       Example: windlass operator --all-namespaces --lease-namespace windlass \
       --image registry.example/windlass@sha256:0123… --log-level notice
 
-      Exit codes: 0 told to stop, 1 the cluster can't be reached or lacks the definitions, 2 usage.
+      Exit codes: 0 told to stop, 1 the cluster can't be reached or lacks the definitions, or the \
+      address of --listen is taken, 2 usage.
       """)
 
   @Option(
@@ -98,6 +100,13 @@ struct OperatorCommand: ReportingCommand {
 
   @Option(
     name: .long,
+    help: ArgumentHelp(
+      "Answer /livez, /readyz and /metrics there, such as 127.0.0.1:8080, or :8080 for all "
+        + "addresses (default: nowhere).", valueName: "address:port"))
+  var listen: String?
+
+  @Option(
+    name: .long,
     help: "The least that is logged: trace, debug, info, notice, warning, error, critical.")
   var logLevel = "info"
 
@@ -117,6 +126,13 @@ struct OperatorCommand: ReportingCommand {
     }
     guard (1...10_000).contains(requestsPerSecond) else {
       throw ValidationError("--requests-per-second takes 1 to 10000.")
+    }
+    if let listen {
+      guard let address = ListenAddress(listen), address.port > 0 else {
+        throw ValidationError(
+          "--listen \"\(listen)\" is no address; write such as 127.0.0.1:8080, [::1]:8080, or "
+            + ":8080 for all addresses.")
+      }
     }
     guard Logger.Level(rawValue: logLevel) != nil else {
       let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
@@ -145,6 +161,7 @@ struct OperatorCommand: ReportingCommand {
       image: image, serviceAccount: serviceAccount, imagePullSecrets: imagePullSecret,
       leaseNamespace: leaseNamespace ?? access.namespace, leaseName: leaseName,
       concurrency: concurrency, requestsPerSecond: requestsPerSecond,
+      listen: listen.flatMap(ListenAddress.init),
       identity: OperatorCommand.identity(identity ?? OperatorCommand.hostName))
     let running = ClusterOperator(
       settings: settings, access: access, plugins: PluginProcess(environment: environment),

@@ -1,4 +1,5 @@
 import KubernetesFleet
+import WindlassStatus
 
 /// What the operator was told when it was started.
 struct OperatorSettings: Hashable, Sendable {
@@ -16,6 +17,8 @@ struct OperatorSettings: Hashable, Sendable {
   var concurrency: Int
   /// Requests to the API server in the long run, without watches and the Lease's renewals.
   var requestsPerSecond: Int
+  /// Where to tell whoever asks how the operator is; nil for nowhere.
+  var listen: ListenAddress?
   /// Names this process alone.
   var identity: String
 

@@ -18,6 +18,14 @@ final class ServiceDrive: Sendable {
     var rival: ServiceRival?
   }
 
+  /// What is done for the service.
+  private enum Work: Sendable {
+    case notBegun
+    /// Something is wrong with its object, or it could not be driven.
+    case refused
+    case driven(DrivenService)
+  }
+
   /// The shortest time between two looks that nobody asked for.
   private static let turnInterval = Interval.milliseconds(100)
   private static let failureDelay = Interval.seconds(1)
@@ -33,6 +41,7 @@ final class ServiceDrive: Sendable {
   private let sight: Mutex<Sight>
   /// Whether something was told on the object, which a copy may not show yet.
   private let hasTold = Mutex(false)
+  private let work = Mutex<Work>(.notBegun)
   private let news = Signal()
 
   /// - Parameters:
@@ -63,8 +72,18 @@ final class ServiceDrive: Sendable {
       return old.object?.generation != object?.generation
         || old.object?.decisionOrders != object?.decisionOrders
         || old.object?.isDeleting != object?.isDeleting || old.rival != rival
+        || old.object?.isPinned != object?.isPinned
     }
     if isNews { news.send() }
+  }
+
+  /// How the service is now, in figures.
+  func figures(at now: Timestamp) -> ServiceFigures {
+    switch work.withLock({ $0 }) {
+    case .notBegun: ServiceFigures(key, .starting)
+    case .refused: ServiceFigures(key, .notDriven)
+    case .driven(let driven): driven.figures(key, assembly.turns, at: now)
+    }
   }
 
   /// Drives the service until its object is gone, or the task is cancelled.
@@ -142,6 +161,7 @@ final class ServiceDrive: Sendable {
     assembly.events.note(
       ClusterEvent(.warning, reason: block.code, action: "Drive", note: block.message),
       about: object)
+    work.withLock { $0 = .refused }
     hasTold.withLock { $0 = true }
     do throws(APIError) {
       try await notices.tell(block, of: object)
@@ -249,9 +269,11 @@ final class ServiceDrive: Sendable {
       }
     }
     let driven = try assembly.drive(
-      found.service, journal: found.journal, clock: SystemClock(floor: found.stored?.at),
+      found.service, journal: found.journal, clock: FlooredClock(clock, floor: found.stored?.at),
       watch: watch, ends: ends)
     driven.pace.report { [news] in news.send() }
+    work.withLock { $0 = .driven(driven) }
+    defer { work.withLock { $0 = .notBegun } }
     assembly.logger.notice(
       "Service is driven",
       metadata: ["service": "\(key)", "generation": "\(object.generation)"])
@@ -259,6 +281,18 @@ final class ServiceDrive: Sendable {
       driven, assembly, journal: found.journal, stored: found.stored?.record, clock: clock)
     _ = await exchange.turn(object)
     return Driving(driven, exchange)
+  }
+
+  /// Has it on the object which workload the service is about, from when it is adopted.
+  private func pin(_ service: ManagedService, _ object: KubernetesObject) async {
+    do throws(APIError) {
+      try await notices.keep(service.workload, of: object)
+    } catch {
+      // It is tried again at the next turn.
+      assembly.logger.warning(
+        "Workload could not be noted",
+        metadata: ["service": "\(key)", "failure": "\(error)"])
+    }
   }
 
   /// Keeps the service and people in touch, and ends the driving when there is a reason, at a
@@ -283,13 +317,15 @@ final class ServiceDrive: Sendable {
     }
     let due = await driving.exchange.turn(object)
     let state = driven.operator.snapshot
+    // Before another wish is looked at, which may name another one.
+    if state.record.deployed != nil { await pin(driven.service, object) }
     if object.isDeleting, driven.operator.isIdle, StandStill.isReached(state) {
       // Whoever is needed for it to go on wants it gone.
       driven.operator.stop()
       return nil
     }
-    let wish = object.body["spec"] ?? .object([])
-    if object.isDeleting || wish != driven.service.wish || sight.rival != nil {
+    let isWishNew = (object.body["spec"] ?? .object([])) != driven.service.wish
+    if object.isDeleting || isWishNew || sight.rival != nil {
       driven.operator.stopAtRest()
       assembly.turns.callAway(uid)
     }
@@ -309,6 +345,11 @@ enum StandStill {
       && state.record.approved != run.plan.target.version
     return run.block != nil || state.record.isPaused || waitsForApproval
   }
+}
+
+extension KubernetesObject {
+  /// Whether a wish for another workload is refused.
+  fileprivate var isPinned: Bool { annotations[AdoptedWorkload.annotation] != nil }
 }
 
 extension StepFailure {

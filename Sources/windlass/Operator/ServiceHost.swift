@@ -10,10 +10,13 @@ struct ServiceHost: Sendable {
 
   /// How long changes of services are gathered before they are looked at.
   private static let gathering = Interval.milliseconds(100)
+  /// How long nothing may change before it is shown that somebody would look.
+  private static let silenceMax = Interval.minutes(1)
 
   /// What one of the host's tasks has come to.
   private enum Turn: Sendable {
-    case news
+    /// There may be news.
+    case woken
     case ended(uid: String)
   }
 
@@ -24,26 +27,31 @@ struct ServiceHost: Sendable {
     var known = KnownServices()
     await withTaskGroup(of: Turn.self) { group in
       var seen = view.news.count
+      assembly.recorder.hostTurned()
       await reconcile(&drives, &known, &group)
       group.addTask { [seen] in await wait(after: seen) }
       while let turn = await group.next(), !Task.isCancelled {
+        assembly.recorder.hostTurned()
         switch turn {
         case .ended(let uid): drives[uid] = nil
-        case .news:
+        case .woken:
+          let isNews = view.news.count != seen
           seen = view.news.count
           group.addTask { [seen] in await wait(after: seen) }
+          guard isNews else { continue }
         }
         await reconcile(&drives, &known, &group)
       }
+      assembly.recorder.hostEnded()
       group.cancelAll()
     }
   }
 
   private func wait(after seen: Int) async -> Turn {
-    await view.news.wait(after: seen)
+    await view.news.wait(after: seen, orUntil: clock.now() + Self.silenceMax, clock)
     // Of many changes together all are looked at once.
-    await clock.sleep(until: clock.now() + Self.gathering)
-    return .news
+    if view.news.count != seen { await clock.sleep(until: clock.now() + Self.gathering) }
+    return .woken
   }
 
   /// Has one drive for each object, and tells each how its object is.
@@ -75,6 +83,7 @@ struct ServiceHost: Sendable {
         return .ended(uid: drive.uid)
       }
     }
+    assembly.roster.show(drives.values)
   }
 
   private func drive(_ object: KubernetesObject) -> ServiceDrive? {

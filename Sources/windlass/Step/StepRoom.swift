@@ -47,7 +47,7 @@ struct StepRoom: Sendable {
       (drivers, target, scratch) = (nil, nil, nil)
       return
     }
-    let target = try StepRoom.target(wish)
+    let target = try StepRoom.target(wish, kind)
     let scratch = try StepRoom.scratch(wish, kind, target)
     // A directory of the volume, where the document names one.
     let backups = wish.backup.directory.map { (volume ?? "") + $0 } ?? folder + "/backups"
@@ -58,7 +58,9 @@ struct StepRoom: Sendable {
     (self.target, self.scratch) = (target, scratch)
   }
 
-  private static func target(_ wish: ManagedServiceSpec) throws -> DatabaseTarget {
+  private static func target(
+    _ wish: ManagedServiceSpec, _ kind: StepKind
+  ) throws -> DatabaseTarget {
     guard wish.database.ledger == .golangMigrate else {
       throw CommandFailure(
         .usage, "LedgerReadOnly",
@@ -68,7 +70,17 @@ struct StepRoom: Sendable {
     let url = try DatabaseSource.environment(StepVariables.database).resolve()
     return try DatabaseTarget(url, ledgerTable: nil).within(
       lockBudget: wish.database.lockBudget, holdBudget: wish.database.holdBudget,
-      backfillShare: Int(wish.database.backfillShare))
+      backfillShare: Int(wish.database.backfillShare)
+    ).watching(replicas(wish, kind), from: "spec.database.replicas")
+  }
+
+  private static func replicas(
+    _ wish: ManagedServiceSpec, _ kind: StepKind
+  ) throws -> [Secret] {
+    guard kind.asksReplicas else { return [] }
+    return try (wish.database.replicas ?? []).indices.map { index in
+      try DatabaseSource.environment(StepVariables.replica(index)).resolve()
+    }
   }
 
   private static func scratch(

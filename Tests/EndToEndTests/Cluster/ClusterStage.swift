@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Foundation
 import Glibc
 import ReleaseFeeds
 import SimulatedCluster
@@ -13,16 +13,22 @@ import WindlassWire
 /// A cluster whose node runs pods as processes, and in it Beacon 1.0.0 as three pods on PostgreSQL,
 /// behind a Service; `windlass operator` upgrades it as a process of its own.
 ///
-/// Pods are spared the waits that only a real cluster needs: its proxy knows at once that a pod
-/// goes.
+/// Pods are spared the waits that only a real cluster needs, for the proxy knows at once that a pod
+/// goes; unless the test has it know later.
 struct ClusterStage: Sendable {
   /// The operator's own image, of which steps are made.
   static let image = "registry.example/windlass@sha256:" + String(repeating: "f", count: 64)
   static let replicas = 3
   private static let token = "admin-token"
 
+  /// Where the programs of a test are that needs fast ones: those of this build if none are named.
+  private static let fastPrograms =
+    ProcessInfo.processInfo.environment["WINDLASS_PROGRAMS"] ?? Program.directory
+
   let directory: TemporaryDirectory
   let kind: WorkloadKind
+  /// How late the proxy knows that a pod goes; nil for at once.
+  let lag: EndpointLag?
   /// The cluster as a person sees it who may do all.
   let client: KubernetesClient
   /// Where the Service listens, on 127.0.0.1.
@@ -31,9 +37,13 @@ struct ClusterStage: Sendable {
 
   /// Lends the stage to a test; nothing of it is left afterwards.
   ///
-  /// - Parameter spec: What the service's document says besides, by paths with slashes.
+  /// - Parameters:
+  ///   - spec: What the service's document says besides, by paths with slashes.
+  ///   - lag: How late the proxy knows that a pod goes, which pods then wait for, as in a real
+  ///     cluster.
   static func with(
     _ kind: WorkloadKind = .deployment, spec: [(String, JSONValue)] = [],
+    lag: EndpointLag? = nil,
     _ body: @escaping @Sendable (ClusterStage) async throws -> Void
   ) async throws {
     let clock = HostClock()
@@ -46,10 +56,11 @@ struct ClusterStage: Sendable {
     do {
       let transport = ClusterTransport(host)
       let stage = try ClusterStage(
-        kind, ProcessCluster.client(transport, clock, manager: "kubectl"), face.port)
+        kind, lag, ProcessCluster.client(transport, clock, manager: "kubectl"), face.port)
       let nodes = NodeSet(
         [try stage.node()],
-        NodeAPI(transport, server: "http://127.0.0.1:\(face.port)", token: token), clock: clock)
+        NodeAPI(transport, server: "http://127.0.0.1:\(face.port)", token: token), clock: clock,
+        endpointLag: lag ?? EndpointLag(.zero))
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await face.run() }
         group.addTask { try await nodes.run() }
@@ -64,8 +75,11 @@ struct ClusterStage: Sendable {
     await scratch.stop()
   }
 
-  private init(_ kind: WorkloadKind, _ client: KubernetesClient, _ facePort: Int) throws {
+  private init(
+    _ kind: WorkloadKind, _ lag: EndpointLag?, _ client: KubernetesClient, _ facePort: Int
+  ) throws {
     self.kind = kind
+    self.lag = lag
     self.client = client
     directory = try TemporaryDirectory()
     port = try FreePort.find(1)[0]
@@ -89,6 +103,11 @@ struct ClusterStage: Sendable {
 
   // MARK: - What is on the machine
 
+  /// The path of a program of this package, as the test needs it.
+  private func program(_ name: String) -> String {
+    lag == nil ? Program.path(name) : "\(Self.fastPrograms)/\(name)"
+  }
+
   private func node() throws -> NodeSettings {
     var node = NodeSettings(
       name: "node-a", folder: try directory.directory("node"),
@@ -96,12 +115,12 @@ struct ClusterStage: Sendable {
     node.crashDelay = .milliseconds(400)
     _ = try directory.directory("windlass/usr/local/bin")
     try script(
-      "exec \(Program.path("windlass")) \"$@\"", at: "windlass/usr/local/bin/windlass")
+      "exec \(program("windlass")) \"$@\"", at: "windlass/usr/local/bin/windlass")
     node.images.add("registry.example/windlass", directory.file("windlass"))
     for version in ["1.0.0", "1.1.0"] {
       let name = "beacon-\(version)"
       try script(
-        "exec \(Program.path("beacon")) serve --release \(version) --listen \"$LISTEN\"", at: name)
+        "exec \(program("beacon")) serve --release \(version) --listen \"$LISTEN\"", at: name)
       node.images.add(Self.image(of: version), directory.file(name))
     }
     // What a pod does before it is told to stop: asked for ten seconds, it takes a tenth of one.
@@ -135,25 +154,32 @@ struct ClusterStage: Sendable {
 
   /// Starts an operator.
   ///
-  /// - Parameter failpoint: Where it is to be killed.
-  func operate(failpoint: String? = nil) throws -> Program {
+  /// - Parameters:
+  ///   - failpoint: Where it is to be killed.
+  ///   - status: The port of 127.0.0.1 on which it tells how it is.
+  func operate(failpoint: String? = nil, status: UInt16? = nil) throws -> Program {
     var environment: [String: String] = [:]
     environment["WINDLASS_FAILPOINT"] = failpoint
     return try Program(
-      "windlass",
+      program("windlass"),
       [
         "operator", "--kubeconfig", directory.file("kubeconfig"), "--namespace", "shop",
         "--image", Self.image,
-      ], environment: environment)
+      ] + (status.map { ["--listen", "127.0.0.1:\($0)"] } ?? []), environment: environment)
   }
 
   /// Starts a load on the Service and waits until it runs.
-  func load() async throws -> Program {
+  ///
+  /// - Parameter rate: Requests a second.
+  func load(
+    rate: Int = 40, keepAlive: Int = 4, newConnection: Int = 4, slowUpload: Int = 1
+  ) async throws -> Program {
     let load = try Program(
-      "windlass",
+      program("windlass"),
       [
-        "load", "--json", "--port", "\(port)", "--rate", "40", "--keep-alive", "4",
-        "--new-connection", "4", "--slow-upload", "1",
+        "load", "--json", "--port", "\(port)", "--rate", "\(rate)", "--keep-alive",
+        "\(keepAlive)", "--new-connection", "\(newConnection)", "--slow-upload",
+        "\(slowUpload)",
       ])
     try await eventually("the load") { load.output.contains("\n") }
     return load
@@ -243,13 +269,22 @@ struct ClusterStage: Sendable {
         ["name": "BEACON_DB", "valueFrom": ["secretKeyRef": ["name": "beacon-db", "key": "url"]]],
       ],
       "ports": [["containerPort": 8_080]],
-      "readinessProbe": ["periodSeconds": 1, "httpGet": ["path": "/healthz", "port": 8_080]],
-      "lifecycle": ["preStop": ["exec": ["command": [.string(directory.file("sleep")), "10"]]]],
+      "readinessProbe": [
+        "periodSeconds": 1, "timeoutSeconds": 5, "httpGet": ["path": "/healthz", "port": 8_080],
+      ],
+      "lifecycle": ["preStop": preStop],
     ]
     return [
       "metadata": ["labels": ["app": "beacon"]],
       "spec": ["terminationGracePeriodSeconds": 45, "containers": [server]],
     ]
+  }
+
+  /// What a pod does before it is told to stop.
+  private var preStop: JSONValue {
+    lag == nil
+      ? ["exec": ["command": [.string(directory.file("sleep")), "10"]]]
+      : ["sleep": ["seconds": 10]]
   }
 
   private var wish: JSONValue {

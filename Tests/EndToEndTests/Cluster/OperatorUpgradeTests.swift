@@ -5,6 +5,7 @@ import WindlassCore
 import WindlassWire
 
 @testable import KubernetesFleet
+@testable import windlass
 
 extension EndToEnd {
   /// `windlass operator` upgrades Beacon in a cluster, from what ran already to the contraction.
@@ -66,17 +67,65 @@ extension EndToEnd {
       }
     }
 
-    @Test func `an upgrade that nobody disturbs loses no request`()
+    @Test func `an upgrade that nobody disturbs loses no request, and shows in the figures`()
       async throws
     {
       try await ClusterStage.with { stage in
-        let program = try stage.operate()
-        try await stage.reaches("adoption", program) { $0.deployedVersion == "1.0.0" }
+        let page = try StatusPage(port: try FreePort.find(1)[0])
+        let program = try stage.operate(status: page.port)
+        try await stage.reaches("adoption", program) {
+          $0.deployedVersion == "1.0.0" && $0.holds("Ready")
+        }
+        try await stage.waits("a renewal of the Lease") {
+          try await page.figures()["windlass_lease_renewals_total"] ?? 0 > 0
+        }
+        try await Self.expectAtRest(page)
         let load = try await stage.load()
         try stage.publish("1.1.0")
         try await Self.expectUpgraded(stage, program, under: load)
+        try await Self.expectCounted(page)
+        // What is taken is told, before anything is begun.
+        let second = try stage.operate(status: page.port)
+        let refused = await second.end()
+        #expect(refused.status == 1)
+        #expect(refused.errors.contains("another process listens there"), "\(refused.errors)")
         #expect(await program.end(by: SIGTERM).status == 0)
       }
+    }
+
+    private static let beacon = "namespace=\"shop\",name=\"beacon\""
+
+    private static func expectAtRest(_ page: StatusPage) async throws {
+      for path in ["/livez", "/readyz"] {
+        let answer = try await page.get(path)
+        #expect(answer.status == 200 && answer.text.hasSuffix("\nok\n"), "\(answer.text)")
+      }
+      let figures = try await page.figures()
+      #expect(figures["windlass_leader"] == 1)
+      #expect(figures["windlass_services{state=\"ready\"}"] == 1)
+      #expect(figures["windlass_service_ready{\(beacon)}"] == 1)
+      #expect(figures["windlass_service_blocked{\(beacon)}"] == 0)
+      let versions = "deployed_version=\"1.0.0\",target_version=\"1.0.0\""
+      #expect(figures["windlass_service_info{\(beacon),\(versions)}"] == 1)
+      #expect(figures["windlass_runs_total{outcome=\"completed\"}"] == 0)
+      #expect(figures["windlass_requests_total{verb=\"create\",code=\"201\"}"] ?? 0 > 0)
+      #expect(figures["windlass_watch_restarts_total{resource=\"pods\"}"] != nil)
+      #expect(figures["process_resident_memory_bytes"] ?? 0 > 1_000_000)
+      let fetched = figures["windlass_feed_last_success_timestamp_seconds{\(beacon)}"] ?? 0
+      #expect(fetched > figures["process_start_time_seconds"] ?? .infinity)
+      #expect(
+        figures["windlass_manifest_expires_timestamp_seconds{\(beacon)}"] ?? 0 > fetched)
+    }
+
+    private static func expectCounted(_ page: StatusPage) async throws {
+      let figures = try await page.figures()
+      let versions = "deployed_version=\"1.1.0\",target_version=\"1.1.0\""
+      #expect(figures["windlass_service_info{\(beacon),\(versions)}"] == 1)
+      #expect(figures["windlass_runs_total{outcome=\"completed\"}"] == 1)
+      #expect(figures["windlass_run_duration_seconds_count{outcome=\"completed\"}"] == 1)
+      #expect(figures["windlass_run_duration_seconds_sum{outcome=\"completed\"}"] ?? 0 > 1)
+      #expect(!figures.keys.contains { $0.hasPrefix("windlass_run_phase{") })
+      #expect(figures["windlass_service_ready{\(beacon)}"] == 1)
     }
 
     @Test(.enabled(if: isWhole))

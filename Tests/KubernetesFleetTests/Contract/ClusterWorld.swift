@@ -23,6 +23,7 @@ struct ClusterWorld: Sendable {
   static func with(
     _ way: Way, clock: any RunClock = HostClock(),
     wrap: @escaping @Sendable (any HTTPTransport) -> any HTTPTransport = { $0 },
+    recorder: any ClusterRecorder = NoRecorder(),
     _ body: @Sendable (ClusterWorld) async throws -> Void
   ) async throws {
     var server = SimulatedAPIServer(at: clock.now())
@@ -33,11 +34,12 @@ struct ClusterWorld: Sendable {
     switch way {
     case .inProcess:
       let transport = wrap(ClusterTransport(host))
-      try await body(ClusterWorld(host, clock, "http://simulated.invalid", transport))
+      try await body(ClusterWorld(host, clock, "http://simulated.invalid", transport, recorder))
     case .overSocket:
       let face = try await HTTPFace(host)
       let transport = wrap(try CurlTransport(security: HTTPSecurity(multiplexes: true)))
-      let world = ClusterWorld(host, clock, "http://127.0.0.1:\(face.port)", transport)
+      let world = ClusterWorld(
+        host, clock, "http://127.0.0.1:\(face.port)", transport, recorder)
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await face.run() }
         defer { group.cancelAll() }
@@ -47,14 +49,15 @@ struct ClusterWorld: Sendable {
   }
 
   private init(
-    _ host: ClusterHost, _ clock: any RunClock, _ url: String, _ transport: any HTTPTransport
+    _ host: ClusterHost, _ clock: any RunClock, _ url: String, _ transport: any HTTPTransport,
+    _ recorder: any ClusterRecorder
   ) {
     self.host = host
     makeClient = { token, manager in
       KubernetesClient(
         try ClusterAccess(try .test(server: url, token: token)), fieldManager: manager,
         clock: clock, random: FixedRandom(value: 0.01), plugins: NoPlugins(),
-        bucket: TokenBucket(perSecond: 10_000, burst: 10_000),
+        bucket: TokenBucket(perSecond: 10_000, burst: 10_000), recorder: recorder,
         transport: { _ throws(HTTPError) in transport })
     }
     // The configuration above has all that a client needs.

@@ -128,6 +128,23 @@ struct InformerContractTests {
     }
   }
 
+  @Test func `each turn of an informer is told, and each watch behind its first`() async throws {
+    let recorder = WordRecorder()
+    try await ClusterWorld.with(.inProcess, recorder: recorder) { world in
+      try await world.create("a", labels: web)
+      let informer = Informer(world.client, selection)
+      try await follow(informer) {
+        await informer.waitUntilSynced()
+        await world.host.change { $0.loseWatches() }
+        #expect(await eventually { recorder.count("watches configmaps again") > 0 })
+        try await world.create("b", labels: web)
+        #expect(await eventually { await informer.objects.count == 2 })
+      }
+      #expect(recorder.count("watches configmaps") == 1)
+      #expect(recorder.count("turned informer of configmaps in shop (app=web)") > 3)
+    }
+  }
+
   @Test(arguments: Way.allCases)
   func `a user without the right to watch is told so, and goes on when he has it`(
     way: Way

@@ -104,6 +104,14 @@ struct AdmissionTests {
         service([("spec/database/urlFrom", ["env": "BEACON_DB"])]),
         "spec.database.urlFrom.secretKeyRef"
       ),
+      (
+        service([("spec/database/roles", ["backup": ["urlFrom": ["file": "/x"]]])]),
+        "spec.database.roles.backup.urlFrom.secretKeyRef"
+      ),
+      (
+        service([("spec/proof/scratchURLFrom", ["env": "SCRATCH"])]),
+        "spec.proof.scratchURLFrom.secretKeyRef"
+      ),
       (service([("spec/database/engine", nil)]), "spec.database.engine"),
       (service([("spec/database/engine", "oracle")]), "spec.database.engine"),
       (service([("spec/database/inject/env", "1X")]), "spec.database.inject.env"),

@@ -25,14 +25,13 @@ struct DeploySchemaTests {
     let documents = try Self.applied()
     #expect(documents.count > 20)
     try await ClusterWorld.with(.inProcess) { world in
-      for definition in ResourceDefinition.all {
-        _ = try await world.client.create(KubernetesObject(definition.json), as: .definitions)
+      let definitions = ResourceDefinition.all.map { KubernetesObject($0.json) }
+      for definition in definitions + [ServiceMonitorDefinition.object] {
+        _ = try await world.client.create(definition, as: .definitions)
       }
-      #expect(
-        await eventually {
-          await world.host.change { server in server.respond(to: Self.question, at: server.now) }
-            .status == 200
-        })
+      for type in [KubernetesFleet.ResourceType.managedServices, ServiceMonitorDefinition.type] {
+        #expect(await eventually { await Self.isServed(type, by: world.host) })
+      }
       await world.host.change { $0.createNamespace("windlass") }
       for document in documents {
         let type = try #require(document.type, "\(document) is of a kind that no test knows")
@@ -50,9 +49,15 @@ struct DeploySchemaTests {
     }
   }
 
-  private static let question = APIRequest(
-    method: "GET", path: "/apis/windlass.dev/v1alpha1/namespaces/shop/managedservices",
-    headers: [HTTPHeader("Authorization", "Bearer admin-token")])
+  private static func isServed(
+    _ type: KubernetesFleet.ResourceType, by host: ClusterHost
+  ) async -> Bool {
+    let question = APIRequest(
+      method: "GET", path: RequestPath(type, in: "shop")?.path ?? "",
+      headers: [HTTPHeader("Authorization", "Bearer admin-token")])
+    return await host.change { server in server.respond(to: question, at: server.now) }
+      .status == 200
+  }
 
   @Test func `a field that nobody knows is found, wherever it stands`() async throws {
     let deployment = try #require(

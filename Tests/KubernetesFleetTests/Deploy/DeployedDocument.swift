@@ -29,6 +29,7 @@ struct DeployedDocument: Sendable, CustomStringConvertible {
     ResourceType(plural: "serviceaccounts", kind: "ServiceAccount"),
     ResourceType(plural: "persistentvolumeclaims", kind: "PersistentVolumeClaim"),
     ResourceType(group: "networking.k8s.io", plural: "networkpolicies", kind: "NetworkPolicy"),
+    ServiceMonitorDefinition.type,
     ResourceType(group: rights, plural: "roles", kind: "Role"),
     ResourceType(group: rights, plural: "rolebindings", kind: "RoleBinding"),
     ResourceType(

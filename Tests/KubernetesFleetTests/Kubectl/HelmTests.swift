@@ -96,6 +96,10 @@ struct HelmTests {
       "image: \(Helm.image)\nnamespaces: [{name: a, secrets: [\"b,c\"]}]"
     ),
     ("nothing to watch", "image: \(Helm.image)"),
+    (
+      "an interval that is none",
+      "image: \(Helm.image)\n\(Helm.shop)\nserviceMonitor: {interval: soon}"
+    ),
   ])
   func `values that make no sense are refused`(name: String, values: String) async throws {
     try await Kubectl.with { kubectl in
@@ -120,7 +124,8 @@ struct HelmTests {
       #expect(outcome.status == 0, "\(outcome.errors)")
       let documents = try DeployedDocument.documents(of: outcome.output, path: "rendered")
       let kinds = Set(documents.map(\.kind))
-      #expect(kinds.isDisjoint(with: ["ValidatingAdmissionPolicy", "NetworkPolicy"]))
+      #expect(
+        kinds.isDisjoint(with: ["ValidatingAdmissionPolicy", "NetworkPolicy", "ServiceMonitor"]))
       let deployment = try #require(documents.first { $0.kind == "Deployment" })
       let pod = try #require(deployment.object.body.value(at: "/spec/template/spec"))
       #expect(pod["imagePullSecrets"] == [["name": "registry"]])
@@ -129,6 +134,27 @@ struct HelmTests {
       let words = (pod.value(at: "/containers/0/args")?.array ?? []).compactMap(\.string)
       #expect(words.contains("--image-pull-secret=registry"))
       #expect(words.contains("--log-level=notice"))
+    }
+  }
+
+  @Test func `the chart's monitor is the component's, with the labels that it is given`()
+    async throws
+  {
+    try await Kubectl.with { kubectl in
+      let outcome = try await render(
+        """
+        image: \(Helm.image)
+        serviceMonitor: {enabled: true, labels: {release: prometheus}}
+        \(Helm.shop)
+        """, kubectl)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let made = try DeployedDocument.documents(of: outcome.output, path: "rendered")
+        .first { $0.kind == "ServiceMonitor" }
+      let component = try DeployedDocument.all(in: "kustomize/components/service-monitor")
+        .first { $0.kind == "ServiceMonitor" }
+      let wanted = try #require(component).object.body
+        .setting(["metadata", "labels", "release"], to: "prometheus")
+      #expect(try #require(made).object.body == wanted)
     }
   }
 

@@ -86,7 +86,8 @@ struct OverlayTests {
       #expect(container?["image"]?.string == image)
       #expect(
         container?["args"] == [
-          .string("--image=\(image)"), "--service-account=windlass-step", "--namespace=shop",
+          .string("--image=\(image)"), "--service-account=windlass-step", "--listen=:8080",
+          "--namespace=shop",
         ])
       let policy = try #require(documents.first { $0.object.name == "windlass-jobs" }).object.body
       let variables = policy.value(at: "/spec/variables")?.array ?? []
@@ -95,6 +96,32 @@ struct OverlayTests {
       #expect(
         variables.first { $0["name"] == "images" }?["expression"]?.string?
           .contains("images.split(',')") == true)
+    }
+  }
+
+  @Test func `the monitor is added to an overlay by its name`() async throws {
+    try await Kubectl.with { kubectl in
+      let copy = kubectl.folder.appending(path: "deploy")
+      try FileManager.default.copyItem(at: DeployedDocument.root, to: copy)
+      let own = copy.appending(path: "kustomize/overlays/own")
+      try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
+      let text = """
+        apiVersion: kustomize.config.k8s.io/v1beta1
+        kind: Kustomization
+        resources: [../namespaced]
+        components: [../../components/service-monitor]
+        labels:
+        - {pairs: {release: prometheus}}
+
+        """
+      try text.write(
+        to: own.appending(path: "kustomization.yaml"), atomically: true, encoding: .utf8)
+      let rendered = try await kubectl.succeed("kustomize", own.path)
+      let documents = try DeployedDocument.documents(of: rendered, path: "own")
+      let monitor = try #require(documents.first { $0.kind == "ServiceMonitor" }).object
+      #expect(monitor.labels["release"] == "prometheus")
+      #expect(monitor.namespace == "windlass")
+      #expect(monitor.body.value(at: "/spec/endpoints/0/path") == "/metrics")
     }
   }
 

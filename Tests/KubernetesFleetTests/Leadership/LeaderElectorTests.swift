@@ -13,6 +13,7 @@ struct LeaderElectorTests {
   private struct World {
     let clock = ManualClock()
     let host: ClusterHost
+    let recorder = WordRecorder()
 
     init() {
       var server = SimulatedAPIServer(at: clock.now())
@@ -24,7 +25,7 @@ struct LeaderElectorTests {
     func elector(_ identity: String, _ wire: Cuttable) throws -> LeaderElector {
       let client = KubernetesClient(
         try ClusterAccess(try .test(server: "http://simulated.invalid")), clock: clock,
-        random: FixedRandom(value: 0), plugins: NoPlugins(),
+        random: FixedRandom(value: 0), plugins: NoPlugins(), recorder: recorder,
         transport: { _ throws(HTTPError) in wire })
       return LeaderElector(
         client, identity: identity, namespace: "windlass", name: "operator")
@@ -71,6 +72,25 @@ struct LeaderElectorTests {
       first.cut()
       #expect(await world.pass(seconds: 60, sleepers: 2) { log.words.count == 3 })
       #expect(log.words == ["a leads", "a is deposed", "b leads"])
+      group.cancelAll()
+    }
+  }
+
+  @Test func `each turn of a candidate is told, and each renewal of a leader`() async throws {
+    let world = World()
+    let log = Counter()
+    let a = try world.elector("a", Cuttable(world.host))
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await a.run(Self.work("a", log, Signal())) }
+      #expect(await world.pass(seconds: 40, sleepers: 1) { log.words == ["a leads"] })
+      let waited = world.recorder.count("turned election")
+      #expect(waited > 5)
+      #expect(
+        await world.pass(seconds: 30, sleepers: 2) { world.recorder.count("renewed") >= 3 })
+      #expect(world.recorder.count("turned election") > waited)
+      // The Lease was made by the first write, and renewed by the others.
+      #expect(world.recorder.count("create 201") == 1)
+      #expect(world.recorder.count("update 200") >= world.recorder.count("renewed"))
       group.cancelAll()
     }
   }

@@ -52,7 +52,7 @@ struct NodeWorld: Sendable {
       client: client, api: api, clock: clock, folder: folder, settings: settings,
       transport: transport)
     try await withThrowingTaskGroup(of: Void.self) { group in
-      let set = NodeSet([settings], api, clock: clock, endpointLag: lag)
+      let set = NodeSet([settings], api, clock: clock, endpointLag: EndpointLag(lag))
       group.addTask { try await set.run() }
       defer { group.cancelAll() }
       try await body(world)

@@ -1,11 +1,11 @@
 import CurlTransport
-import SimulatedCluster
 import Synchronization
 import Testing
 import WindlassCore
 import WindlassWire
 
 @testable import KubernetesFleet
+@testable import SimulatedCluster
 
 /// Services over real sockets.
 @Suite(.serialized)
@@ -111,33 +111,69 @@ struct ServiceProxyTests {
     }
   }
 
+  private static func pod(_ name: String, isReady: Bool) -> JSONValue {
+    [
+      "metadata": ["name": .string(name), "uid": .string("u-\(name)")],
+      "spec": ["nodeName": "node-a"],
+      "status": [
+        "phase": "Running", "podIP": "127.1.2.3",
+        "conditions": [["type": "Ready", "status": isReady ? "True" : "False"]],
+      ],
+    ]
+  }
+
   @Test func `a loss is told late, and what comes at once`() {
-    let pod = { (name: String, isReady: Bool) -> JSONValue in
-      [
-        "metadata": ["name": .string(name), "uid": .string("u-\(name)")],
-        "spec": ["nodeName": "node-a"],
-        "status": [
-          "phase": "Running", "podIP": "127.1.2.3",
-          "conditions": [["type": "Ready", "status": isReady ? "True" : "False"]],
-        ],
-      ]
-    }
-    var table = EndpointTable(lag: .seconds(2))
+    var table = EndpointTable()
+    var lag = EndpointLag(.seconds(2))
     let start = Timestamp(milliseconds: 1_000_000)
-    let states = { (found: [EndpointTable.Endpoint]) in found.map { "\($0.pod) \($0.isReady)" } }
-    #expect(states(table.update([pod("a", true)], at: start).endpoints) == ["a true"])
-    let late = table.update([pod("a", false), pod("b", true)], at: start + .seconds(1))
-    #expect(states(late.endpoints) == ["a true", "b true"])
+    let update = { (pods: [(String, Bool)], second: Int64) in
+      let (found, again) = table.update(
+        pods.map { Self.pod($0.0, isReady: $0.1) }, at: start + .seconds(second), lag: &lag)
+      return (states: found.map { "\($0.pod) \($0.isReady)" }, again: again)
+    }
+    #expect(update([("a", true)], 0).states == ["a true"])
+    let late = update([("a", false), ("b", true)], 1)
+    #expect(late.states == ["a true", "b true"])
     #expect(late.again == start + .seconds(3))
-    let told = table.update([pod("a", false), pod("b", true)], at: start + .seconds(3))
-    #expect(states(told.endpoints) == ["a false", "b true"])
-    let gone = table.update([pod("b", true)], at: start + .seconds(4))
-    #expect(states(gone.endpoints) == ["b true"])
+    let told = update([("a", false), ("b", true)], 3)
+    #expect(told.states == ["a false", "b true"])
+    let gone = update([("b", true)], 4)
+    #expect(gone.states == ["b true"])
     #expect(gone.again == nil)
     // One that is ready again before its loss was told was never lost.
-    _ = table.update([pod("b", false)], at: start + .seconds(5))
-    let back = table.update([pod("b", true)], at: start + .seconds(6))
-    #expect(states(back.endpoints) == ["b true"])
+    _ = update([("b", false)], 5)
+    let back = update([("b", true)], 6)
+    #expect(back.states == ["b true"])
     #expect(back.again == nil)
+  }
+
+  @Test func `each loss is told as late as it is drawn, the same way for the same seed`() {
+    let lags = { (seed: UInt64) -> [Int64] in
+      var lag = EndpointLag(.zero ... .seconds(5), seed: seed)
+      var table = EndpointTable()
+      return (Int64(0)..<50).map { number in
+        let start = Timestamp(milliseconds: 1_000_000 * (number + 1))
+        _ = table.update([Self.pod("\(number)", isReady: true)], at: start, lag: &lag)
+        let again = table.update([], at: start, lag: &lag).again ?? start
+        _ = table.update([], at: again, lag: &lag)
+        return (again - start).milliseconds
+      }
+    }
+    #expect(lags(7) == lags(7))
+    #expect(lags(7) != lags(8))
+    #expect(lags(7).allSatisfy { (0...5_000).contains($0) })
+    // A share of them in each half.
+    #expect(lags(7).count { $0 < 2_500 } > 10 && lags(7).count { $0 > 2_500 } > 10)
+  }
+
+  @Test(
+    arguments: [
+      ("2s", 2_000...2_000), ("0s-5s", 0...5_000), ("250ms-1m", 250...60_000), ("5s-0s", nil),
+      ("0s-61s", nil), ("5", nil), ("1s-2s-3s", nil), ("-5s", nil), ("", nil),
+    ] as [(String, ClosedRange<Int64>?)])
+  func `a lag on the command line is one time or two`(text: String, wanted: ClosedRange<Int64>?) {
+    let bounds = EndpointLagBounds(argument: text)?.bounds
+    #expect(bounds?.lowerBound.milliseconds == wanted?.lowerBound)
+    #expect(bounds?.upperBound.milliseconds == wanted?.upperBound)
   }
 }

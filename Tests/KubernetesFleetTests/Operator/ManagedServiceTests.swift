@@ -56,6 +56,11 @@ struct ManagedServiceTests {
       ("spec/database/engine", nil, "spec.database.engine"),
       ("spec/database/engine", "sqlite", "spec.database.engine"),
       ("spec/database/urlFrom", ["env": "X"], "spec.database.urlFrom.secretKeyRef"),
+      (
+        "spec/database/replicas",
+        [["urlFrom": ["secretKeyRef": ["name": "replica", "key": "url"]]]],
+        "spec.database.replicas"
+      ),
       ("spec/backup/volumeClaim", nil, "spec.backup.volumeClaim"),
       ("spec/fleet/deployment/port", nil, "spec.fleet.deployment.port"),
       ("spec/fleet/deployment/image", "web:{version}", "spec.fleet.deployment.image"),
@@ -64,6 +69,24 @@ struct ManagedServiceTests {
       ("spec/source/versions", "newest", "spec.source.versions"),
       ("spec/policy/onUnsafe", "recreate", "spec.policy.onUnsafe"),
       ("spec/rollout/canary", "two", "spec.rollout.canary"),
+      ("spec/source/manifest/interval", "0s", "spec.source.manifest.interval"),
+      ("spec/source/manifest/interval", "999ms", "spec.source.manifest.interval"),
+      ("spec/source/manifest/interval", "106751991167d", "spec.source.manifest.interval"),
+      ("spec/source/minimumAge", "366d", "spec.source.minimumAge"),
+      ("spec/database/lockBudget", "0ms", "spec.database.lockBudget"),
+      ("spec/database/holdBudget", "11m", "spec.database.holdBudget"),
+      ("spec/rollout/observe", "31d", "spec.rollout.observe"),
+      ("spec/rollout/soak", "106751991167d", "spec.rollout.soak"),
+      ("spec/rollout/stability", "6m", "spec.rollout.stability"),
+      ("spec/rollout/progressDeadline", "0s", "spec.rollout.progressDeadline"),
+      ("spec/database/ledger", "flyway", "spec.database.ledger"),
+      (
+        "spec/database/roles", ["probe": ["urlFrom": ["env": "X"]]],
+        "spec.database.roles.probe.urlFrom.secretKeyRef"
+      ),
+      ("spec/proof/scratchURLFrom", ["file": "/x"], "spec.proof.scratchURLFrom.secretKeyRef"),
+      ("spec/proof/env", ["1X": ""], "spec.proof.env"),
+      ("spec/backup/directory", "/a/../../b", "spec.backup.directory"),
     ] as [(String, JSONValue?, String)])
   func `what can't be carried out is refused by its field`(
     path: String, value: JSONValue?, field: String
@@ -72,6 +95,51 @@ struct ManagedServiceTests {
       try ManagedService(Self.object([(path, value)]))
     }
     #expect(error?.field == field)
+  }
+
+  @Test func `replicas of MySQL come from Secrets`() throws {
+    let secret: JSONValue = ["secretKeyRef": ["name": "replica", "key": "url"]]
+    let replicas = { (second: JSONValue) -> KubernetesObject in
+      Self.object([
+        ("spec/database/engine", "mysql"),
+        ("spec/database/replicas", [["urlFrom": secret], ["urlFrom": second]]),
+      ])
+    }
+    #expect(try ManagedService(replicas(secret)).spec.database.replicas?.count == 2)
+    let error = #expect(throws: ObjectError.self) { try ManagedService(replicas(["env": "X"])) }
+    #expect(error?.field == "spec.database.replicas[1].urlFrom.secretKeyRef")
+  }
+
+  @Test func `a scratch server is for engines whose copies can be on another one`() {
+    let scratch: JSONValue = ["secretKeyRef": ["name": "scratch", "key": "url"]]
+    let error = #expect(throws: ObjectError.self) {
+      try ManagedService(
+        Self.object([("spec/proof/scratchURLFrom", scratch), ("spec/database/engine", "mysql")]))
+    }
+    #expect(error?.field == "spec.proof.scratchURLFrom")
+    #expect(throws: Never.self) {
+      try ManagedService(Self.object([("spec/proof/scratchURLFrom", scratch)]))
+    }
+  }
+
+  @Test func `an adopted service is not moved to another workload by a wish alone`() throws {
+    let first = try ManagedService(Self.object())
+    #expect(first.workload.text == "deployment/beacon")
+    let noted: [(String, JSONValue?)] = [
+      ("metadata/annotations", ["windlass.dev/workload": .string(first.workload.text)])
+    ]
+    #expect(try ManagedService(Self.object(noted)).place == first.place)
+    let moved = noted + [("spec/fleet/deployment/name", "another")]
+    let error = #expect(throws: ObjectError.self) { try ManagedService(Self.object(moved)) }
+    #expect(error?.field == "spec.fleet.deployment.name")
+    // An open run goes on with its own, and a person can let the service go.
+    #expect(try ManagedService(Self.object(moved), spec: first.wish).place == first.place)
+    let freed = [("spec/fleet/deployment/name", "another" as JSONValue?)]
+    #expect(try ManagedService(Self.object(freed)).place.name == "another")
+    let workload: JSONValue = ["name": "beacon", "container": "server", "port": 1]
+    #expect(throws: ObjectError.self) {
+      try ManagedService(Self.object(noted + [("spec/fleet", ["statefulSet": workload])]))
+    }
   }
 }
 

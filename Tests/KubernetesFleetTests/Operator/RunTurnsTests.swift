@@ -61,6 +61,7 @@ struct RunTurnsTests {
       await waitUntil(record, has: 1)
       #expect(record.all == ["third"])
       #expect(turns.workingCount == 2)
+      #expect(turns.waitingCount == 1)
       turns.giveBack("first")
       // The others begin when there is room again.
       #expect(turns.block(of: "second") != nil)

@@ -56,6 +56,26 @@ struct StatusSummaryTests {
     #expect(status.conditions?.allSatisfy { $0.observedGeneration == 4 } == true)
   }
 
+  @Test func `each service stands in one way`() {
+    #expect(ServiceStanding(news(rest())) == .ready)
+    var state = rest()
+    state.watch.readySince.removeValue(forKey: "beacon-2")
+    #expect(ServiceStanding(news(state)) == .unready)
+    state.record = Chronicle.opening(state.record)
+    #expect(ServiceStanding(news(state)) == .progressing)
+    state.record.isPaused = true
+    #expect(ServiceStanding(news(state)) == .paused)
+    var waiting = news(state)
+    waiting.waiting = Block(code: "WaitsForTurn", message: "50 are at work")
+    #expect(ServiceStanding(waiting) == .waiting)
+    waiting.state.record.run?.block = Block(code: "ProofUnsafe", message: "a query fails")
+    #expect(ServiceStanding(waiting) == .blocked)
+    waiting.trouble = StepFailure(
+      code: "BadConfiguration", disposition: .stop, message: "spec.fleet is missing")
+    #expect(ServiceStanding(waiting) == .notDriven)
+    #expect(ServiceStanding.allCases.count == 8)
+  }
+
   @Test func `one that waits for its turn says so, and is as ready as it was`() {
     var waiting = news(rest())
     waiting.waiting = Block(code: "WaitsForTurn", message: "50 are at work")
@@ -110,6 +130,42 @@ struct StatusSummaryTests {
     #expect(times[1] == [later, begin, begin, begin, begin, later])
     #expect(times[2] == times[1])
     #expect(third.conditions?[0].reason == "NotAdopted")
+  }
+
+  @Test func `a wish under which nothing can be read is not ready, whatever was seen before it`() {
+    let before = StatusSummary.service(news(rest()), after: nil)
+    var blind = rest()
+    blind.watch = Watch()
+    blind.watch.unreadable = StepFailure(
+      code: "WorkloadMissing", disposition: .wait, message: "there is no web")
+    // Of the same wish what was seen last still counts: it may be the server that does not answer.
+    #expect(shown(StatusSummary.service(news(blind), after: before))[0] == "Ready=True AsWanted")
+    var changed = news(blind)
+    changed.generation = 5
+    let after = StatusSummary.service(changed, after: before)
+    #expect(shown(after)[0] == "Ready=False WorkloadMissing")
+    #expect(shown(after)[5] == "Degraded=True WorkloadMissing")
+    changed.state = rest()
+    #expect(shown(StatusSummary.service(changed, after: after))[0] == "Ready=True AsWanted")
+  }
+
+  @Test(
+    arguments: [
+      ("spec.source.channel", "nightly", "*", true),
+      ("spec.source.versions", "stable", "<1.0.0", true),
+      ("spec.database.engine", "stable", "*", false),
+    ])
+  func `a wish that no release of the manifest fits says which field shuts them out`(
+    field: String, channel: String, versions: String, hasReleases: Bool
+  ) throws {
+    var state = rest()
+    state.record.policy.channel = channel
+    state.record.policy.versions = try #require(VersionRange(versions))
+    if !hasReleases { state.watch.offer?.releases = [] }
+    let fetched = StatusSummary.service(news(state), after: nil).conditions?[2]
+    #expect(fetched?.status == .yes)
+    #expect(fetched?.message.contains(field) == true)
+    #expect(StatusSummary.service(news(rest()), after: nil).conditions?[2].message.isEmpty == true)
   }
 
   @Test func `what was not read since a restart is still what was seen last`() {

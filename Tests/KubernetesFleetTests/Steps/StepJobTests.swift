@@ -112,6 +112,30 @@ struct StepJobTests {
     }
   }
 
+  @Test func `replicas are told to what checks before a run and to backfills`() throws {
+    let replica = { (name: String) -> JSONValue in
+      ["urlFrom": ["secretKeyRef": ["name": .string(name), "key": "url"]]]
+    }
+    let scope = try Steps.scope([
+      ("database/engine", "mysql"), ("database/replicas", [replica("near"), replica("far")]),
+    ])
+    for order in Steps.all {
+      let job = StepJob(scope: scope, order: order, attempt: 1, image: "beacon@sha256:0")
+      let pod = try #require(job.object.body.value(at: "/spec/template/spec"))
+      let told = containers(pod).flatMap { $0["env"]?.array ?? [] }.compactMap {
+        variable -> String? in
+        guard let name = variable["name"]?.string, name.contains("REPLICA"),
+          let secret = variable.value(at: "/valueFrom/secretKeyRef/name")?.string
+        else { return nil }
+        return "\(name) \(secret)"
+      }
+      #expect(
+        told
+          == ([.preflight, .backfill].contains(order.kind)
+            ? ["WINDLASS_REPLICA_URL_1 near", "WINDLASS_REPLICA_URL_2 far"] : []))
+    }
+  }
+
   @Test func `a name is the same for the same attempt, and for no other`() throws {
     var names: Set<String> = []
     let runs: [RunID] = [

@@ -84,12 +84,15 @@ struct ScriptedWorld {
   let clock = ManualClock(jumps: true)
   let client: KubernetesClient
 
-  init(_ steps: [ScriptedTransport.Step], bucket: TokenBucket? = nil) throws {
+  init(
+    _ steps: [ScriptedTransport.Step], bucket: TokenBucket? = nil,
+    recorder: any ClusterRecorder = NoRecorder()
+  ) throws {
     let transport = ScriptedTransport(steps)
     self.transport = transport
     client = KubernetesClient(
       try ClusterAccess(try .test()), clock: clock, random: FixedRandom(), plugins: NoPlugins(),
-      bucket: bucket ?? TokenBucket(perSecond: 1_000, burst: 1_000),
+      bucket: bucket ?? TokenBucket(perSecond: 1_000, burst: 1_000), recorder: recorder,
       transport: { _ throws(HTTPError) in transport })
   }
 }

@@ -152,12 +152,15 @@ struct DeploymentTests {
     #expect(failed?.disposition == .stop)
   }
 
-  @Test func `a container that the pods do not have is not added`() async throws {
+  @Test func `a container that the pods do not have is told at each look, and is not added`()
+    async throws
+  {
     let world = try await WorkloadWorld.running(.deployment)
-    var order = try await order("1", .whole, .second, world)
+    let order = try await order("1", .whole, .second, world)
     let place = WorkloadPlace(.deployment, "web", in: "shop", container: "app")
     let port = ClusterWorkload(place, of: try world.client(), prober: EchoProber())
-    order.token = try await port.observe(remembering: []).token
+    let read = await stepFailure { _ = try await port.observe(remembering: []) }
+    #expect(read?.code == "ContainerMissing" && read?.message.contains(" app.") == true)
     let failed = await stepFailure { try await port.write(order) }
     #expect(failed?.code == "ContainerMissing")
     let containers = await world.live().body.value(

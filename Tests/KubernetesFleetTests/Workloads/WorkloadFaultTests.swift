@@ -131,6 +131,53 @@ struct WorkloadFaultTests {
   }
 
   @Test(arguments: WorkloadKind.allCases)
+  func `what a deposed daemon sent is refused from the next one's fence on`(
+    kind: WorkloadKind
+  ) async throws {
+    for hasBar in [true, false] {
+      let world = try await WorkloadWorld.running(kind)
+      // From here on no field is anybody else's, so that only the version is in the way.
+      let wave = WorkloadAim.wave(WaveBound(good: 0, surge: 1, unavailable: 1))
+      try await world.connect().write(try await order("0", wave, world))
+      try await world.pass(.minutes(5))
+      let keeping = KeepingTransport(ClusterTransport(world.host))
+      let late = try await order("1", .whole, world, epoch: 1)
+      _ = await stepFailure { try await world.connect(wrap: keeping).write(late) }
+      let before = try await world.connect().observe(remembering: [])
+      if hasBar {
+        try await world.connect().bar(under: Epoch(2))
+        // Once more it is found there.
+        let version = await world.live().resourceVersion
+        try await world.connect().bar(under: Epoch(2))
+        #expect(await world.live().resourceVersion == version)
+      }
+      #expect(try await keeping.deliver() == [hasBar ? 409 : 200])
+      let after = try await world.connect().observe(remembering: [])
+      #expect((after.template == before.template) == hasBar)
+      #expect((after.token == before.token) == hasBar)
+      guard hasBar else { continue }
+      // It is in the way of nobody who leads, and no edit of the workload.
+      #expect(after.isTakenIn && after.hold == before.hold)
+      #expect(after.template.editor == nil)
+      try await world.connect().write(try await order("2", .whole, world, epoch: 2))
+    }
+  }
+
+  @Test func `a workload that is not there, or that others change, keeps no fence up`()
+    async throws
+  {
+    let world = try await WorkloadWorld.running(.deployment)
+    let busy = MeddlingTransport(world) { world in
+      await world.update(["metadata": ["labels": ["a": "b"]]])
+    }
+    try await world.connect(wrap: busy).bar(under: Epoch(2))
+    #expect(await world.live().labels[WorkloadLabel.epoch] == "2")
+    await world.send("DELETE", "\(world.collection)/web")
+    try await world.pass(.minutes(5))
+    try await world.connect().bar(under: Epoch(3))
+  }
+
+  @Test(arguments: WorkloadKind.allCases)
   func `a read that is stale in a cache is not what is asked for`(kind: WorkloadKind) async throws {
     let world = try await WorkloadWorld.running(kind)
     await world.plan(ClusterFault(.stale(version: 1)))

@@ -29,6 +29,9 @@ package struct ClusterFault: Hashable, Sendable {
     case expire
     /// Reads that allow it (`resourceVersion=0`) show what was there at an earlier version.
     case stale(version: Int64)
+    /// Lists, and watches that begin with what there is, show an earlier version even to whoever
+    /// asks for the newest: what no real server does, and whoever reads must survive all the same.
+    case rewind(version: Int64)
 
     /// The event of that number of a watch, from 0, is never sent.
     case dropEvent(Int)
@@ -98,7 +101,7 @@ extension ClusterFault.Kind {
 
   var stage: Stage {
     switch self {
-    case .loseRequest, .loseReply, .hang, .refuse, .forbid, .expire, .stale: .request
+    case .loseRequest, .loseReply, .hang, .refuse, .forbid, .expire, .stale, .rewind: .request
     case .dropEvent, .duplicateEvent, .delayEvent, .cutEvent, .silence, .expireEvent,
       .noBookmarks, .manyBookmarks:
       .stream
@@ -113,9 +116,17 @@ extension ClusterFault.Kind {
       call.verb == "watch" || (call.verb == "list" && !(call.target["continue"] ?? "").isEmpty)
     case .stale:
       ["get", "list", "watch"].contains(call.verb) && call.target["resourceVersion"] == "0"
+    case .rewind: call.verb == "list" || (call.verb == "watch" && call.beginsWithState)
     case .exceedQuota: call.verb == "create"
     default: stage != .stream || call.verb == "watch"
     }
+  }
+}
+
+extension Call {
+  /// Whether a watch tells what there is before what happens.
+  fileprivate var beginsWithState: Bool {
+    target.flag("sendInitialEvents") || ["", "0"].contains(target["resourceVersion"] ?? "")
   }
 }
 

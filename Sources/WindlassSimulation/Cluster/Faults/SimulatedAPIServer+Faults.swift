@@ -19,7 +19,8 @@ extension SimulatedAPIServer {
           "The provided continue parameter is too old to display a consistent list result.",
           continuation: token.map { ContinueToken(version: -1, start: $0.start).text })
       case .expire: call.isExpired = true
-      case .stale(let version): call.staleVersion = min(version, store.revision)
+      case .stale(let version), .rewind(let version):
+        call.staleVersion = min(version, store.revision)
       default: break
       }
     }

@@ -29,6 +29,8 @@ struct FieldSchema: Hashable, Sendable {
   var pattern: String?
   var countMin: Int?
   var countMax: Int?
+  /// Members of an object.
+  var membersMax: Int?
   var format: String?
   var isIntOrString = false
   var keepsUnknown = false
@@ -111,6 +113,7 @@ extension FieldSchema {
     lengthMax = openAPI["maxLength"]?.integer.map(Int.init)
     countMin = openAPI["minItems"]?.integer.map(Int.init)
     countMax = openAPI["maxItems"]?.integer.map(Int.init)
+    membersMax = openAPI["maxProperties"]?.integer.map(Int.init)
     pattern = openAPI["pattern"]?.string
     format = openAPI["format"]?.string
     isIntOrString = openAPI["x-kubernetes-int-or-string"]?.bool ?? false

@@ -91,10 +91,7 @@ extension FieldSchema {
           path, String(elements.count), "\(path) in body should have at least \(countMin) items"))
     }
     if let countMax, elements.count > countMax {
-      faults.append(
-        FieldFault(
-          reason: "FieldValueTooMany", field: path,
-          message: "Too many: \(elements.count): must have at most \(countMax) items"))
+      faults.append(tooMany(elements.count, path, most: countMax))
     }
     for (index, element) in elements.enumerated() {
       faults += item?.faults(in: element, at: "\(path)[\(index)]") ?? []
@@ -102,8 +99,18 @@ extension FieldSchema {
     return faults
   }
 
+  /// Items of a list, or members of an object.
+  private func tooMany(_ count: Int, _ path: String, most: Int) -> FieldFault {
+    FieldFault(
+      reason: "FieldValueTooMany", field: path,
+      message: "Too many: \(count): must have at most \(most) items")
+  }
+
   private func objectFaults(_ value: JSONValue, _ path: String) -> [FieldFault] {
     var faults: [FieldFault] = []
+    if let membersMax, value.members.count > membersMax {
+      faults.append(tooMany(value.members.count, path, most: membersMax))
+    }
     for member in value.members {
       let schema = properties[member.name] ?? self.value
       faults += schema?.faults(in: member.value, at: inner(path, member.name)) ?? []

@@ -24,14 +24,16 @@ struct QueriesCaptureCommand: ReportingCommand {
 
       Example: windlass queries capture --database env:BEACON_DB --output queries.json
       Example: windlass queries capture --database env:BEACON_DB --user beacon --merge \
-      --output queries.json
+      --output queries.sql
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
 
   @Option(
     name: .long,
-    help: ArgumentHelp("The file to write; standard output without it.", valueName: "file"))
+    help: ArgumentHelp(
+      "The file to write, as SQL where its name ends in .sql; standard output without it.",
+      valueName: "file"))
   var output: String?
 
   @Option(
@@ -64,7 +66,7 @@ struct QueriesCaptureCommand: ReportingCommand {
           + (record.leftOut.isEmpty ? "" : " (\(Self.leftOut(record)))")
           + ". Let the service work for a while, then capture again.")
     }
-    let text = QueriesDocument.text(of: recorded)
+    let text = try text(of: recorded)
     if let file = self.output {
       try ManifestFiles.replace(file, with: Array(text.utf8))
     } else if !output.isJSON {
@@ -72,6 +74,21 @@ struct QueriesCaptureCommand: ReportingCommand {
     }
     tell(record, recorded, output)
     return .done
+  }
+
+  /// The file in the form that its name asks for.
+  private func text(of recorded: RecordedQueries) throws(CommandFailure) -> String {
+    guard let file = output, file.hasSuffix(".sql") else {
+      return QueriesDocument.text(of: recorded)
+    }
+    do throws(QueriesDocumentError) {
+      return try QueriesDocument.script(of: recorded)
+    } catch {
+      throw CommandFailure(
+        .failed, "QueriesUnwritable",
+        "What was recorded can't be written as SQL to \(file): \(error). Name a file that ends in"
+          + " .json.")
+    }
   }
 
   private func merged(_ recorded: RecordedQueries) throws(CommandFailure) -> RecordedQueries {

@@ -55,7 +55,7 @@ struct RehearsalCast: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "What the server asks that runs today, as `windlass queries capture` writes it.",
+      "What the server asks that runs today, as `windlass queries capture` writes it; JSON or SQL.",
       valueName: "file"))
   var queries: String?
 

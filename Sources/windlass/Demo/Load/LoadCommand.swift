@@ -57,14 +57,16 @@ struct LoadCommand: ReportingCommand {
     traffic.writeEvery = writeEvery
     // Trapped before anybody can know that the load runs.
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+    let began = LoadClock.now()
     let generator = try LoadGenerator(port: port, shape: shape, traffic: traffic)
     output.object(["port": .integer(Int64(port))])
     await LoadCommand.end(after: seconds, or: signals)
     let tally = generator.stop()
+    let milliseconds = (LoadClock.now() - began) / 1_000_000
     let losses = generator.losses()
     output.line(Span("\(tally.total) requests, \(tally.lost) lost, \(tally.retried) retried"))
     for loss in losses { output.line(Span(loss, .bad)) }
-    output.object(tally.document(losses: losses))
+    output.object(tally.document(losses: losses, over: milliseconds))
     return tally.lost == 0 ? .done : .failed
   }
 
@@ -85,11 +87,15 @@ struct LoadCommand: ReportingCommand {
 }
 
 extension LoadTally {
-  /// The tally as JSON.
-  func document(losses: [String]) -> JSONValue {
+  /// The tally as JSON; `rate` is what was answered or lost a second, which is less than what was
+  /// asked for where machine or service could not keep up.
+  ///
+  /// - Parameter milliseconds: How long the load went on.
+  func document(losses: [String], over milliseconds: Int64) -> JSONValue {
     [
       "total": .integer(Int64(total)), "lost": .integer(Int64(lost)),
-      "retried": .integer(Int64(retried)),
+      "retried": .integer(Int64(retried)), "milliseconds": .integer(milliseconds),
+      "rate": .integer(Int64(total) * 1_000 / max(1, milliseconds)),
       "latency": [
         "p50": .integer(latencies.quantile(0.5) ?? 0),
         "p99": .integer(latencies.quantile(0.99) ?? 0),

@@ -1,0 +1,61 @@
+import Testing
+import WindlassCore
+import WindlassWire
+
+@testable import KubernetesFleet
+
+/// Wishes that are bad from the beginning: the service has never been anything else.
+struct FirstWishTests {
+  private static let worlds = 2
+
+  @Test(arguments: 0..<worlds)
+  func `a service whose first wish was bad is adopted by the good one that follows`(
+    part: Int
+  ) async throws {
+    let rows = try await Self.rows(of: part)
+    try WishReport.write(rows, as: "wishes-at-first-\(part)")
+    #expect(!rows.isEmpty)
+  }
+
+  private static func rows(of part: Int) async throws -> [WishCampaign.Row] {
+    var rows: [WishCampaign.Row] = []
+    let all = WishWorld.admitted(by: ServiceScene()).indices
+    let bad = all.filter { value($0, ServiceScene()).reaction.isBadAtFirst }
+    let chosen = WishSlice.chosen(bad, oneOf: 24)
+    for (turn, place) in chosen.enumerated() where turn % worlds == part {
+      let first: @Sendable (ServiceScene) -> WishValue = { Self.value(place, $0) }
+      let made: [WishCampaign.Row] = try await WishWorld.furnished(first: first) { world in
+        let campaign = WishCampaign(world)
+        let value = Self.value(place, world.scene)
+        try await campaign.expect(value)
+        try await campaign.recover(after: [value])
+        #expect(world.service?.isAtRest(at: "1.0.0") == true, "\(value.path) (\(value.kind))")
+        #expect(world.model.counts.podsStarted == ["1.0.0": world.scene.replicas])
+        return campaign.tried
+      }
+      rows += made
+    }
+    return rows
+  }
+
+  /// The value at that place, and what is told of it before anything was adopted.
+  private static func value(_ place: Int, _ scene: ServiceScene) -> WishValue {
+    let value = WishWorld.admitted(by: scene)[place]
+    // Nothing was adopted yet that it would have to keep to.
+    guard value.kind == "another workload" else { return value }
+    let name = value.spec["fleet"]?.object?.first?.value["name"]?.string ?? ""
+    return WishValue(
+      path: value.path, kind: value.kind, spec: value.spec,
+      reaction: .told(words: name == Neighbour.name ? ["SharedWithAnother"] : [name]))
+  }
+}
+
+extension WishValue.Reaction {
+  /// Whether a service without a history tells of it.
+  fileprivate var isBadAtFirst: Bool {
+    switch self {
+    case .declined, .told: true
+    case .refused, .unknown, .quiet, .good: false
+    }
+  }
+}

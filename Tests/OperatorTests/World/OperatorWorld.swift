@@ -1,0 +1,320 @@
+import SimulatedCluster
+import Synchronization
+import Testing
+import WindlassCore
+import WindlassEngine
+import WindlassSimulation
+import WindlassWire
+
+@testable import KubernetesFleet
+@testable import windlass
+
+/// A cluster with one service in it, and operators that a test starts, kills and freezes; all in
+/// one process, on one thread, on virtual time.
+///
+/// ```swift
+/// try await OperatorWorld.with(ServiceScene(.deployment)) { world in
+///   let first = world.startOperator()
+///   try await world.reaches("adoption") { $0.isAtRest(at: "1.0.0") }
+///   try await world.publish(releases: 2)
+///   first.freeze()
+///   ...
+///   try await world.reaches("the upgrade") { $0.isAtRest(at: "1.1.0") }
+///   #expect(world.model.counts.migrations == [3: 1, 4: 1, 5: 1])
+/// }
+/// ```
+///
+/// What operators do is in `history`, what they did to the service in `model`, and what is to go
+/// wrong on their way to the server is set as `history.interference`; the server's own faults are
+/// `host.change { $0.faults = … }`, for the user that is the operator's identity.
+final class OperatorWorld: Sendable {
+  /// How long a test waits for something, by the world's time.
+  static let patience = Interval.hours(4)
+
+  let scene: ServiceScene
+  let time: VirtualTime
+  let host: ClusterHost
+  /// The cluster as a person sees it who may do all.
+  let client: KubernetesClient
+  let model: ServiceModel
+  let history = TrafficHistory()
+  private let files = PublishedFiles()
+  private let processes = Mutex<[OperatorProcess]>([])
+  /// The ManagedService as it was told last.
+  private let latest = Mutex<KubernetesObject?>(nil)
+  private let news = Signal()
+
+  /// Lends a world to a test. The service runs at release 1.0.0, which is published, and nobody
+  /// has looked after it yet.
+  ///
+  /// - Parameter work: Does in the place of containers what the model does, and more; by default
+  ///   the model alone. It gets the cluster as its nodes see it.
+  static func with<Value: Sendable>(
+    _ scene: ServiceScene = ServiceScene(), pace: StandInPace = .usual,
+    work: @escaping @Sendable (ServiceModel, KubernetesClient) -> any StandInWork = { model, _ in
+      model
+    },
+    _ body: @escaping @Sendable (OperatorWorld) async throws -> Value
+  ) async throws -> Value {
+    let time = VirtualTime()
+    defer { time.stop() }
+    // Not the caller's executor: whatever runs beside the world's thread would go unseen.
+    return try await Task(executorPreference: time) {
+      let world = try OperatorWorld(scene, time)
+      return try await world.run(pace, work(world.model, world.client), body)
+    }.value
+  }
+
+  private init(_ scene: ServiceScene, _ time: VirtualTime) throws {
+    self.scene = scene
+    self.time = time
+    model = ServiceModel(clock: time)
+    var server = SimulatedAPIServer(at: time.now())
+    server.addAdministrator("person", token: "person")
+    server.createNamespace(ServiceScene.namespace)
+    let host = ClusterHost(server, clock: time)
+    self.host = host
+    client = KubernetesClient(
+      try Self.access("person"), fieldManager: "person", clock: time, random: SeededRandom(1),
+      plugins: NoPlugins(), bucket: TokenBucket(perSecond: 10_000, burst: 10_000),
+      transport: { _ throws(HTTPError) in ClusterTransport(host) })
+  }
+
+  private static func access(_ token: String) throws -> ClusterAccess {
+    try ClusterAccess(Kubeconfig(server: "http://simulated.invalid", token: Secret(token)))
+  }
+
+  private func run<Value: Sendable>(
+    _ pace: StandInPace, _ work: any StandInWork,
+    _ body: @escaping @Sendable (OperatorWorld) async throws -> Value
+  ) async throws -> Value {
+    try await furnish()
+    let node = StandInNode(
+      NodeAPI(
+        ClusterTransport(host), server: "http://simulated.invalid", token: "person",
+        random: SeededRandom(2)), clock: time, work: work, pace: pace)
+    let services = Informer(
+      client, Selection(.managedServices, in: ServiceScene.namespace),
+      handlers: [{ [self] change in see(change) }])
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await node.run() }
+      group.addTask { await services.run() }
+      await services.waitUntilSynced()
+      let result: Result<Value, any Error>
+      do {
+        result = .success(try await body(self))
+      } catch {
+        result = .failure(error)
+      }
+      for process in processes.withLock({ $0 }) {
+        process.kill()
+        await process.end()
+      }
+      group.cancelAll()
+      return try result.get()
+    }
+  }
+
+  private func see(_ change: CacheChange) {
+    guard change.object.name == ServiceScene.name else { return }
+    if case .removed = change {
+      latest.withLock { $0 = nil }
+    } else {
+      latest.withLock { $0 = change.object }
+    }
+    news.send()
+  }
+
+  private func furnish() async throws {
+    for definition in ResourceDefinition.all {
+      _ = try await client.create(KubernetesObject(definition.json), as: .definitions)
+    }
+    // A definition is not served at once.
+    while (try? await client.list(Selection(.managedServices))) == nil {
+      await time.sleep(until: time.now() + .milliseconds(100))
+    }
+    // A Lease that somebody gave up: the first operator need not wait for one who says nothing.
+    let lease: JSONValue = ["holderIdentity": "", "leaseDurationSeconds": 1]
+    _ = try await client.create(
+      KubernetesObject(
+        ObjectReference(.leases, "windlass-operator", in: ServiceScene.namespace),
+        [JSONMember("spec", lease)]), as: .leases)
+    _ = try await client.create(scene.workload, as: scene.kind.type)
+    _ = try await client.create(scene.wish, as: .managedServices)
+    try await publish(releases: 1)
+  }
+
+  // MARK: - What a test does
+
+  /// Starts an operator, as a process with a name that none had before.
+  ///
+  /// - Parameter meets: Told at each of the engine's failpoints.
+  @discardableResult func startOperator(
+    _ meets: @escaping @Sendable (OperatorProcess, String, FailpointMoment) -> Void = { _, _, _ in }
+  ) throws -> OperatorProcess {
+    let number = processes.withLock { $0.count + 1 }
+    let process = OperatorProcess("operator-\(number)")
+    processes.withLock { $0.append(process) }
+    let (host, history, files, time) = (host, history, files, time)
+    let running = ClusterOperator(
+      settings: OperatorSettings(
+        namespaces: [ServiceScene.namespace],
+        image: "registry.example/windlass@sha256:" + String(repeating: "f", count: 64),
+        serviceAccount: "windlass-step", imagePullSecrets: [],
+        leaseNamespace: ServiceScene.namespace, leaseName: "windlass-operator", concurrency: 1,
+        requestsPerSecond: 10_000, identity: process.identity),
+      access: try Self.access(process.identity), plugins: NoPlugins(),
+      clock: process.clock(time), random: SeededRandom(UInt64(number) + 100),
+      logger: process.logger(time),
+      journal: { namespace, client in
+        ClusterJournal(client, in: namespace, writer: process.identity)
+      },
+      carriers: OperatorCarriers(
+        cluster: { _ throws(HTTPError) in
+          ProcessTransport(process: process, host: host, history: history)
+        },
+        manifests: { () throws(HTTPError) in PublisherTransport(process: process, files: files) }),
+      failpoint: { name, moment in
+        meets(process, name, moment)
+        return .pass
+      })
+    process.start(on: time) { ending in
+      await host.change { $0.addAdministrator(process.identity, token: process.identity) }
+      await running.serve { await ending.wait(after: 0) }
+    }
+    return process
+  }
+
+  /// Publishes the manifest that lists so many releases.
+  func publish(releases: Int) async throws {
+    await files.publish(try scene.published(releases, until: time.now() + .hours(24 * 30)))
+  }
+
+  /// Publishes files by their paths.
+  func publish(_ new: [String: [UInt8]]) async { await files.publish(new) }
+
+  /// Lets the next operator lead at once, after one that was killed.
+  func giveUpLease() async throws {
+    let spec: JSONValue = ["holderIdentity": "", "leaseDurationSeconds": 1]
+    _ = try await client.patch(
+      ObjectReference(.leases, "windlass-operator", in: ServiceScene.namespace),
+      .merge(["spec": spec]))
+  }
+
+  /// Changes the ManagedService as `kubectl patch --type merge` does.
+  func change(_ patch: JSONValue) async throws {
+    _ = try await client.patch(
+      ObjectReference(.managedServices, ServiceScene.name, in: ServiceScene.namespace),
+      .merge(patch))
+  }
+
+  /// Writes a decision on the ManagedService.
+  func decide(_ id: String, _ order: DecisionOrder) async throws {
+    let annotations = JSONValue.object([
+      JSONMember(DecisionOrder.prefix + id, .string(order.text))
+    ])
+    try await change(["metadata": ["annotations": annotations]])
+  }
+
+  /// Lets time pass.
+  func pass(_ interval: Interval) async { await time.sleep(until: time.now() + interval) }
+
+  // MARK: - What a test sees
+
+  /// All operators that were started.
+  var operators: [OperatorProcess] { processes.withLock { $0 } }
+
+  /// The ManagedService as it was told last.
+  var service: KubernetesObject? { latest.withLock { $0 } }
+
+  /// Waits until the ManagedService is as wanted, and returns it.
+  @discardableResult
+  func reaches(
+    _ what: String, within patience: Interval = OperatorWorld.patience,
+    _ isReached: @Sendable (KubernetesObject) -> Bool
+  ) async throws -> KubernetesObject {
+    let end = time.now() + patience
+    while true {
+      let seen = news.count
+      if let service, isReached(service) { return service }
+      guard time.now() < end else {
+        throw WaitedInVain(what: what, status: service?.body["status"]?.text ?? "none")
+      }
+      await news.wait(after: seen, orUntil: end, time)
+    }
+  }
+
+  /// Waits until something that the ManagedService does not show is as wanted; it is looked at
+  /// each second.
+  func waits(
+    _ what: String, within patience: Interval = OperatorWorld.patience,
+    until isSo: @Sendable () async throws -> Bool
+  ) async throws {
+    let end = time.now() + patience
+    while try await !isSo() {
+      guard time.now() < end else {
+        throw WaitedInVain(what: what, status: service?.body["status"]?.text ?? "none")
+      }
+      await pass(.seconds(1))
+    }
+  }
+
+  /// The workload as it is.
+  func workload() async throws -> KubernetesObject {
+    try #require(
+      try await client.get(
+        ObjectReference(scene.kind.type, ServiceScene.name, in: ServiceScene.namespace)))
+  }
+
+  /// The run that was opened last.
+  func run() async throws -> KubernetesObject? {
+    let runs = try await client.list(Selection(.upgradeRuns, in: ServiceScene.namespace)).objects
+    let opened = { (run: KubernetesObject) in
+      run.metadata["creationTimestamp"]?.string ?? ""
+    }
+    return runs.max { opened($0) < opened($1) }
+  }
+
+  /// Something that a test waited for did not come.
+  struct WaitedInVain: Error, CustomStringConvertible {
+    var what: String
+    var status: String
+
+    var description: String { "waited in vain for \(what); the service's status is \(status)" }
+  }
+
+  private struct NoPlugins: PluginRunner {
+    func run(
+      _ plugin: Kubeconfig.Plugin, information: String
+    ) async throws(AccessError) -> [UInt8] {
+      throw AccessError(.pluginFailed, "There are no plug-ins here.")
+    }
+  }
+}
+
+extension StandInPace {
+  /// Pods and steps that take their time, so that things happen meanwhile.
+  static let usual = StandInPace(
+    start: .milliseconds(800), step: .milliseconds(700), drain: .milliseconds(1_500))
+}
+
+extension KubernetesObject {
+  /// A condition of the object's status.
+  func condition(_ type: String) -> JSONValue? {
+    body.value(at: "/status/conditions")?.array?.first { $0["type"]?.string == type }
+  }
+
+  /// Whether a condition is true.
+  func holds(_ type: String) -> Bool { condition(type)?["status"] == "True" }
+
+  /// The phase of the run that is open, or why it stands; `Idle` when none is.
+  var progress: String? { condition("Progressing")?["reason"]?.string }
+
+  /// The release that the status calls deployed.
+  var deployedVersion: String? { body.value(at: "/status/deployedVersion")?.string }
+
+  /// Whether a release is deployed, all is well, and nothing is under way.
+  func isAtRest(at version: String) -> Bool {
+    deployedVersion == version && holds("Ready") && !holds("Progressing")
+  }
+}
