@@ -155,3 +155,5 @@ int64_t clinux_milliseconds(clockid_t clock) {
 int clinux_forbid_core(void) { return result_of(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); }
 
 int clinux_give_back(void) { return malloc_trim(0); }
+
+int clinux_bound_pools(int pools) { return mallopt(M_ARENA_MAX, pools); }

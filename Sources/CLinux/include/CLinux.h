@@ -143,4 +143,8 @@ int64_t clinux_milliseconds(clockid_t clock);
 /// Gives the kernel back what malloc keeps of freed memory; 1 when there was any, else 0.
 int clinux_give_back(void);
 
+/// Lets malloc keep at most so many pools, before threads begin; what is free in one is no use to
+/// another. 1 when it will, else 0.
+int clinux_bound_pools(int pools);
+
 #endif

@@ -7,7 +7,9 @@ package struct ManagedService: Hashable, Sendable {
   package let object: KubernetesObject
   /// The wish as it was written: the object's own, or that of an open run.
   package let wish: JSONValue
-  package let spec: ManagedServiceSpec
+  package var spec: ManagedServiceSpec { understood.spec }
+  /// By reference: it is large, and many keep the service.
+  private let understood: Understood
   /// The workload that it is about.
   package let place: WorkloadPlace
   /// What the core goes by.
@@ -25,9 +27,10 @@ package struct ManagedService: Hashable, Sendable {
   package init(_ object: KubernetesObject, spec pinned: JSONValue? = nil) throws(ObjectError) {
     self.object = object
     wish = pinned ?? object.body["spec"] ?? .object([])
-    spec = try ManagedServiceSpec.read(wish, at: "spec")
+    let spec = try ManagedServiceSpec.read(wish, at: "spec")
     try ManagedService.checkBuilt(spec)
     try WishLimits(spec: spec).check()
+    understood = Understood(spec)
     guard let engine = spec.database.engine else {
       throw ObjectError(
         "spec.database.engine", "is missing",
@@ -58,6 +61,17 @@ package struct ManagedService: Hashable, Sendable {
       rollout: rollout, workload: kind.shape)
     // An open run goes on with what it began on.
     if pinned == nil { try workload.check(object, field: "\(field).name") }
+  }
+
+  /// A wish as it was understood.
+  private final class Understood: Hashable, Sendable {
+    let spec: ManagedServiceSpec
+
+    init(_ spec: ManagedServiceSpec) { self.spec = spec }
+
+    static func == (one: Understood, other: Understood) -> Bool { one.spec == other.spec }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(spec) }
   }
 
   package var name: ServiceName { policy.service }

@@ -15,6 +15,8 @@ enum ProcessSetUp {
     signal(SIGXFSZ, SIG_IGN)
     // It can only fail on a kernel without the call, where nothing else could be done either.
     clinux_forbid_core()
+    // Whatever is busy here waits for others: two pools serve it, where sixteen would keep holes.
+    _ = clinux_bound_pools(2)
     CurlLibrary.prepare()
     // The manual: 0 on success, 1 when initialised already, -1 on failure.
     guard sodium_init() >= 0 else {

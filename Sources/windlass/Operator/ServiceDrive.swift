@@ -207,14 +207,8 @@ final class ServiceDrive: Sendable {
   /// An open run goes by the wish that it was opened with; a new one is taken when it has ended.
   private func drive(_ object: KubernetesObject) async throws {
     guard let found = try await apart({ try await self.lookUp(object) }) else { return }
-    if let rival = assembly.claims.begin(found.service) {
-      throw StepFailure(rival.block(ServiceName(object.name)), disposition: .wait)
-    }
-    defer {
-      assembly.claims.end(found.service)
-      // Another one may have waited for what this one had.
-      changed()
-    }
+    try claim(found)
+    defer { giveBack(found) }
     let driving = try await apart { try await self.begin(found, object) }
     try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
@@ -240,6 +234,20 @@ final class ServiceDrive: Sendable {
     if !Task.isCancelled, let last = sight.withLock(\.object) {
       _ = await apart { await driving.exchange.turn(last) }
     }
+  }
+
+  // Apart from the driving, which would keep a copy of the service for as long as it lasts.
+
+  @inline(never) private func claim(_ found: Found) throws(StepFailure) {
+    if let rival = assembly.claims.begin(found.service) {
+      throw StepFailure(rival.block(found.service.name), disposition: .wait)
+    }
+  }
+
+  @inline(never) private func giveBack(_ found: Found) {
+    assembly.claims.end(found.service)
+    // Another one may have waited for what this one had.
+    changed()
   }
 
   /// What is known of the service; nil when nothing is to be driven.

@@ -70,22 +70,32 @@ final class ServicePace: RunClock {
 
   func now() -> Timestamp { clock.now() }
 
+  /// What a service does when it sleeps.
+  private enum Rest { case atWork, standing, content }
+
   func sleep(until time: Timestamp) async {
-    let (look, seen, holdsTurn) = state.withLock { ($0.look, $0.seen, $0.holdsTurn) }
-    guard let service = look(), StandStill.isReached(service) else {
-      return await clock.sleep(until: time)
-    }
-    // Who was called away from the queue comes back to it.
-    if !holdsTurn, service.watch.unreadable?.code != RunTurns.waiting {
-      turns.giveBack(self.service)
-    }
-    if service.isContent {
+    let seen = state.withLock(\.seen)
+    let rest = look()
+    guard rest != .atWork else { return await clock.sleep(until: time) }
+    if rest == .content {
       set(isResting: true)
       await news.wait(after: seen, orUntil: clock.now() + restInterval, clock)
       set(isResting: false)
     }
     // No sooner than the core would: a pod that never comes to rest is looked at as often as that.
     await clock.sleep(until: time)
+  }
+
+  /// How the service is; the turn is given back when it stands still. Apart from the sleep, which
+  /// would keep all of the service's state for as long as it lasts.
+  @inline(never) private func look() -> Rest {
+    let (look, holdsTurn) = state.withLock { ($0.look, $0.holdsTurn) }
+    guard let service = look(), StandStill.isReached(service) else { return .atWork }
+    // Who was called away from the queue comes back to it.
+    if !holdsTurn, service.watch.unreadable?.code != RunTurns.waiting {
+      turns.giveBack(self.service)
+    }
+    return service.isContent ? .content : .standing
   }
 
   /// Up to a tenth less than the bound, by the service, so that a thousand do not come at once.
