@@ -200,10 +200,10 @@ struct MySQLReplicaTests {
     // On the replica alone.
     let root = try replica.connection("mysql")
     try root.run("SET SESSION sql_log_bin = 0")
-    try root.run("CREATE USER lag@'%' IDENTIFIED BY 'l'")
-    try root.run("GRANT \(right) ON *.* TO lag@'%'")
+    try root.run("CREATE USER asker@'%' IDENTIFIED BY 'l'")
+    try root.run("GRANT \(right) ON *.* TO asker@'%'")
     var address = replica.replicaAddress
-    address.user = "lag"
+    address.user = "asker"
     address.password = Secret("l")
     let stage = try await Stage([address])
     defer { stage.fixture.remove() }

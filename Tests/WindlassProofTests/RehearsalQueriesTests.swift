@@ -116,7 +116,7 @@ struct RehearsalQueriesTests {
   }
 
   @Test(arguments: [
-    ("SELECT 1", "it is no JSON"),
+    ("SELECT 1", "it is neither JSON nor SQL"),
     (
       QueriesDocument.text(
         of: RecordedQueries(engine: "mysql", queries: [RecordedQuery(name: "a", sql: "b")])),
