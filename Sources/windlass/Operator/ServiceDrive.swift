@@ -210,6 +210,8 @@ final class ServiceDrive: Sendable {
     try claim(found)
     defer { giveBack(found) }
     let driving = try await apart { try await self.begin(found, object) }
+    show(driving)
+    defer { show(nil) }
     try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
         try await driving.service.operator.run()
@@ -250,6 +252,11 @@ final class ServiceDrive: Sendable {
     changed()
   }
 
+  /// Takes in what the figures of the service are about; nil while nothing is driven.
+  @inline(never) private func show(_ driving: Driving?) {
+    work.withLock { $0 = driving.map { .driven($0.service) } ?? .notBegun }
+  }
+
   /// What is known of the service; nil when nothing is to be driven.
   private func lookUp(_ object: KubernetesObject) async throws -> Found? {
     let name = ServiceName(object.name)
@@ -280,8 +287,6 @@ final class ServiceDrive: Sendable {
       found.service, journal: found.journal, clock: FlooredClock(clock, floor: found.stored?.at),
       watch: watch, ends: ends)
     driven.pace.report { [news] in news.send() }
-    work.withLock { $0 = .driven(driven) }
-    defer { work.withLock { $0 = .notBegun } }
     assembly.logger.notice(
       "Service is driven",
       metadata: ["service": "\(key)", "generation": "\(object.generation)"])
