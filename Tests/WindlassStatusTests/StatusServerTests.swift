@@ -3,8 +3,9 @@ import Testing
 
 @testable import WindlassStatus
 
-/// The server, asked over loopback.
-struct StatusServerTests {
+/// The server, asked over loopback; one after the other, since a port that one test gives up may be
+/// given to the next at once.
+@Suite(.serialized) struct StatusServerTests {
   /// A daemon that lives and is not ready.
   private struct Daemon: StatusSource {
     /// What liveness waits for; nil for nothing.
@@ -169,8 +170,7 @@ struct StatusServerTests {
 
   @Test func `what the work throws comes through, and the port is free again`() async throws {
     struct Failure: Error {}
-    // An address of its own: on the others' a port that is given up may be taken at once.
-    let address = try #require(ListenAddress("127.77.0.1:0"))
+    let address = try #require(ListenAddress(Self.anywhere))
     var used = 0
     do {
       try await StatusServer.serve(Daemon(), at: address) { (port: Int) async throws -> Void in
@@ -179,7 +179,7 @@ struct StatusServerTests {
       }
       Issue.record("nothing was thrown")
     } catch is Failure {}
-    let again = try #require(ListenAddress("127.77.0.1:\(used)"))
+    let again = try #require(ListenAddress("127.0.0.1:\(used)"))
     let port = try await StatusServer.serve(Daemon(), at: again) { $0 }
     #expect(port == used)
   }

@@ -28,7 +28,14 @@ package enum StatusServer {
       let outcome: Result<Value, any Error>
       do {
         let listener = try await listen(at: address, asking, limits, group)
-        outcome = .success(try await work(listener.localAddress?.port ?? 0))
+        do {
+          outcome = .success(try await work(listener.localAddress?.port ?? 0))
+        } catch {
+          outcome = .failure(error)
+        }
+        // First of all, so that the port is free for whoever comes next. It is closed by then or is
+        // about to be.
+        try? await listener.close()
       } catch {
         outcome = .failure(error)
       }
