@@ -99,23 +99,45 @@ struct MySQLLocks {
 
 /// Who keeps a statement from its lock.
 enum MySQLBlockers {
-  /// The oldest open transactions of other sessions, those of sessions in this database first, as
-  /// the end of a sentence; empty where nobody has one or this user may not see them.
+  /// Who may be in the way, as sentences: the oldest open transactions of other sessions, those of
+  /// sessions in this database first. InnoDB makes its list of transactions anew only when nobody
+  /// has read it for a tenth of a second, so that on a server that is polled faster it may know
+  /// none of this database; the sessions that are idle in it are named then.
   static func describe(on connection: MySQLConnection) -> String {
-    let rows = try? connection.rows(
-      """
-      SELECT t.trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) AS age,
-        p.USER AS who, p.HOST AS place
-      FROM information_schema.INNODB_TRX t
-      LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
-      WHERE t.trx_mysql_thread_id NOT IN (0, CONNECTION_ID())
-      ORDER BY p.DB <=> DATABASE() DESC, t.trx_started LIMIT 3
-      """)
-    let texts = (rows ?? []).map { row in
-      let (id, age) = (row["id"].integer ?? 0, row["age"].integer ?? 0)
-      return "session \(id) (\(row["who"].text ?? "?")@\(row["place"].text ?? "?")) for \(age) s"
+    // Without the right to see other sessions nobody is named.
+    let rows =
+      (try? connection.rows(
+        """
+        SELECT t.trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) AS age,
+          p.USER AS who, p.HOST AS place, p.DB <=> DATABASE() AS here
+        FROM information_schema.INNODB_TRX t
+        LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
+        WHERE t.trx_mysql_thread_id NOT IN (0, CONNECTION_ID())
+        ORDER BY here DESC, t.trx_started LIMIT 3
+        """)) ?? []
+    var text = ""
+    if !rows.isEmpty {
+      text += " Open transactions: \(rows.map(session).joined(separator: ", "))."
     }
-    return texts.joined(separator: ", ")
+    guard rows.first?["here"].integer != 1 else { return text }
+    let idle =
+      (try? connection.rows(
+        """
+        SELECT ID AS id, TIME AS age, USER AS who, HOST AS place
+        FROM information_schema.PROCESSLIST
+        WHERE DB = DATABASE() AND COMMAND = 'Sleep' AND ID <> CONNECTION_ID()
+        ORDER BY TIME DESC LIMIT 3
+        """)) ?? []
+    if !idle.isEmpty {
+      text += " Idle sessions of this database, which may have a transaction open:"
+        + " \(idle.map(session).joined(separator: ", "))."
+    }
+    return text
+  }
+
+  private static func session(_ row: SQLRow) -> String {
+    let (id, age) = (row["id"].integer ?? 0, row["age"].integer ?? 0)
+    return "session \(id) (\(row["who"].text ?? "?")@\(row["place"].text ?? "?")) for \(age) s"
   }
 
   /// A lock on a table that a session holds or waits for.
@@ -190,11 +212,11 @@ enum MySQLBlockers {
     _ failure: StepFailure, by holders: [Int64] = [], on connection: MySQLConnection
   ) -> StepFailure {
     var failure = failure
-    let open = describe(on: connection)
+    let others = describe(on: connection)
     if !holders.isEmpty {
       failure.message += " Holding it: session \(holders.map(String.init).joined(separator: ", "))."
     }
-    if !open.isEmpty { failure.message += " Open transactions: \(open)." }
+    failure.message += others
     return failure
   }
 

@@ -40,10 +40,38 @@ struct LockBudgetTests {
     }
     #expect(failure?.code == "LockNotObtained")
     let session = await holder.session
-    #expect(failure?.message.contains("session \(session) (root@localhost)") == true)
+    #expect(
+      failure?.message.contains("session \(session) (root@localhost)") == true,
+      "\(failure?.message ?? "none")")
     #expect(try fixture.other().rows("SELECT * FROM schema_migrations").isEmpty)
     try await holder.end(after: .zero)
     #expect(try await fixture.migrator().migrate(request(fixture)) { _ in }.applied.count == 1)
+  }
+
+  // InnoDB's list of transactions stays as it was for as long as it is read often enough.
+  @Test func `who holds the table is named on a server that is polled`() async throws {
+    let fixture = try Fixture(["2_add.up.sql": "ALTER TABLE t ADD COLUMN c INT"])
+      .with(deadline: .milliseconds(400))
+    defer { fixture.remove() }
+    try fixture.other().run("CREATE TABLE t (a INT) ENGINE=InnoDB")
+    let (hasPolled, isDone) = (Seen(), Seen())
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      let poller = Poller(fixture)
+      group.addTask { try await poller.poll(telling: hasPolled, until: isDone) }
+      defer { isDone.add("done") }
+      while hasPolled.all.isEmpty { await Task.yield() }
+      let holder = Holder(fixture)
+      try await holder.begin()
+      let failure = await #expect(throws: StepFailure.self) {
+        try await fixture.migrator().migrate(request(fixture)) { _ in }
+      }
+      #expect(failure?.code == "LockNotObtained")
+      let session = await holder.session
+      #expect(
+        failure?.message.contains("session \(session) (root@localhost)") == true,
+        "\(failure?.message ?? "none")")
+      try await holder.end(after: .zero)
+    }
   }
 
   @Test func `a table that somebody always uses for a moment is changed all the same`()
@@ -206,6 +234,26 @@ private actor Passer {
       try connection.run("UPDATE t SET n = n + 1 WHERE a = \(row)")
       usleep(3_000)
       try connection.run("COMMIT")
+    } while end.all.isEmpty
+  }
+}
+
+/// Somebody who reads the list of transactions more often than InnoDB makes it anew.
+private actor Poller {
+  private let executor = BlockingExecutor(label: "poller")
+  private let fixture: Fixture
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  init(_ fixture: Fixture) { self.fixture = fixture }
+
+  func poll(telling polled: Seen, until end: Seen) throws {
+    defer { polled.add("ended") }
+    let connection = try fixture.other()
+    repeat {
+      try connection.run("SELECT COUNT(*) FROM information_schema.INNODB_TRX")
+      polled.add("polled")
+      usleep(10_000)
     } while end.all.isEmpty
   }
 }
