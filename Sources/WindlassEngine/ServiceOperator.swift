@@ -18,7 +18,8 @@ package final class ServiceOperator: Service {
   private struct Inbox {
     var offer: Offer?
     var decisions: [DecidedNote] = []
-    var snapshot: ServiceState
+    /// What the service is like now.
+    var shown: SharedState
     var isStopping = false
     /// Whether the loop ends as soon as no run is open.
     var stopsAtRest = false
@@ -47,14 +48,17 @@ package final class ServiceOperator: Service {
     self.logger = logger
     self.failpoint = failpoint
     self.rules = rules
-    let state = ServiceState(record: ServiceRecord(policy: policy))
-    inbox = Mutex(Inbox(snapshot: state))
+    inbox = Mutex(
+      Inbox(shown: SharedState(ServiceState(record: ServiceRecord(policy: policy)))))
   }
 
   package var name: ServiceName { policy.service }
 
   /// What the service is like now.
-  package var snapshot: ServiceState { inbox.withLock(\.snapshot) }
+  package var snapshot: ServiceState { shared.state }
+
+  /// What the service is like now, for who keeps it.
+  package var shared: SharedState { inbox.withLock(\.shown) }
 
   /// Whether nothing is under way and everything that was handed over has been taken into account.
   package var isIdle: Bool { inbox.withLock(\.isIdle) }
@@ -144,43 +148,43 @@ package final class ServiceOperator: Service {
       case end
     }
 
-    let state: ServiceState
+    let shared: SharedState
     /// What the last turn's effect brought.
     let observation: Observation
     let next: Next
 
-    init(_ state: ServiceState, _ observation: Observation = Observation(), next: Next = .turn) {
-      self.state = state
+    init(_ shared: SharedState, _ observation: Observation = Observation(), next: Next = .turn) {
+      self.shared = shared
       self.observation = observation
       self.next = next
     }
   }
 
   private func begin() async throws -> Standing {
-    let state = try await load()
+    let shared = try await load()
     return Standing(
-      state, Observation(report: state.record.inFlight.map { .lost($0.id) }))
+      shared, Observation(report: shared.state.record.inFlight.map { .lost($0.id) }))
   }
 
   /// Takes in what is new, makes the decision durable, and carries its effect out.
   private func turn(_ standing: Standing) async throws -> Standing {
-    let old = standing.state
+    let old = standing.shared.state
     var observation = standing.observation
     let notes = receive(into: &observation)
     let step = step(old, observation, now: clock.now(), rules: rules)
     let state = step.state
     try await note(notes, of: state.record.run ?? old.record.run)
     try await persist(state.record, after: old.record)
-    inbox.withLock { $0.snapshot = state }
-    if isOver(state.record) { return Standing(state, next: .end) }
+    let shared = show(state)
+    if isOver(state.record) { return Standing(shared, next: .end) }
     guard let effect = step.effect else {
-      return Standing(state, next: .rest(until: step.wakeUp))
+      return Standing(shared, next: .rest(until: step.wakeUp))
     }
     if let breach = breach(of: effect, in: state) {
       await halt(breach)
-      return Standing(state, next: .end)
+      return Standing(shared, next: .end)
     }
-    return Standing(state, await carryOut(effect, state.record))
+    return Standing(shared, await carryOut(effect, state.record))
   }
 
   /// Whether the loop was to end when nothing is under way, and nothing is.
@@ -191,15 +195,17 @@ package final class ServiceOperator: Service {
       && record.unresolved == nil
   }
 
-  private func load() async throws(StepFailure) -> ServiceState {
+  private func load() async throws(StepFailure) -> SharedState {
     let stored = try await ServiceOperator.recorded(in: journal, of: policy.service)
-    guard var record = stored?.record else {
-      return ServiceState(record: ServiceRecord(policy: policy))
-    }
+    guard var record = stored?.record else { return shared }
     record.policy = policy
-    let state = ServiceState(record: record)
-    inbox.withLock { $0.snapshot = state }
-    return state
+    return show(ServiceState(record: record))
+  }
+
+  private func show(_ state: ServiceState) -> SharedState {
+    let shared = SharedState(state)
+    inbox.withLock { $0.shown = shared }
+    return shared
   }
 
   /// Takes what was handed over.
@@ -263,11 +269,13 @@ package final class ServiceOperator: Service {
     logger.critical("Invariant would have been breached", metadata: ["breach": "\(breach)"])
     inbox.withLock {
       // Shown and never journaled: the next start looks again.
-      if $0.snapshot.record.run != nil {
-        $0.snapshot.record.run?.block = breach
+      var state = $0.shown.state
+      if state.record.run != nil {
+        state.record.run?.block = breach
       } else {
-        $0.snapshot.record.block = breach
+        state.record.block = breach
       }
+      $0.shown = SharedState(state)
       $0.isIdle = true
     }
     while !inbox.withLock(\.isStopping), !Task.isCancelled { await bell.wait() }
@@ -334,7 +342,9 @@ package final class ServiceOperator: Service {
   /// it is not yet time to look at everything else.
   private func attend(_ progress: BackfillProgress, until: Timestamp) -> Bool {
     let isWaitedFor = inbox.withLock { inbox in
-      inbox.snapshot.watch.backfill = progress
+      var state = inbox.shown.state
+      state.watch.backfill = progress
+      inbox.shown = SharedState(state)
       return inbox.isStopping || inbox.offer != nil || !inbox.decisions.isEmpty
     }
     return !isWaitedFor && clock.now() < until
@@ -342,10 +352,13 @@ package final class ServiceOperator: Service {
 
   private func rest(until wakeUp: Timestamp?) async {
     guard let wakeUp else { return await bell.wait() }
+    // The calling task waits for the bell itself: a loop that rests is one task more, not two.
     await withTaskGroup(of: Void.self) { group in
-      group.addTask { await self.bell.wait() }
-      group.addTask { await self.clock.sleep(until: wakeUp) }
-      await group.next()
+      group.addTask {
+        await self.clock.sleep(until: wakeUp)
+        if !Task.isCancelled { self.bell.ring() }
+      }
+      await self.bell.wait()
       group.cancelAll()
     }
   }

@@ -7,6 +7,8 @@ package enum ClientBounds {
   package static let answerSizeMax: Int64 = 64 * 1_048_576
   /// Bytes of one event of a watch; an object has at most about 3 MiB.
   package static let eventSizeMax = 8 * 1_048_576
+  /// Bytes of a refusal to watch: a status of a few lines.
+  package static let refusalSizeMax = 16_384
   /// Objects asked for at once.
   package static let pageSize = 500
   /// Pages of one list; a list that has more is refused rather than cut.

@@ -2,14 +2,18 @@ package import WindlassCore
 package import WindlassWire
 
 /// A ManagedService of a cluster whose wish is understood and can be carried out.
-package struct ManagedService: Hashable, Sendable {
-  /// The object as the server had it.
-  package let object: KubernetesObject
+///
+/// By reference: it is large, and many keep it for as long as the service is there.
+package final class ManagedService: Sendable {
+  /// Namespace and name of the object.
+  package let key: ObjectKey
+  package let uid: String
+  package let generation: Int64
+  /// When the object was made, as the server wrote it.
+  package let created: String
   /// The wish as it was written: the object's own, or that of an open run.
   package let wish: JSONValue
-  package var spec: ManagedServiceSpec { understood.spec }
-  /// By reference: it is large, and many keep the service.
-  private let understood: Understood
+  package let spec: ManagedServiceSpec
   /// The workload that it is about.
   package let place: WorkloadPlace
   /// What the core goes by.
@@ -25,12 +29,15 @@ package struct ManagedService: Hashable, Sendable {
   /// - Throws: `ObjectError` for a wish that is none, or that this version does not carry out in a
   ///   cluster.
   package init(_ object: KubernetesObject, spec pinned: JSONValue? = nil) throws(ObjectError) {
-    self.object = object
+    key = object.key
+    uid = object.uid
+    generation = object.generation
+    created = object.metadata["creationTimestamp"]?.string ?? ""
     wish = pinned ?? object.body["spec"] ?? .object([])
     let spec = try ManagedServiceSpec.read(wish, at: "spec")
     try ManagedService.checkBuilt(spec)
     try WishLimits(spec: spec).check()
-    understood = Understood(spec)
+    self.spec = spec
     guard let engine = spec.database.engine else {
       throw ObjectError(
         "spec.database.engine", "is missing",
@@ -63,24 +70,13 @@ package struct ManagedService: Hashable, Sendable {
     if pinned == nil { try workload.check(object, field: "\(field).name") }
   }
 
-  /// A wish as it was understood.
-  private final class Understood: Hashable, Sendable {
-    let spec: ManagedServiceSpec
-
-    init(_ spec: ManagedServiceSpec) { self.spec = spec }
-
-    static func == (one: Understood, other: Understood) -> Bool { one.spec == other.spec }
-
-    func hash(into hasher: inout Hasher) { hasher.combine(spec) }
-  }
-
   package var name: ServiceName { policy.service }
 
   package var namespace: String { place.namespace }
 
   /// What the Jobs and documents of the service belong to while no run is open.
   package var owner: StepOwner {
-    StepOwner(.managedServices, name: object.name, uid: object.uid)
+    StepOwner(.managedServices, name: key.name, uid: uid)
   }
 
   /// What it is adopted with.

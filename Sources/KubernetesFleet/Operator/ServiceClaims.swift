@@ -76,14 +76,14 @@ package final class ServiceClaims: Sendable {
   /// - Throws: With `.wait` when another service has it.
   package func claim(_ database: String?, for service: ManagedService) throws(StepFailure) {
     let holder = state.withLock { state -> ManagedService? in
-      let uid = service.object.uid
+      let uid = service.uid
       state.databases[uid] = database ?? state.databases[uid]
       guard let database = state.databases[uid], !database.isEmpty else { return nil }
       let others = state.databases.filter { $0.value == database }.keys
       return others.compactMap { state.wished[$0] }.first { $0.isElder(than: service) }
     }
     guard let holder else { return }
-    let block = ServiceRival(subject: "a database", holder: holder.object.key).block(service.name)
+    let block = ServiceRival(subject: "a database", holder: holder.key).block(service.name)
     throw StepFailure(code: block.code, disposition: .wait, message: block.message)
   }
 }
@@ -91,7 +91,7 @@ package final class ServiceClaims: Sendable {
 extension ServiceClaims.State {
   /// Notes which services there are, and by what each claims its workload and its database.
   fileprivate mutating func note(_ services: [ManagedService]) {
-    wished = Dictionary(services.map { ($0.object.uid, $0) }) { first, _ in first }
+    wished = Dictionary(services.map { ($0.uid, $0) }) { first, _ in first }
     claimants = [:]
     for (uid, service) in wished {
       for claim in service.claims { claimants[claim, default: []].insert(uid) }
@@ -105,23 +105,23 @@ extension ServiceClaims.State {
       let atWork = (drivers[claim] ?? []).compactMap { driven[$0] }
       let elders = (claimants[claim] ?? []).compactMap { wished[$0] }
         .filter { $0.isElder(than: service) }
-      let others = atWork.filter { $0.object.uid != service.object.uid } + elders
+      let others = atWork.filter { $0.uid != service.uid } + elders
       if let other = others.first {
-        return ServiceRival(subject: claim.subject, holder: other.object.key)
+        return ServiceRival(subject: claim.subject, holder: other.key)
       }
     }
     return nil
   }
 
   fileprivate mutating func begin(_ service: ManagedService) {
-    driven[service.object.uid] = service
-    for claim in service.claims { drivers[claim, default: []].insert(service.object.uid) }
+    driven[service.uid] = service
+    for claim in service.claims { drivers[claim, default: []].insert(service.uid) }
   }
 
   fileprivate mutating func end(_ service: ManagedService) {
-    guard let driven = driven.removeValue(forKey: service.object.uid) else { return }
+    guard let driven = driven.removeValue(forKey: service.uid) else { return }
     for claim in driven.claims {
-      drivers[claim]?.remove(service.object.uid)
+      drivers[claim]?.remove(service.uid)
       if drivers[claim]?.isEmpty == true { drivers[claim] = nil }
     }
   }
@@ -154,8 +154,6 @@ extension ManagedService {
 
   /// Whether it was there first; of two that came in one second one is chosen, always the same.
   fileprivate func isElder(than other: ManagedService) -> Bool {
-    let mine = (object.metadata["creationTimestamp"]?.string ?? "", object.uid)
-    let theirs = (other.object.metadata["creationTimestamp"]?.string ?? "", other.object.uid)
-    return object.uid != other.object.uid && mine < theirs
+    uid != other.uid && (created, uid) < (other.created, other.uid)
   }
 }

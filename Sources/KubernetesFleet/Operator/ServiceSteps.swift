@@ -84,6 +84,9 @@ package final class ServiceSteps: Sendable {
     return runner
   }
 
+  /// Keeps no runner for later: the next one that is asked for is made anew.
+  package func forget() { current.withLock { $0 = nil } }
+
   /// The object that the steps of a run belong to, and go with.
   private func owner(of plan: Plan?) async throws(StepFailure) -> StepOwner {
     guard let plan else { return home }

@@ -15,17 +15,17 @@ package actor ServiceDesk {
   private let writer: StatusWriter
   private let events: EventRecorder?
   private var inbox = DecisionInbox()
-  /// The record whose events were told.
-  private var told: ServiceRecord?
+  /// The state whose events were told.
+  private var told: SharedState?
   /// Decisions whose answers were told as events; the status may show them only later.
   private var toldAnswers: Set<String> = []
 
   /// The desk of the ManagedService of that name.
   ///
-  /// - Parameter told: The record after which there is news; nil for that of the first turn.
+  /// - Parameter told: The state after which there is news; nil for that of the first turn.
   package init(
     _ client: KubernetesClient, service name: String, in namespace: String,
-    events: EventRecorder? = nil, told: ServiceRecord? = nil
+    events: EventRecorder? = nil, told: SharedState? = nil
   ) {
     self.client = client
     self.events = events
@@ -43,7 +43,7 @@ package actor ServiceDesk {
   package func turn(
     _ object: KubernetesObject, _ news: StatusNews, isIdle: Bool, journal: some RunJournal
   ) async throws(StepFailure) -> Turn {
-    tell(news.record, about: object)
+    tell(news.shared, about: object)
     let journaled = try await JournaledDecisions(journal, of: ServiceName(object.name))
     let mail = inbox.look(
       DecisionInbox.Look(
@@ -63,11 +63,12 @@ package actor ServiceDesk {
     }
   }
 
-  private func tell(_ record: ServiceRecord, about object: KubernetesObject) {
-    if let told, let events {
-      for event in ClusterEvent.news(record, after: told) { events.note(event, about: object) }
+  private func tell(_ shared: SharedState, about object: KubernetesObject) {
+    if let told, let events, told !== shared {
+      let news = ClusterEvent.news(shared.state.record, after: told.state.record)
+      for event in news { events.note(event, about: object) }
     }
-    told = record
+    told = shared
   }
 
   private func tell(_ answers: [DecisionStatus], about object: KubernetesObject) {

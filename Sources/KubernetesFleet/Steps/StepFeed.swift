@@ -59,7 +59,7 @@ package final class StepFeed: Sendable {
     let labels = "\(Self.label)=\(Self.value)"
     jobs = Informer(
       client, Selection(.jobs, in: namespace, labels: labels), resync: StepBounds.resync,
-      trim: \.withoutSpec,
+      trim: \.trimmedJob,
       handlers: [{ change in for reader in readers.all(about: change.object) { reader.tell() } }])
     pods = Informer(
       client, Selection(.pods, in: namespace, labels: labels), resync: StepBounds.resync,

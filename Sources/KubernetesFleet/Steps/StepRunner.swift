@@ -276,7 +276,7 @@ package final class StepRunner: Sendable {
   /// Waits for news, or until it is time to look without any.
   func rest(after seen: Int) async {
     let pause = await watch.isCurrent ? StepBounds.readInterval : StepBounds.blindReadInterval
-    await watch.news.wait(after: seen, until: clock.now() + pause, clock)
+    await watch.news.wait(after: seen, orUntil: clock.now() + pause, clock)
   }
 }
 

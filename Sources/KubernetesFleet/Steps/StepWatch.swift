@@ -15,7 +15,7 @@ package final class StepWatch: Sendable {
   private let attempts = Mutex<[String: Int]>([:])
   private let told = Mutex<Set<String>>([])
   let sightings = StepSightings()
-  let news = StepNews()
+  let news = Signal()
 
   /// A watch of the steps of a service in a namespace, with a feed of its own; `run` makes it
   /// follow.
@@ -39,12 +39,18 @@ package final class StepWatch: Sendable {
 
   /// Follows until the task is cancelled. Without it steps are looked at every few seconds.
   package func run() async {
-    await feed.join(self)
-    defer { feed.leave(self) }
+    await join()
+    defer { leave() }
     if ownsFeed { return await feed.run() }
     // Nobody sends: this ends with the task.
     await Signal().wait(after: 0)
   }
+
+  /// Is told from now on what the feed sees, as long as somebody runs that.
+  package func join() async { await feed.join(self) }
+
+  /// Is told nothing more.
+  package func leave() { feed.leave(self) }
 
   /// A person's word that a pod in doubt is dead.
   package func confirmDead(pod name: String) {

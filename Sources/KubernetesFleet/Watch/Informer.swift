@@ -24,7 +24,9 @@ package actor Informer {
   ///
   /// - Parameters:
   ///   - resync: After how long everything is told again; nil for never.
-  ///   - trim: Leaves away what nobody needs of an object, before it is kept.
+  ///   - trim: Leaves away what nobody needs of an object.
+  ///   - keep: What is kept of an object once its change is told; what is told of it later, and only
+  ///     inferred, shows no more.
   ///   - handlers: Are told each change, in order; they must return at once, as adding to a queue
   ///     does.
   package init(
@@ -32,6 +34,7 @@ package actor Informer {
     indexes: [String: ObjectCache.Index] = [:], resync: Interval? = nil,
     reflector: Reflector = Reflector(),
     trim: @escaping @Sendable (KubernetesObject) -> KubernetesObject = { $0 },
+    keep: @escaping @Sendable (KubernetesObject) -> KubernetesObject = { $0 },
     handlers: [@Sendable (CacheChange) -> Void] = []
   ) {
     self.client = client
@@ -40,7 +43,7 @@ package actor Informer {
     self.trim = trim
     self.handlers = handlers
     self.reflector = reflector
-    cache = ObjectCache(indexes: indexes)
+    cache = ObjectCache(indexes: indexes, keep: keep)
   }
 
   // MARK: - Reading

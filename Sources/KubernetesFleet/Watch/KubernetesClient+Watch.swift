@@ -132,7 +132,7 @@ private final class WatchFeed: Sendable {
   /// Takes a piece of the stream.
   func take(_ piece: UnsafeRawBufferPointer) throws {
     let found = try state.withLock { state throws(Stop) in
-      state.opening += piece.prefix(65_536 - state.opening.count)
+      state.opening += piece.prefix(ClientBounds.refusalSizeMax - state.opening.count)
       guard let found = state.cutter.take(piece) else { throw Stop.lineTooLong }
       return found
     }
@@ -144,7 +144,7 @@ private final class WatchFeed: Sendable {
   /// Says that nothing comes any more.
   func finish() { sending.finish() }
 
-  /// The first bytes of the stream: the whole body of a refusal.
+  /// The first bytes of the stream: the whole body of a refusal, of which no more is read.
   var opening: [UInt8] { state.withLock { $0.opening } }
 
   /// Whether the last line has no end.

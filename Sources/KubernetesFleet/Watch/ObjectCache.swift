@@ -24,6 +24,7 @@ package struct ObjectCache: Sendable {
 
   private var objects: [ObjectKey: KubernetesObject] = [:]
   private let indexes: [String: Index]
+  private let keep: @Sendable (KubernetesObject) -> KubernetesObject
   /// Index, word, keys.
   private var found: [String: [String: Set<ObjectKey>]] = [:]
   /// Uids of the latest that were removed: what is told of them late is not believed.
@@ -31,7 +32,16 @@ package struct ObjectCache: Sendable {
   private static let goneMax = 1_024
 
   /// An empty copy.
-  package init(indexes: [String: Index] = [:]) { self.indexes = indexes }
+  ///
+  /// - Parameter keep: What is kept of an object once its change is told: its name, uid and version
+  ///   at least, and what the indexes look at.
+  package init(
+    indexes: [String: Index] = [:],
+    keep: @escaping @Sendable (KubernetesObject) -> KubernetesObject = { $0 }
+  ) {
+    self.indexes = indexes
+    self.keep = keep
+  }
 
   package var count: Int { objects.count }
 
@@ -113,7 +123,7 @@ package struct ObjectCache: Sendable {
   }
 
   private mutating func insert(_ object: KubernetesObject) {
-    objects[object.key] = object
+    objects[object.key] = keep(object)
     for (name, index) in indexes {
       for word in index(object) { found[name, default: [:]][word, default: []].insert(object.key) }
     }

@@ -39,12 +39,15 @@ final class FeedLoop: Service {
   var pollCount: Int { polls.withLock { $0 } }
 
   func run() async throws {
-    await cancelWhenGracefulShutdown {
-      await apart { await self.tellRemembered() }
-      while !Task.isCancelled {
-        let pause = await apart { await self.poll() }
-        await self.clock.sleep(until: self.clock.now() + pause)
-      }
+    await cancelWhenGracefulShutdown { await self.follow() }
+  }
+
+  /// Polls until the task is cancelled.
+  func follow() async {
+    await apart { await self.tellRemembered() }
+    while !Task.isCancelled {
+      let pause = await apart { await self.poll() }
+      await clock.sleep(until: clock.now() + pause)
     }
   }
 

@@ -19,21 +19,22 @@ actor ClusterTrustStore: TrustStore {
   private let client: KubernetesClient
   private let owner: StepOwner
   private let place: ObjectReference
-  /// The text that was read or written last; nil when there was none.
-  private var known: String?
+  /// The digest of the text that was read or written last; nil when there was none.
+  private var known: Digest?
 
   init(_ service: ManagedService, by client: KubernetesClient) {
     self.client = client
     owner = service.owner
     // The uid: a service that was deleted and made anew is another one.
     place = ObjectReference(
-      .configMaps, "windlass-trust-\(service.object.uid)", in: service.namespace)
+      .configMaps, "windlass-trust-\(service.uid)", in: service.namespace)
   }
 
   func load() async throws(TrustStoreError) -> TrustState {
     guard let found = try await read() else { return .empty }
     let text = found.body["data"]?[Self.stateKey]?.string ?? ""
-    guard found.body["data"]?[Self.digestKey]?.string == StepDigest.of(text).text,
+    let digest = StepDigest.of(text)
+    guard found.body["data"]?[Self.digestKey]?.string == digest.text,
       // Any failure to read means the same: it is not what was written.
       let json = try? JSONValue.parse(
         Array(text.utf8), limits: JSONLimits(sizeMax: Bounds.trustStateSizeMax)),
@@ -45,7 +46,7 @@ actor ClusterTrustStore: TrustStore {
           + " an old manifest could not be noticed. Restore the object; or, if you are sure of the"
           + " manifest that is published now, delete it.")
     }
-    known = text
+    known = digest
     return state
   }
 
@@ -54,20 +55,21 @@ actor ClusterTrustStore: TrustStore {
     // The document itself can be fetched again; what it taught can't.
     if state.json.bytes.count > Self.sizeMax { state.latest = nil }
     let text = state.json.text
+    let digest = StepDigest.of(text)
     var last: APIError?
     for _ in 0..<Self.attemptsMax {
       let found = try await read()
       let stored = found?.body["data"]?[Self.stateKey]?.string
       if stored == text {
-        known = text
+        known = digest
         return
       }
-      guard stored == known else {
+      guard stored.map({ StepDigest.of($0) }) == known else {
         throw unwritable("somebody else has written it meanwhile; start the operator again")
       }
       do throws(APIError) {
         try await write(text, over: found)
-        known = text
+        known = digest
         return
       } catch {
         // Read again: it may have been written all the same, or the object changed in between.

@@ -50,7 +50,7 @@ final class ClusterView: Sendable {
           trim: \.trimmed, handlers: [{ _ in news.send() }]),
         pods: Informer(
           client, Selection(.pods, in: namespace, labels: StepFeed.othersSelector),
-          trim: \.trimmedPod,
+          trim: \.trimmedPod, keep: \.podOutline,
           handlers: [
             { change in
               witnesses.witness(of: change.object.namespace ?? "default").note(change)

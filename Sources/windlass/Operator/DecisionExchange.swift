@@ -13,16 +13,16 @@ actor DecisionExchange {
   private let desk: ServiceDesk
   private let journal: any RunJournal
   private let turns: RunTurns
-  /// What the journal had of the service when it was taken up.
-  private let begun: ServiceRecord
+  /// What the journal had of the service when it was taken up; nil once the operator has read that.
+  private var begun: SharedState?
   /// The newest generation of the object whose wish the service is driven by.
   private var generation: Int64
   private let clock: any RunClock
   private let logger: Logger
   private var failure: StepFailure?
   private let recorder: OperatorRecorder
-  /// The record up to which ended runs were counted.
-  private var counted: ServiceRecord
+  /// The state up to which ended runs were counted.
+  private var counted: SharedState
 
   /// - Parameter stored: What the journal has of the service; nil for nothing.
   init(
@@ -34,14 +34,15 @@ actor DecisionExchange {
     self.journal = journal
     turns = assembly.turns
     self.clock = clock
-    var begun = stored ?? ServiceRecord(policy: service.policy)
-    begun.policy = service.policy
+    var record = stored ?? ServiceRecord(policy: service.policy)
+    record.policy = service.policy
+    let begun = SharedState(ServiceState(record: record))
     self.begun = begun
     counted = begun
     recorder = assembly.recorder
-    generation = service.object.generation
+    generation = service.generation
     desk = ServiceDesk(
-      assembly.client, service: service.object.name, in: service.namespace,
+      assembly.client, service: service.key.name, in: service.namespace,
       events: assembly.events, told: begun)
     logger = assembly.logger(of: service)
   }
@@ -53,11 +54,11 @@ actor DecisionExchange {
     if object.body["spec"] ?? .object([]) == driven.service.wish { generation = object.generation }
     // Looked at before the state: what had been taken in by then is part of it.
     let isIdle = driven.operator.isIdle
-    let state = state
-    count(state.record)
+    let shared = shared
+    count(shared)
     let news = StatusNews(
-      state: state, feed: feed, generation: generation,
-      waiting: turns.block(of: driven.service.object.uid), now: clock.now())
+      shared: shared, feed: feed, generation: generation,
+      waiting: turns.block(of: driven.service.uid), now: clock.now())
     do throws(StepFailure) {
       let turn = try await desk.turn(object, news, isIdle: isIdle, journal: journal)
       failure = nil
@@ -78,16 +79,21 @@ actor DecisionExchange {
     }
   }
 
-  private func count(_ record: ServiceRecord) {
-    for end in RunEnd.news(record, after: counted) { recorder.runEnded(end) }
-    counted = record
+  private func count(_ shared: SharedState) {
+    if counted !== shared {
+      let ends = RunEnd.news(shared.state.record, after: counted.state.record)
+      for end in ends { recorder.runEnded(end) }
+    }
+    counted = shared
   }
 
   /// The service as its operator knows it, or the journal before the operator has read that.
-  private var state: ServiceState {
-    let state = driven.operator.snapshot
-    let isUnread = state.record == ServiceRecord(policy: driven.service.policy)
-    return isUnread ? ServiceState(record: begun) : state
+  private var shared: SharedState {
+    let shared = driven.operator.shared
+    guard let begun else { return shared }
+    let isUnread = shared.state.record == ServiceRecord(policy: driven.service.policy)
+    if !isUnread { self.begun = nil }
+    return isUnread ? begun : shared
   }
 
   private var feed: FeedReport {

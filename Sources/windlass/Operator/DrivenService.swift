@@ -11,6 +11,7 @@ struct DrivenService: Sendable {
   let `operator`: ServiceOperator
   let feed: FeedLoop
   let workload: ClusterWorkload
+  let steps: ServiceSteps
   let pace: ServicePace
   let offers: OfferGate
 }
@@ -37,6 +38,8 @@ struct OperatorAssembly: Sendable {
   let recorder: OperatorRecorder
   /// Is told which services there are.
   let roster: ServiceRoster
+  /// Lets only so many services be taken up at a time.
+  let beginnings = Turnstile(atOnce: 16)
   /// Spreads polls of manifests.
   var random: any RandomSource = SystemRandom()
   var failpoint = Failpoints.fromEnvironment()
@@ -58,7 +61,7 @@ struct OperatorAssembly: Sendable {
       service.name, spec: service.wish, settings: settings.steps(in: service.namespace),
       client: client, watch: watch, owner: service.owner, turns: turns)
     let pace = ServicePace(
-      service.object.uid, clock: clock, news: workloads.signal(of: service.place), turns: turns)
+      service.uid, clock: clock, news: workloads.signal(of: service.place), turns: turns)
     let workload = ClusterWorkload(
       service.place, of: client, adopts: service.adopts,
       prober: WaveJobs(steps, port: service.port), ends: ends)
@@ -88,16 +91,16 @@ struct OperatorAssembly: Sendable {
         plan: state.record.run?.plan, epoch: state.watch.isFenced ? state.record.epoch : nil,
         isUnderWay: state.record.run?.hasBegun ?? false)
     }
-    let offers = OfferGate(service.object.uid, to: driver, turns, pace)
+    let offers = OfferGate(service.uid, to: driver, turns, pace)
     return DrivenService(
       service: service, operator: driver, feed: try feed(service, offers, clock),
-      workload: workload, pace: pace, offers: offers)
+      workload: workload, steps: steps, pace: pace, offers: offers)
   }
 
   /// The logger of one service.
   func logger(of service: ManagedService) -> Logger {
     var logger = logger
-    logger[metadataKey: "service"] = "\(service.object.key)"
+    logger[metadataKey: "service"] = "\(service.key)"
     return logger
   }
 

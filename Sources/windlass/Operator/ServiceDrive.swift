@@ -86,38 +86,51 @@ final class ServiceDrive: Sendable {
     }
   }
 
+  /// What is to be done next.
+  private enum Turn: Sendable {
+    /// Nothing ever: the object is gone.
+    case end
+    /// Nothing until something changes.
+    case rest
+    /// With `isLast` the service is let go afterwards.
+    case drive(Driving, isLast: Bool)
+  }
+
   /// Drives the service until its object is gone, or the task is cancelled.
   func run() async {
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask { await self.watch.run() }
-      await self.lookAfter()
-      self.assembly.turns.leave(self.uid)
-      group.cancelAll()
-    }
+    await watch.join()
+    await lookAfter()
+    watch.leave()
+    assembly.turns.leave(uid)
   }
+
+  // What rests here for hours keeps no object and no state of the service: all of that is looked at
+  // apart.
 
   private func lookAfter() async {
     var failures: Int64 = 0
     while !Task.isCancelled {
       let seen = news.count
-      let sight = sight.withLock { $0 }
-      guard let object = sight.object else { return }
       do {
-        if try await isOver(object, sight.rival) { await news.wait(after: seen) }
+        switch try await apart({ try await self.assembly.beginnings.pass(self.turn) }) {
+        case .end: return
+        case .rest: await news.wait(after: seen)
+        case .drive(let driving, let isLast):
+          try await drive(driving)
+          guard isLast else { break }
+          try await apart { try await self.letGo() }
+          await news.wait(after: seen)
+        }
         failures = 0
       } catch let error as ObjectError {
         // Nothing but another wish helps.
-        stepBack()
-        let block = Block(code: "BadConfiguration", message: "\(error)")
-        await apart { await self.tell(block, of: object) }
+        await apart { await self.refuse(Block(code: "BadConfiguration", message: "\(error)")) }
         await news.wait(after: seen)
       } catch {
         guard !Task.isCancelled else { return }
-        stepBack()
         failures += 1
         let failure = CommandFailure(error)
-        let block = Block(code: failure.code, message: failure.message)
-        await apart { await self.tell(block, of: object) }
+        await apart { await self.refuse(Block(code: failure.code, message: failure.message)) }
         let delay = min(
           Self.failureDelay * (Int64(1) << min(failures - 1, 6)), Self.failureDelayMax)
         await news.wait(after: seen, orUntil: clock.now() + delay, clock)
@@ -125,25 +138,36 @@ final class ServiceDrive: Sendable {
     }
   }
 
-  /// Does for the object as it was seen what there is to do; false to look at once again.
-  private func isOver(_ object: KubernetesObject, _ rival: ServiceRival?) async throws -> Bool {
+  /// Looks at the object as it is now, and begins what there is to do for it.
+  private func turn() async throws -> Turn {
+    let sight = sight.withLock { $0 }
+    guard let object = sight.object else { return .end }
     if object.isDeleting {
       guard object.finalizers.contains(ServiceNotice.finalizer) else {
         stepBack()
-        return true
+        return .rest
       }
-      try await drive(object)
-      try await apart { try await self.notices.release(object) }
-      assembly.logger.notice("Service was let go", metadata: ["service": "\(key)"])
-      return true
-    }
-    if let rival {
+    } else if let rival = sight.rival {
       stepBack()
-      await apart { await self.tell(rival.block(ServiceName(object.name)), of: object) }
-      return true
+      await tell(rival.block(ServiceName(object.name)), of: object)
+      return .rest
     }
-    try await drive(object)
-    return false
+    if let driving = try await begin(object) { return .drive(driving, isLast: object.isDeleting) }
+    try await letGo()
+    return .rest
+  }
+
+  /// Gives the object up, which somebody deleted.
+  private func letGo() async throws {
+    guard let object = sight.withLock(\.object) else { return }
+    try await notices.release(object)
+    assembly.logger.notice("Service was let go", metadata: ["service": "\(key)"])
+  }
+
+  /// Does nothing more for the object as it is, and tells why.
+  private func refuse(_ block: Block) async {
+    stepBack()
+    if let object = sight.withLock(\.object) { await tell(block, of: object) }
   }
 
   /// Lets the others begin: nothing is done for this service now, whatever is the reason.
@@ -174,24 +198,15 @@ final class ServiceDrive: Sendable {
 
   // MARK: - Driving
 
-  /// A service as the journal and its object have it; by reference, since it is kept for as long
-  /// as the service is driven.
-  private final class Found: Sendable {
-    let service: ManagedService
-    let journal: any RunJournal
-    let stored: (record: ServiceRecord, at: Timestamp)?
-
-    init(
-      _ service: ManagedService, _ journal: any RunJournal,
-      _ stored: (record: ServiceRecord, at: Timestamp)?
-    ) {
-      self.service = service
-      self.journal = journal
-      self.stored = stored
-    }
+  /// A service as the journal and its object have it.
+  private struct Found {
+    var service: ManagedService
+    var journal: any RunJournal
+    var stored: (record: ServiceRecord, at: Timestamp)?
   }
 
-  /// What drives a service, and keeps it and people in touch; by reference, as what was found.
+  /// What drives a service, and keeps it and people in touch; by reference, since it is kept for as
+  /// long as the service is driven.
   private final class Driving: Sendable {
     let service: DrivenService
     let exchange: DecisionExchange
@@ -202,14 +217,31 @@ final class ServiceDrive: Sendable {
     }
   }
 
-  /// Drives a service until its wish changes, it is to be let go, or something fails.
+  /// Begins to drive the service; nil when nothing is to be driven.
   ///
   /// An open run goes by the wish that it was opened with; a new one is taken when it has ended.
-  private func drive(_ object: KubernetesObject) async throws {
-    guard let found = try await apart({ try await self.lookUp(object) }) else { return }
-    try claim(found)
-    defer { giveBack(found) }
-    let driving = try await apart { try await self.begin(found, object) }
+  private func begin(_ object: KubernetesObject) async throws -> Driving? {
+    guard let found = try await lookUp(object) else { return nil }
+    if let rival = assembly.claims.begin(found.service) {
+      throw StepFailure(rival.block(found.service.name), disposition: .wait)
+    }
+    do {
+      return try await begin(found, object)
+    } catch {
+      giveBack(found.service)
+      throw error
+    }
+  }
+
+  private func giveBack(_ service: ManagedService) {
+    assembly.claims.end(service)
+    // Another one may have waited for what this one had.
+    changed()
+  }
+
+  /// Drives a service until its wish changes, it is to be let go, or something fails.
+  private func drive(_ driving: Driving) async throws {
+    defer { giveBack(driving.service.service) }
     show(driving)
     defer { show(nil) }
     try await withThrowingTaskGroup(of: Bool.self) { group in
@@ -218,7 +250,7 @@ final class ServiceDrive: Sendable {
         return true
       }
       group.addTask {
-        try await driving.service.feed.run()
+        await driving.service.feed.follow()
         return false
       }
       group.addTask {
@@ -233,27 +265,16 @@ final class ServiceDrive: Sendable {
       while let hasEnded = try await group.next(), !hasEnded {}
     }
     // How it ended, before another wish is looked at.
-    if !Task.isCancelled, let last = sight.withLock(\.object) {
-      _ = await apart { await driving.exchange.turn(last) }
-    }
+    if !Task.isCancelled { await apart { await self.showEnd(of: driving) } }
   }
 
-  // Apart from the driving, which would keep a copy of the service for as long as it lasts.
-
-  @inline(never) private func claim(_ found: Found) throws(StepFailure) {
-    if let rival = assembly.claims.begin(found.service) {
-      throw StepFailure(rival.block(found.service.name), disposition: .wait)
-    }
-  }
-
-  @inline(never) private func giveBack(_ found: Found) {
-    assembly.claims.end(found.service)
-    // Another one may have waited for what this one had.
-    changed()
+  private func showEnd(of driving: Driving) async {
+    guard let object = sight.withLock(\.object) else { return }
+    _ = await driving.exchange.turn(object)
   }
 
   /// Takes in what the figures of the service are about; nil while nothing is driven.
-  @inline(never) private func show(_ driving: Driving?) {
+  private func show(_ driving: Driving?) {
     work.withLock { $0 = driving.map { .driven($0.service) } ?? .notBegun }
   }
 
@@ -270,7 +291,8 @@ final class ServiceDrive: Sendable {
     if let plan = stored?.record.run?.plan {
       wish = try await PinnedWish.find(for: plan, of: name, in: namespace, by: assembly.client)
     }
-    return Found(try ManagedService(object, spec: wish), journal, stored)
+    return Found(
+      service: try ManagedService(object, spec: wish), journal: journal, stored: stored)
   }
 
   /// Makes what drives the service, and takes in what people wrote before anything is begun: what
@@ -286,7 +308,11 @@ final class ServiceDrive: Sendable {
     let driven = try assembly.drive(
       found.service, journal: found.journal, clock: FlooredClock(clock, floor: found.stored?.at),
       watch: watch, ends: ends)
-    driven.pace.report { [news] in news.send() }
+    driven.pace.report { [news] in
+      // Comes to rest or goes on: what is made for steps is made anew for the next one.
+      driven.steps.forget()
+      news.send()
+    }
     assembly.logger.notice(
       "Service is driven",
       metadata: ["service": "\(key)", "generation": "\(object.generation)"])

@@ -64,7 +64,7 @@ struct ServiceHost: Sendable {
     assembly.claims.note(services)
     assembly.workloads.keep(only: services.map(\.place))
     let rivals = services.compactMap { service in
-      assembly.claims.rival(of: service).map { (service.object.uid, $0) }
+      assembly.claims.rival(of: service).map { (service.uid, $0) }
     }
     let rivalByUID = Dictionary(rivals) { first, _ in first }
     let listed = Set(objects.map(\.uid))

@@ -102,7 +102,9 @@ enum RightsDrive {
       let journal = ClusterJournal(client, in: "shop")
       try await journal.append(life[0...3], after: nil)
       let events = EventRecorder(client, instance: "one")
-      let desk = ServiceDesk(client, service: "beacon", in: "shop", events: events, told: life[2])
+      let desk = ServiceDesk(
+        client, service: "beacon", in: "shop", events: events,
+        told: SharedState(ServiceState(record: life[2])))
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await events.run() }
         defer { group.cancelAll() }

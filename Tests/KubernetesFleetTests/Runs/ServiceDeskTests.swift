@@ -91,7 +91,8 @@ struct ServiceDeskTests {
     try await decide(DecisionOrder(choice: .rollback, by: "ann"), world)
     let events = EventRecorder(try world.client(), instance: "windlass-0")
     let desk = ServiceDesk(
-      try world.client(), service: "beacon", in: "shop", events: events, told: life[1])
+      try world.client(), service: "beacon", in: "shop", events: events,
+      told: SharedState(ServiceState(record: life[1])))
     let seen = try #require(try await world.service())
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { await events.run() }

@@ -87,10 +87,11 @@ struct ServiceFigures: Hashable, Sendable {
 extension DrivenService {
   /// How the service is now.
   func figures(_ key: ObjectKey, _ turns: RunTurns, at now: Timestamp) -> ServiceFigures {
-    let state = self.operator.snapshot
+    let shared = self.operator.shared
+    let state = shared.state
     let news = StatusNews(
-      state: state, feed: .pending, generation: 0,
-      waiting: turns.block(of: service.object.uid), now: now)
+      shared: shared, feed: .pending, generation: 0,
+      waiting: turns.block(of: service.uid), now: now)
     var figures = ServiceFigures(key, ServiceStanding(news))
     figures.deployed = state.record.deployed?.version
     figures.target = state.record.run?.plan.target.version ?? figures.deployed
