@@ -17,7 +17,7 @@ help:
 	@echo '               dist/kubectl-windlass, the plug-in of kubectl, a link to the first'
 	@echo 'make simulate  SEEDS=$(SEEDS) simulated runs with faults; prints the first seed that fails'
 	@echo 'make torture   kill the daemon, or everything, at every failpoint of a full upgrade; damage'
-	@echo '               1,000 backups per engine'
+	@echo '               1,000 backups per engine; take each right from the operator'
 	@echo 'make e2e       run the operator in the simulated cluster: upgrades, decisions, takeovers, and'
 	@echo '               2,000 requests a second through a proxy that learns late which pods go'
 	@echo 'make campaigns  one fault at each place of the operator'"'"'s runs, a bad and a good value of each'
@@ -60,6 +60,7 @@ simulate:
 .PHONY: torture
 torture: packages
 	WINDLASS_TORTURE=all .ci/test.sh 2 5
+	WINDLASS_TORTURE=all swift test --skip-build --filter '^OperatorTests\.OperatorRightsTests'
 
 .PHONY: campaigns
 campaigns: packages

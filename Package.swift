@@ -147,6 +147,10 @@ let package = Package(
         "WindlassCore", "WindlassWire", "WindlassSimulation", "KubernetesFleet", "CLinux",
         argumentParser,
       ] + nio, swiftSettings: strict),
+    .target(
+      name: "DeployedCluster",
+      dependencies: ["KubernetesFleet", "WindlassSimulation", "WindlassWire", yams],
+      swiftSettings: strict),
     .executableTarget(name: "crds", dependencies: ["KubernetesFleet"], swiftSettings: strict),
     .executableTarget(
       name: "fuzz",
@@ -204,8 +208,8 @@ let package = Package(
     .testTarget(
       name: "KubernetesFleetTests",
       dependencies: [
-        "WindlassContracts", "WindlassCore", "WindlassWire", "CurlTransport", "KubernetesFleet",
-        "SimulatedCluster", "WindlassSimulation", yams,
+        "WindlassContracts", "WindlassCore", "WindlassWire", "CurlTransport", "DeployedCluster",
+        "KubernetesFleet", "SimulatedCluster", "WindlassSimulation", yams,
       ], swiftSettings: strict),
     .testTarget(
       name: "WindlassJournalTests",
@@ -257,8 +261,8 @@ let package = Package(
     .testTarget(
       name: "OperatorTests",
       dependencies: [
-        "windlass", "KubernetesFleet", "ReleaseFeeds", "SimulatedCluster", "WindlassCore",
-        "WindlassEngine", "WindlassSimulation", "WindlassWire", logging,
+        "windlass", "DeployedCluster", "KubernetesFleet", "ReleaseFeeds", "SimulatedCluster",
+        "WindlassCore", "WindlassEngine", "WindlassSimulation", "WindlassWire", logging,
       ], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ]

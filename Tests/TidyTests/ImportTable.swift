@@ -60,6 +60,9 @@ enum ImportTable {
       "ArgumentParser", "CLinux", "KubernetesFleet", "NIOCore", "NIOHTTP1", "NIOPosix",
       "WindlassCore", "WindlassSimulation", "WindlassWire",
     ]),
+    "DeployedCluster": [
+      "Foundation", "KubernetesFleet", "WindlassSimulation", "WindlassWire", "Yams",
+    ],
     "crds": ["Glibc", "KubernetesFleet"],
     "fuzz": platform.union(["ReleaseFeeds", "WindlassCore", "WindlassSchema", "WindlassWire"]),
     "bench": platform.union([

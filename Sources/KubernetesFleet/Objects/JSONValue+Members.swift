@@ -1,9 +1,9 @@
-import WindlassWire
+package import WindlassWire
 
 extension JSONValue {
   /// The object with that member set, in its old place or at the end; anything else becomes an
   /// object.
-  func setting(_ name: String, to value: JSONValue?) -> JSONValue {
+  package func setting(_ name: String, to value: JSONValue?) -> JSONValue {
     var members = object ?? []
     let place = members.firstIndex { $0.name == name }
     switch (place, value) {
@@ -16,7 +16,7 @@ extension JSONValue {
   }
 
   /// The object with the value at that path set.
-  func setting(_ path: [String], to value: JSONValue?) -> JSONValue {
+  package func setting(_ path: [String], to value: JSONValue?) -> JSONValue {
     guard let first = path.first else { return value ?? .null }
     guard path.count > 1 else { return setting(first, to: value) }
     return setting(

@@ -47,6 +47,11 @@ package struct ClusterEvent: Hashable, Sendable {
       events.append(
         ClusterEvent(.warning, reason: block.code, action: "Wait", note: block.message))
     }
+    if let failure = record.waitsFor, failure.code != old.waitsFor?.code {
+      events.append(
+        ClusterEvent(
+          .warning, reason: failure.code, action: "TryAgain", note: failure.message))
+    }
     if let ended = record.pastRuns.last, ended.run != old.pastRuns.last?.run {
       let reason = ended.reason.map { ": \($0.message)" } ?? ""
       events.append(
@@ -74,5 +79,14 @@ package struct ClusterEvent: Hashable, Sendable {
       return ClusterEvent(
         .warning, reason: "DecisionRefused", action: "Decide", note: "\(by): \(answer.message)")
     }
+  }
+}
+
+extension ServiceRecord {
+  /// What an effect failed for and is tried again until somebody has mended it; nil where nothing
+  /// did, and for what passes by itself.
+  fileprivate var waitsFor: StepFailure? {
+    guard let failure = retry?.failure, failure.disposition == .wait else { return nil }
+    return failure
   }
 }

@@ -47,4 +47,27 @@ package struct StatusNews: Hashable, Sendable {
 
   /// What holds the service or its run back.
   var block: Block? { record.run?.block ?? record.block }
+
+  /// Why the run that ended last came to nothing, as long as the next attempt waits for its time;
+  /// nil when none does.
+  var refusal: Refusal? {
+    guard record.run == nil, let until = record.refusedUntil, now < until,
+      let ended = record.pastRuns.last, ended.ending != .completed
+    else { return nil }
+    let reason = ended.reason ?? Block(code: "RunRefused", message: "no reason is on record")
+    return Refusal(
+      code: reason.code,
+      message: "\(ended.run) to \(ended.to) came to nothing, and another run begins at "
+        + "\(until.rfc3339) or when somebody resumes: \(reason.message)",
+      until: until)
+  }
+
+  /// A run that came to nothing, and is to be tried again.
+  struct Refusal: Hashable, Sendable {
+    /// Why, in a word.
+    var code: String
+    /// Why, and when it is tried again.
+    var message: String
+    var until: Timestamp
+  }
 }

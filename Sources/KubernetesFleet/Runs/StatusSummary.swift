@@ -89,8 +89,11 @@ package enum StatusSummary {
     if let trouble = news.trouble { return .no(trouble.code, trouble.message) }
     if let waiting = news.waiting { return .no(waiting.code, waiting.message) }
     guard let run = news.record.run else {
-      return news.record.isPaused
-        ? .no("Paused", "no run starts before somebody resumes") : .no("Idle", "no run is open")
+      if news.record.isPaused { return .no("Paused", "no run starts before somebody resumes") }
+      if let refusal = news.refusal {
+        return .no("RunRefused", "no run starts before \(refusal.until.rfc3339)")
+      }
+      return .no("Idle", "no run is open")
     }
     if let block = news.block { return .no(block.code, block.message) }
     if news.record.isPaused {
@@ -146,6 +149,7 @@ package enum StatusSummary {
     if let failure = news.state.watch.unreadable ?? news.record.retry?.failure {
       return .yes(failure.code, failure.message)
     }
+    if let refusal = news.refusal { return .yes(refusal.code, refusal.message) }
     return .no("AsExpected", "")
   }
 

@@ -1,3 +1,4 @@
+import DeployedCluster
 import Foundation
 import Testing
 

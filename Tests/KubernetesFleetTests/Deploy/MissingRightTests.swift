@@ -1,3 +1,4 @@
+import DeployedCluster
 import SimulatedCluster
 import Testing
 import WindlassCore
@@ -12,19 +13,16 @@ struct MissingRightTests {
   @Test func `the error names the verb, the resource, the namespace and the fix`() async throws {
     let granted = Right.granted(by: try Installation().documents)
     #expect(granted.count > 20)
-    _ = try await RightsDrive.with { cluster, client in
+    try await Installation.withCluster { cluster, client in
       for right in granted.sorted() {
         try await change(right, isGranted: false, in: cluster)
         let error = try #require(await failure(of: right, client), "\(right)")
         let parts = right.resource.split(separator: "/").map(String.init)
         let plural = parts[0] + (right.group.isEmpty ? "" : ".\(right.group)")
-        let resource = parts.count > 1 ? "\(plural)/\(parts[1])" : plural
-        let place =
-          right.namespace.isEmpty ? "in the cluster" : "in the namespace \(right.namespace)"
         #expect(error.code == .forbidden, "\(right): \(error)")
         #expect(error.disposition == .wait)
-        #expect(error.right?.description == "\(right.verb) \(resource) \(place)")
-        #expect(error.description.contains("lacks the right to \(right.verb) \(resource) \(place)"))
+        #expect(error.right?.description == right.sentence)
+        #expect(error.description.contains("lacks the right to \(right.sentence)"))
         let question =
           parts.count > 1 ? "\(plural) --subresource \(parts[1])" : plural
         #expect(error.description.contains("kubectl auth can-i \(right.verb) \(question)"))
@@ -39,7 +37,7 @@ struct MissingRightTests {
     resource: String, group: String, verb: String
   ) async throws {
     let right = Right(verb: verb, group: group, resource: resource, namespace: "shop")
-    _ = try await RightsDrive.with { cluster, client in
+    try await Installation.withCluster { cluster, client in
       try await change(right, isGranted: false, in: cluster)
       let scope = try Steps.scope(
         owner: StepOwner(.configMaps, name: "run", uid: try await cluster.create("run").uid)
@@ -64,27 +62,9 @@ struct MissingRightTests {
 
   // MARK: - Roles
 
-  /// Takes a right out of the role that gives it, or puts the role back.
   private func change(_ right: Right, isGranted: Bool, in cluster: ClusterWorld) async throws {
-    for document in try Installation().documents where document.kind.hasSuffix("Role") {
-      var role = document.object
-      guard let type = document.type else { continue }
-      if !isGranted {
-        let rules = (role.body["rules"]?.array ?? []).flatMap { without(right, $0) }
-        role.body = role.body.setting("rules", to: .array(rules))
-      }
-      let answer = await Installation.send("PUT", type, role, to: cluster.host)
-      #expect(answer.status == 200, "\(document): \(answer.text)")
-    }
-  }
-
-  /// A rule as single ones, without those that give the right.
-  private func without(_ right: Right, _ rule: JSONValue) -> [JSONValue] {
-    Right.rights(of: rule, in: right.namespace).filter { $0 != right }.map { one in
-      rule.setting("verbs", to: [.string(one.verb)])
-        .setting("apiGroups", to: [.string(one.group)])
-        .setting("resources", to: [.string(one.resource)])
-    }
+    let host = cluster.host
+    try await Installation().change(right, isGranted: isGranted) { await host.respond(to: $0) }
   }
 
   // MARK: - Requests

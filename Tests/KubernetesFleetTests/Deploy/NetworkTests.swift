@@ -1,3 +1,4 @@
+import DeployedCluster
 import Testing
 import WindlassWire
 

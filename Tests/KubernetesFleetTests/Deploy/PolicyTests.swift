@@ -1,3 +1,4 @@
+import DeployedCluster
 import SimulatedCluster
 import Testing
 import WindlassContracts

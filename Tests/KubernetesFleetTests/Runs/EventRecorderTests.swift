@@ -96,4 +96,22 @@ struct EventRecorderTests {
     #expect(ClusterEvent.news(blocked, after: life[3]).map(\.reason) == ["NoProgress"])
     #expect(ClusterEvent.news(blocked, after: blocked).isEmpty)
   }
+
+  @Test func `what somebody has to mend is told once, and what passes by itself is not`() {
+    let going = Chronicle.life[3]
+    var failing = going
+    failing.retry = Retry(
+      action: "preflight", attempts: 1, at: Timestamp(milliseconds: 1_800_000_000_000),
+      failure: StepFailure(code: "Forbidden", disposition: .wait, message: "no right"))
+    let told = ClusterEvent.news(failing, after: going)
+    #expect(
+      told == [
+        ClusterEvent(.warning, reason: "Forbidden", action: "TryAgain", note: "no right")
+      ])
+    var again = failing
+    again.retry?.attempts = 2
+    #expect(ClusterEvent.news(again, after: failing).isEmpty)
+    failing.retry?.failure = StepFailure(code: "Busy", disposition: .retry, message: "busy")
+    #expect(ClusterEvent.news(failing, after: going).isEmpty)
+  }
 }

@@ -115,6 +115,33 @@ struct StatusSummaryTests {
     #expect(shown(troubled)[5] == "Degraded=True JournalLost")
   }
 
+  @Test func `a run that came to nothing is told until the next attempt, and no longer`() {
+    var refused = rest()
+    refused.record = Chronicle.ending(Chronicle.opening(refused.record), as: .refused)
+    refused.record.pastRuns[0].reason = Block(
+      code: "WorkloadNothingRuns", message: "No pods are wanted. Scale it.")
+    refused.record.refusedUntil = start + .seconds(30)
+    let until = (start + .seconds(30)).rfc3339
+    let told = StatusSummary.service(news(refused), after: nil)
+    #expect(shown(told)[0] == "Ready=True AsWanted")
+    #expect(shown(told)[1] == "Progressing=False RunRefused")
+    #expect(told.conditions?[1].message == "no run starts before \(until)")
+    #expect(shown(told)[5] == "Degraded=True WorkloadNothingRuns")
+    #expect(
+      told.conditions?[5].message
+        == "beacon-r1 to 1.1.0 came to nothing, and another run begins at \(until) or when "
+        + "somebody resumes: No pods are wanted. Scale it.")
+    let later = StatusSummary.service(news(refused, after: .seconds(30)), after: told)
+    #expect(shown(later)[1] == "Progressing=False Idle")
+    #expect(shown(later)[5] == "Degraded=False AsExpected")
+    // The next attempt speaks for itself.
+    refused.record = Chronicle.opening(refused.record)
+    refused.record.run?.phase = .preflight
+    let again = StatusSummary.service(news(refused), after: told)
+    #expect(shown(again)[1] == "Progressing=True Preflight")
+    #expect(shown(again)[5] == "Degraded=False AsExpected")
+  }
+
   @Test func `a time of transition changes with the status and with nothing else`() throws {
     let first = StatusSummary.service(news(rest()), after: nil)
     var blocked = rest()

@@ -20,6 +20,7 @@ final class OperatorProcess: Sendable {
   private let lines = Mutex<[String]>([])
   /// What its clock shows at least.
   private let floor = Mutex<Timestamp?>(nil)
+  private let startFailure = Mutex<CommandFailure?>(nil)
 
   init(_ identity: String) { self.identity = identity }
 
@@ -63,6 +64,12 @@ final class OperatorProcess: Sendable {
 
   /// Returns when it has ended.
   func end() async { await task.withLock { $0 }?.value }
+
+  /// Why it ended by itself before it began; nil for one that has not.
+  var failure: CommandFailure? { startFailure.withLock { $0 } }
+
+  /// Notes why it ended by itself before it began.
+  func fail(_ failure: CommandFailure) { startFailure.withLock { $0 = failure } }
 
   var isDead: Bool { condition.withLock { $0 == .isDead } }
 

@@ -1,3 +1,4 @@
+import DeployedCluster
 import SimulatedCluster
 import Synchronization
 import Testing
@@ -38,6 +39,8 @@ final class OperatorWorld: Sendable {
   let client: KubernetesClient
   let model: ServiceModel
   let history = TrafficHistory()
+  /// What was installed in the cluster; nil where operators are administrators.
+  let installation: Installation?
   private let files = PublishedFiles()
   private let processes = Mutex<[OperatorProcess]>([])
   /// The ManagedService as it was told last.
@@ -47,10 +50,14 @@ final class OperatorWorld: Sendable {
   /// Lends a world to a test. The service runs at release 1.0.0, which is published, and nobody
   /// has looked after it yet.
   ///
-  /// - Parameter work: Does in the place of containers what the model does, and more; by default
-  ///   the model alone. It gets the cluster as its nodes see it.
+  /// - Parameters:
+  ///   - installation: What `deploy/` makes of the cluster; its operator has the rights that it
+  ///     gives. Without it operators may do all.
+  ///   - work: Does in the place of containers what the model does, and more; by default the model
+  ///     alone. It gets the cluster as its nodes see it.
   static func with<Value: Sendable>(
     _ scene: ServiceScene = ServiceScene(), pace: StandInPace = .usual,
+    installation: Installation? = nil,
     work: @escaping @Sendable (ServiceModel, KubernetesClient) -> any StandInWork = { model, _ in
       model
     },
@@ -60,14 +67,17 @@ final class OperatorWorld: Sendable {
     defer { time.stop() }
     // Not the caller's executor: whatever runs beside the world's thread would go unseen.
     return try await Task(executorPreference: time) {
-      let world = try OperatorWorld(scene, time)
+      let world = try OperatorWorld(scene, time, installation)
       return try await world.run(pace, work(world.model, world.client), body)
     }.value
   }
 
-  private init(_ scene: ServiceScene, _ time: VirtualTime) throws {
+  private init(
+    _ scene: ServiceScene, _ time: VirtualTime, _ installation: Installation?
+  ) throws {
     self.scene = scene
     self.time = time
+    self.installation = installation
     model = ServiceModel(clock: time)
     var server = SimulatedAPIServer(at: time.now())
     server.addAdministrator("person", token: "person")
@@ -126,19 +136,23 @@ final class OperatorWorld: Sendable {
   }
 
   private func furnish() async throws {
-    for definition in ResourceDefinition.all {
-      _ = try await client.create(KubernetesObject(definition.json), as: .definitions)
+    if let installation {
+      try await installation.put(into: host)
+    } else {
+      for definition in ResourceDefinition.all {
+        _ = try await client.create(KubernetesObject(definition.json), as: .definitions)
+      }
+      // A Lease that somebody gave up: the first operator need not wait for one who says nothing.
+      let lease: JSONValue = ["holderIdentity": "", "leaseDurationSeconds": 1]
+      _ = try await client.create(
+        KubernetesObject(
+          ObjectReference(.leases, "windlass-operator", in: ServiceScene.namespace),
+          [JSONMember("spec", lease)]), as: .leases)
     }
     // A definition is not served at once.
     while (try? await client.list(Selection(.managedServices))) == nil {
       await time.sleep(until: time.now() + .milliseconds(100))
     }
-    // A Lease that somebody gave up: the first operator need not wait for one who says nothing.
-    let lease: JSONValue = ["holderIdentity": "", "leaseDurationSeconds": 1]
-    _ = try await client.create(
-      KubernetesObject(
-        ObjectReference(.leases, "windlass-operator", in: ServiceScene.namespace),
-        [JSONMember("spec", lease)]), as: .leases)
     _ = try await client.create(scene.workload, as: scene.kind.type)
     _ = try await client.create(scene.wish, as: .managedServices)
     try await publish(releases: 1)
@@ -156,14 +170,19 @@ final class OperatorWorld: Sendable {
     let process = OperatorProcess("operator-\(number)")
     processes.withLock { $0.append(process) }
     let (host, history, files, time) = (host, history, files, time)
+    let isInstalled = installation != nil
+    let token = isInstalled ? Installation.token : process.identity
     let running = ClusterOperator(
       settings: OperatorSettings(
         namespaces: [ServiceScene.namespace],
-        image: "registry.example/windlass@sha256:" + String(repeating: "f", count: 64),
+        image: isInstalled
+          ? Installation.image
+          : "registry.example/windlass@sha256:" + String(repeating: "f", count: 64),
         serviceAccount: "windlass-step", imagePullSecrets: [],
-        leaseNamespace: ServiceScene.namespace, leaseName: "windlass-operator", concurrency: 1,
-        requestsPerSecond: 10_000, identity: process.identity),
-      access: try Self.access(process.identity), plugins: NoPlugins(),
+        leaseNamespace: isInstalled ? "windlass" : ServiceScene.namespace,
+        leaseName: "windlass-operator", concurrency: 1, requestsPerSecond: 10_000,
+        identity: process.identity),
+      access: try Self.access(token), plugins: NoPlugins(),
       clock: process.clock(time), random: SeededRandom(UInt64(number) + 100),
       logger: process.logger(time),
       journal: { namespace, client in
@@ -179,7 +198,15 @@ final class OperatorWorld: Sendable {
         return .pass
       })
     process.start(on: time) { ending in
-      await host.change { $0.addAdministrator(process.identity, token: process.identity) }
+      if isInstalled {
+        do {
+          try await running.check()
+        } catch {
+          return process.fail(CommandFailure(error))
+        }
+      } else {
+        await host.change { $0.addAdministrator(token, token: token) }
+      }
       await running.serve { await ending.wait(after: 0) }
     }
     return process
@@ -237,6 +264,7 @@ final class OperatorWorld: Sendable {
     while true {
       let seen = news.count
       if let service, isReached(service) { return service }
+      try Task.checkCancellation()
       guard time.now() < end else {
         throw WaitedInVain(what: what, status: service?.body["status"]?.text ?? "none")
       }
@@ -252,6 +280,8 @@ final class OperatorWorld: Sendable {
   ) async throws {
     let end = time.now() + patience
     while try await !isSo() {
+      // Nobody who was cancelled sleeps, and time would not go on.
+      try Task.checkCancellation()
       guard time.now() < end else {
         throw WaitedInVain(what: what, status: service?.body["status"]?.text ?? "none")
       }

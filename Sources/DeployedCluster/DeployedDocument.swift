@@ -1,21 +1,20 @@
-import Foundation
+package import Foundation
+package import KubernetesFleet
 import WindlassWire
 import Yams
 
-@testable import KubernetesFleet
-
 /// One document of a file below `deploy/`.
-struct DeployedDocument: Sendable, CustomStringConvertible {
+package struct DeployedDocument: Sendable, CustomStringConvertible {
   /// Below `deploy/`.
-  let path: String
-  var object: KubernetesObject
+  package let path: String
+  package var object: KubernetesObject
 
-  var kind: String { object.body["kind"]?.string ?? "" }
+  package var kind: String { object.body["kind"]?.string ?? "" }
 
-  var description: String { "\(path): \(kind) \(object.name)" }
+  package var description: String { "\(path): \(kind) \(object.name)" }
 
   /// The kind as its API has it; nil for a kind that nobody here knows.
-  var type: ResourceType? {
+  package var type: ResourceType? {
     let version = object.body["apiVersion"]?.string ?? ""
     return Self.types.first { $0.kind == kind && $0.apiVersion == version }
   }
@@ -51,13 +50,13 @@ struct DeployedDocument: Sendable, CustomStringConvertible {
   // MARK: - Reading
 
   /// The folder `deploy` of the repository.
-  static let root: URL = (0..<4).reduce(URL(fileURLWithPath: #filePath)) { url, _ in
+  package static let root: URL = (0..<3).reduce(URL(fileURLWithPath: #filePath)) { url, _ in
     url.deletingLastPathComponent()
   }.appending(path: "deploy")
 
   /// All documents of the files below a folder of `deploy`, in the order of paths; the chart's
   /// templates are none before they are rendered.
-  static func all(in folder: String = "") throws -> [DeployedDocument] {
+  package static func all(in folder: String = "") throws -> [DeployedDocument] {
     let start = root.appending(path: folder)
     let files = FileManager.default.enumerator(at: start, includingPropertiesForKeys: nil)
     let paths = (files?.allObjects as? [URL] ?? []).map { $0.standardizedFileURL.path }
@@ -70,7 +69,7 @@ struct DeployedDocument: Sendable, CustomStringConvertible {
   }
 
   /// The documents of a text.
-  static func documents(of text: String, path: String) throws -> [DeployedDocument] {
+  package static func documents(of text: String, path: String) throws -> [DeployedDocument] {
     try Yams.load_all(yaml: text).map { value in
       DeployedDocument(path: path, object: KubernetesObject(try json(value)))
     }

@@ -1,14 +1,13 @@
+package import KubernetesFleet
 import WindlassWire
-
-@testable import KubernetesFleet
 
 /// The kind ServiceMonitor as Prometheus' operator defines it, as far as documents here may use it:
 /// a server with this definition refuses every other field.
-enum ServiceMonitorDefinition {
-  static let type = ResourceType(
+package enum ServiceMonitorDefinition {
+  package static let type = ResourceType(
     group: "monitoring.coreos.com", plural: "servicemonitors", kind: "ServiceMonitor")
 
-  static let object = KubernetesObject([
+  package static let object = KubernetesObject([
     "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
     "metadata": ["name": "servicemonitors.monitoring.coreos.com"],
     "spec": [

@@ -1,0 +1,91 @@
+import DeployedCluster
+import Foundation
+import Testing
+import WindlassCore
+import WindlassSimulation
+
+@testable import KubernetesFleet
+@testable import windlass
+
+/// The rights that `deploy/` gives to the operator are those that the whole operator needs, and it
+/// says which one is missing.
+///
+/// By default some rights are taken away, one at a time, with `WINDLASS_TORTURE=all` each of them. A
+/// list of what came of it is written to the directory `WINDLASS_REPORT_DIR`, where that is set.
+@Suite(.serialized) struct OperatorRightsTests {
+  private static let environment = ProcessInfo.processInfo.environment
+
+  /// All rights of the operator.
+  static let granted: [Right] = {
+    let documents = (try? Installation(allowed: nil).documents) ?? []
+    return Right.granted(by: documents).sorted()
+  }()
+
+  // MARK: - What is needed
+
+  /// Files whose rules are made from what was used.
+  private static let files = ["kustomize/base/rights.yaml", "helm/windlass/templates/rights.yaml"]
+
+  /// `RECORD_SNAPSHOTS=1` writes the verbs that were used into the files and fails, so that no
+  /// recording passes unread.
+  @Test func `the rules of deploy are the verbs that the operator uses, no more and no fewer`()
+    async throws
+  {
+    let used = try await Self.used()
+    let granted = Set(Self.granted)
+    #expect(!granted.isEmpty)
+    #expect(used.subtracting(granted).sorted() == [], "The operator uses these and lacks them")
+    #expect(granted.subtracting(used).sorted() == [], "Nothing uses these; take them out")
+    for file in Self.files {
+      let url = DeployedDocument.root.appending(path: file)
+      let old = try String(contentsOf: url, encoding: .utf8)
+      let new = RightsText(renewing: old, from: used)
+      #expect(new.unexplained == [], "\(file) has no rule for these; write it, and why")
+      guard new.text != old else { continue }
+      guard Self.environment["RECORD_SNAPSHOTS"] == "1" else {
+        Issue.record("\(file) is not what was used; record it with RECORD_SNAPSHOTS=1")
+        continue
+      }
+      try new.text.write(to: url, atomically: true, encoding: .utf8)
+      Issue.record("recorded \(file); read it and run again")
+    }
+  }
+
+  /// What operators do who may do all, so that none is kept from what comes behind a missing right.
+  private static func used() async throws -> Set<Right> {
+    var seen: Set<UsedRight> = []
+    for story in RightsStory.all {
+      seen.formUnion(
+        try await OperatorWorld.with(story.scene, installation: try .ofTests()) { world in
+          try await world.allowAll()
+          try await story.live(in: world)
+          #expect(world.refusals == [])
+          return await world.rights()
+        })
+    }
+    return Set(seen.map(Right.init))
+  }
+
+  // MARK: - What is missing
+
+  private static let isWhole = environment["WINDLASS_TORTURE"] == "all"
+  /// Of how many rights one is taken away by default.
+  private static let stride = 13
+
+  private static let taken = granted.enumerated()
+    .filter { isWhole || $0.offset % stride == 3 }.map(\.element)
+
+  @Test func `the operator says which right is missing, and goes on once it has it`()
+    async throws
+  {
+    let runs = try await RightRun.of(Self.taken)
+    #expect(runs.count == Self.taken.count && !runs.isEmpty)
+    for run in runs where !run.differences.isEmpty {
+      Issue.record("\(run.line)\n\(run.log.suffix(80).joined(separator: "\n"))")
+    }
+    guard let directory = Self.environment["WINDLASS_REPORT_DIR"] else { return }
+    let head = "right\tnamed after\tconditions\tEvents\tdifferences\n"
+    try Data((head + runs.map { $0.line + "\n" }.joined()).utf8)
+      .write(to: URL(filePath: directory).appending(path: "operator-rights.tsv"))
+  }
+}
