@@ -38,10 +38,12 @@ import WindlassEngine
     #expect(runs.contains { !$0.turnedAway.isEmpty })
   }
 
-  /// Whether a Job that migrates arrives late, when the other one is at work or done.
+  /// Whether a Job that migrates arrives late, when the other one has the fence or is done.
   private static func isAlwaysTried(_ plan: Standstill) -> Bool {
-    guard case .behind(let failpoint) = plan.place, plan.end != .nextLeads else { return false }
-    return failpoint.moment == .before && ["expand", "contract"].contains(failpoint.name)
+    guard case .behind(let failpoint) = plan.place, failpoint.moment == .before,
+      plan.end == .nextHasFence || plan.end == .allIsDone
+    else { return false }
+    return ["expand", "backfill", "contract"].contains(failpoint.name)
   }
 
   /// Carries plans out, some at a time, and returns what came of them in their order.

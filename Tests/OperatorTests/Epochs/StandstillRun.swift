@@ -140,27 +140,14 @@ struct StandstillRun: Sendable {
       if step.failure == "FenceLost" {
         turnedAway.append(step.kind.rawValue)
         refused.insert(step.job)
-      } else if step.kind.changesDatabase {
+      } else if step.hasChanged {
         faults.append(
-          "a Job \(step.kind.rawValue) of the first did its work under the second's fence")
+          "a Job \(step.kind.rawValue) of the first changed something under the second's fence")
       }
     }
     let left = try await world.client.list(Selection(.jobs, in: ServiceScene.namespace)).objects
     for job in left where refused.contains(job.name) {
       faults.append("the Job \(job.name), which was turned away, was not collected")
-    }
-  }
-}
-
-extension StepKind {
-  /// Whether a step of that kind that succeeds may have changed the database, its ledger or its
-  /// backups.
-  fileprivate var changesDatabase: Bool {
-    switch self {
-    case .fence, .backUp, .expand, .backfill, .contract, .commit, .prune, .command: true
-    case .prepare, .inspect, .preflight, .verify, .checkBackup, .prove, .visit, .isolate, .probe,
-      .checkFence:
-      false
     }
   }
 }
