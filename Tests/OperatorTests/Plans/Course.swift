@@ -19,7 +19,9 @@ enum Course: String, CaseIterable, Sendable {
     switch self {
     case .upgrade, .refusal, .retreat: ServiceScene(kind)
     // Nothing else happens before the decision is made, however late that is.
-    case .decision: ServiceScene(kind, changes: [("rollout/stability", "30m")])
+    case .decision:
+      ServiceScene(
+        kind, changes: [("rollout/stability", "30m"), ("rollout/progressDeadline", "1h")])
     }
   }
 
