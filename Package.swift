@@ -11,6 +11,13 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// Whether the campaigns of the operator are built, as `.ci/campaigns.sh` does.
+let isForCampaigns = Context.environment["WINDLASS_OPTIMIZED"] != nil
+
+/// What the modules are compiled with besides in which the campaigns spend their time.
+let busy: [SwiftSetting] =
+  isForCampaigns ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : []
+
 /// How the program is linked for release, so that it starts in a third of the time: nobody looks for
 /// symbols in it, it brings the compiler's support library along instead of loading it, it lies at a
 /// fixed address (docs/decisions says what that gives up), and the places that the loader still has
@@ -53,7 +60,7 @@ let package = Package(
   ],
   targets: [
     // Layer 0: the decision core, and the C libraries behind one module each.
-    .target(name: "WindlassCore", swiftSettings: strict),
+    .target(name: "WindlassCore", swiftSettings: strict + busy),
     // Loaded on first use: they bring fifty libraries that most commands do without.
     .target(name: "CArchive"),
     .target(name: "CCurl"),
@@ -73,7 +80,7 @@ let package = Package(
       swiftSettings: strict,
       // The archive: the shared library would be needed wherever Windlass runs.
       linkerSettings: [.linkedLibrary(":libpg_query.a")]),
-    .target(name: "WindlassWire", dependencies: ["WindlassCore"], swiftSettings: strict),
+    .target(name: "WindlassWire", dependencies: ["WindlassCore"], swiftSettings: strict + busy),
 
     // Layer 2: drivers; none imports another.
     .target(
@@ -100,7 +107,7 @@ let package = Package(
     .target(
       name: "KubernetesFleet",
       dependencies: ["WindlassCore", "WindlassWire", "CLinux", "CSodium", yams],
-      swiftSettings: strict),
+      swiftSettings: strict + busy),
     .target(
       name: "WindlassJournal", dependencies: ["WindlassCore", "CSodium"],
       swiftSettings: strict),
@@ -114,7 +121,7 @@ let package = Package(
       dependencies: [
         "WindlassCore", "WindlassSchema", "WindlassJournal", "WindlassProof", logging,
       ] + lifecycle,
-      swiftSettings: strict),
+      swiftSettings: strict + busy),
     .target(
       name: "WindlassStatus", dependencies: ["WindlassCore"] + nio, swiftSettings: strict),
 
@@ -128,7 +135,7 @@ let package = Package(
         "ReleaseFeeds", "ProcessFleet", "KubernetesFleet", "WindlassJournal", "WindlassProof",
         "WindlassEngine", "WindlassStatus", "CLinux", "CSodium", argumentParser, logging, yams,
       ] + lifecycle,
-      swiftSettings: strict, linkerSettings: quickStart),
+      swiftSettings: strict + busy, linkerSettings: quickStart),
     .executableTarget(
       name: "Beacon", dependencies: ["CMariaDB", "CPostgres", "CSQLite"] + nio,
       swiftSettings: strict,
@@ -137,7 +144,7 @@ let package = Package(
     // Test worlds: peers of the production drivers, and the suites that both must pass.
     .target(
       name: "WindlassSimulation", dependencies: ["WindlassCore", "WindlassWire"],
-      swiftSettings: strict),
+      swiftSettings: strict + busy),
     .target(
       name: "WindlassContracts", dependencies: ["WindlassCore", "WindlassSchema", "WindlassWire"],
       swiftSettings: strict),
@@ -146,7 +153,7 @@ let package = Package(
       dependencies: [
         "WindlassCore", "WindlassWire", "WindlassSimulation", "KubernetesFleet", "CLinux",
         argumentParser,
-      ] + nio, swiftSettings: strict),
+      ] + nio, swiftSettings: strict + busy),
     .target(
       name: "DeployedCluster",
       dependencies: ["KubernetesFleet", "WindlassSimulation", "WindlassWire", yams],
@@ -263,7 +270,12 @@ let package = Package(
       dependencies: [
         "windlass", "DeployedCluster", "KubernetesFleet", "ReleaseFeeds", "SimulatedCluster",
         "WindlassCore", "WindlassEngine", "WindlassSimulation", "WindlassWire", logging,
-      ], swiftSettings: strict),
+      ], swiftSettings: strict + busy),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ]
 )
+
+// No other tests are run from that build.
+if isForCampaigns {
+  package.targets.removeAll { $0.name.hasSuffix("Tests") && $0.name != "OperatorTests" }
+}

@@ -6,7 +6,7 @@ package import WindlassSimulation
 package actor ClusterHost {
   private var server: SimulatedAPIServer
   private let clock: any RunClock
-  /// Told after each request, for it may have given a watch something to say.
+  /// Told when a watch may have something to say.
   private let news = Signal()
 
   /// Takes over a server; from now on its time is the clock's.
@@ -17,8 +17,10 @@ package actor ClusterHost {
 
   /// Answers a request, after the time that the server itself lets pass.
   package func respond(to request: APIRequest) async -> APIResponse {
+    let (revision, next) = (server.revision, server.nextTask)
     let answer = server.respond(to: request, at: clock.now())
-    news.send()
+    // Nothing but a write gives watches something to say, now or earlier than they thought.
+    if server.revision != revision || server.nextTask != next { news.send() }
     if answer.delay > 0 { await clock.sleep(until: clock.now() + .milliseconds(answer.delay)) }
     return answer
   }
@@ -48,6 +50,13 @@ package actor ClusterHost {
 
   /// What was asked so far.
   var tally: RequestTally { RequestTally(server.requestCounts) }
+
+  /// Looks at the server itself, of which nobody notices anything.
+  package func look<Result: Sendable>(
+    _ body: @Sendable (SimulatedAPIServer) -> Result
+  ) -> Result {
+    body(server)
+  }
 
   /// Changes the server itself: its faults, users, history.
   package func change<Result: Sendable>(

@@ -81,8 +81,9 @@ package struct ClusterTransport: HTTPTransport {
 
   /// The request as it arrives at the server: without scheme and host.
   package static func arrived(_ request: HTTPRequest) throws(HTTPError) -> APIRequest {
-    guard let start = request.url.firstRange(of: "://")?.upperBound,
-      let slash = request.url[start...].firstIndex(of: "/")
+    let url = request.url.utf8
+    guard let colon = url.firstIndex(of: UInt8(ascii: ":")), url[colon...].starts(with: "://".utf8),
+      let slash = url[colon...].dropFirst(3).firstIndex(of: UInt8(ascii: "/"))
     else { throw HTTPError(.badURL, "\(request.url) has no path.") }
     return APIRequest(
       method: request.method, path: String(request.url[slash...]), headers: request.headers,

@@ -5,41 +5,52 @@ extension JSONParser {
   mutating func string() throws(JSONError) -> String {
     position += 1
     let start = position
-    while position < bytes.count {
-      switch bytes[position] {
-      case UInt8(ascii: "\""):
-        let text = try text(bytes[start..<position], at: start)
-        position += 1
-        return text
-      case UInt8(ascii: "\\"): return try escapedString(from: start)
-      case 0x00..<0x20: throw controlCharacter()
-      default: position += 1
-      }
+    let isASCII = try passPlain()
+    guard bytes[position] == UInt8(ascii: "\"") else {
+      return try escapedString(from: start, isASCII: isASCII)
+    }
+    let text = try text(bytes[start..<position], isASCII: isASCII, at: start)
+    position += 1
+    return text
+  }
+
+  /// Passes what stands for itself in a string, up to an escape or the end of the string.
+  ///
+  /// - Returns: Whether all of it is ASCII.
+  private mutating func passPlain() throws(JSONError) -> Bool {
+    var isASCII = true
+    let count = bytes.count
+    while position < count {
+      let byte = bytes[position]
+      if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return isASCII }
+      guard byte >= 0x20 else { throw controlCharacter() }
+      if byte >= 0x80 { isASCII = false }
+      position += 1
     }
     throw truncated("the end of a string")
   }
 
   /// Reads the rest of a string that has an escape; the first one is next.
-  private mutating func escapedString(from start: Int) throws(JSONError) -> String {
+  private mutating func escapedString(
+    from start: Int, isASCII: Bool
+  ) throws(JSONError) -> String {
+    var isASCII = isASCII
     var unescaped = Array(bytes[start..<position])
-    while position < bytes.count {
-      let byte = bytes[position]
-      switch byte {
-      case UInt8(ascii: "\""):
-        let text = try text(unescaped[...], at: start)
-        position += 1
-        return text
-      case UInt8(ascii: "\\"): try escape(into: &unescaped)
-      case 0x00..<0x20: throw controlCharacter()
-      default:
-        unescaped.append(byte)
-        position += 1
-      }
+    while bytes[position] != UInt8(ascii: "\"") {
+      if try !escape(into: &unescaped) { isASCII = false }
+      let plain = position
+      if try !passPlain() { isASCII = false }
+      unescaped.append(contentsOf: bytes[plain..<position])
     }
-    throw truncated("the end of a string")
+    let text = try text(unescaped[...], isASCII: isASCII, at: start)
+    position += 1
+    return text
   }
 
-  private mutating func escape(into unescaped: inout [UInt8]) throws(JSONError) {
+  /// Reads an escape.
+  ///
+  /// - Returns: Whether it stands for ASCII.
+  private mutating func escape(into unescaped: inout [UInt8]) throws(JSONError) -> Bool {
     guard position + 1 < bytes.count else {
       position = bytes.count
       throw truncated("the rest of an escape")
@@ -55,11 +66,12 @@ extension JSONParser {
     case UInt8(ascii: "u"):
       let scalar = try escapedScalar()
       unescaped.append(contentsOf: String(scalar).utf8)
-      return
+      return scalar.isASCII
     default: throw error(.badEscape, "an unknown escape in a string")
     }
     unescaped.append(plain)
     position += 2
+    return true
   }
 
   /// Reads `\uXXXX`, or two of them when they are a surrogate pair.
@@ -101,9 +113,11 @@ extension JSONParser {
     return unit
   }
 
-  private func text(_ slice: ArraySlice<UInt8>, at start: Int) throws(JSONError) -> String {
+  private func text(
+    _ slice: ArraySlice<UInt8>, isASCII: Bool, at start: Int
+  ) throws(JSONError) -> String {
     // Decoding can't repair anything in ASCII, and is much cheaper than validating.
-    if slice.allSatisfy({ $0 < 0x80 }) { return String(decoding: slice, as: UTF8.self) }
+    if isASCII { return String(decoding: slice, as: UTF8.self) }
     if let text = String(validating: slice, as: UTF8.self) { return text }
     var place = self
     place.position = start

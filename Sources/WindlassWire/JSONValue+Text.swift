@@ -67,28 +67,56 @@ private struct JSONWriter {
   }
 
   private mutating func write(_ string: String) {
+    var string = string
     put("\"")
-    if string.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C }) {
-      put(string)
-      put("\"")
-      return
-    }
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"": put("\\\"")
-      case "\\": put("\\\\")
-      case "\n": put("\\n")
-      case "\r": put("\\r")
-      case "\t": put("\\t")
-      case "\u{20}"..."\u{7E}": bytes.append(UInt8(truncatingIfNeeded: scalar.value))
-      // Terminals and log readers act on these, so they never leave as themselves.
-      case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}":
-        let digits = String(scalar.value, radix: 16)
-        put("\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
-      default: bytes.append(contentsOf: String(scalar).utf8)
+    string.withUTF8 { text in
+      // What stands for itself is copied as a whole, up to the next that does not.
+      var start = 0
+      var index = 0
+      while index < text.count {
+        let byte = text[index]
+        if byte >= 0x20, byte < 0x7F, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+          index += 1
+          continue
+        }
+        let width = escapedWidth(text, at: index)
+        if width > 0 {
+          bytes.append(contentsOf: text[start..<index])
+          putEscape(of: text[index..<index + width])
+          start = index + width
+        }
+        index += max(1, width)
       }
+      bytes.append(contentsOf: text[start..<index])
     }
     put("\"")
+  }
+
+  /// How many bytes at a place are one character that is written as an escape; 0 for none.
+  private func escapedWidth(_ text: UnsafeBufferPointer<UInt8>, at index: Int) -> Int {
+    switch text[index] {
+    case 0x00..<0x20, UInt8(ascii: "\""), UInt8(ascii: "\\"), 0x7F: 1
+    // Terminals and log readers act on these, so they never leave as themselves: U+0080 to U+009F,
+    // U+2028 and U+2029.
+    case 0xC2 where text[index + 1] < 0xA0: 2
+    case 0xE2 where text[index + 1] == 0x80 && (text[index + 2] & 0xFE) == 0xA8: 3
+    default: 0
+    }
+  }
+
+  private mutating func putEscape(of character: Slice<UnsafeBufferPointer<UInt8>>) {
+    bytes.append(UInt8(ascii: "\\"))
+    switch character.first {
+    case UInt8(ascii: "\"")?: bytes.append(UInt8(ascii: "\""))
+    case UInt8(ascii: "\\")?: bytes.append(UInt8(ascii: "\\"))
+    case 0x0A?: bytes.append(UInt8(ascii: "n"))
+    case 0x0D?: bytes.append(UInt8(ascii: "r"))
+    case 0x09?: bytes.append(UInt8(ascii: "t"))
+    default:
+      let scalar = String(decoding: character, as: UTF8.self).unicodeScalars.first
+      let digits = String(scalar?.value ?? 0, radix: 16)
+      put("u" + String(repeating: "0", count: 4 - digits.count) + digits)
+    }
   }
 
   private mutating func breakLine(_ indentation: Int) {

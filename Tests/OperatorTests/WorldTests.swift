@@ -12,7 +12,7 @@ struct WorldTests {
     try await world.reaches("the upgrade") { $0.isAtRest(at: "1.1.0") }
   }
 
-  @Test(arguments: [WorkloadKind.deployment, .statefulSet])
+  @Test(arguments: [WorkloadKind.deployment, .statefulSet, .daemonSet])
   func `an upgrade that nobody disturbs does each thing once`(kind: WorkloadKind) async throws {
     try await OperatorWorld.with(ServiceScene(kind)) { world in
       try world.startOperator()
@@ -58,7 +58,7 @@ struct WorldTests {
       try await world.publish(releases: 2)
       await world.pass(.minutes(5))
       #expect(world.history.requests(of: first.identity).count == asked)
-      #expect(world.service?.deployedVersion == "1.0.0")
+      #expect(await world.service()?.deployedVersion == "1.0.0")
       first.thaw()
       try await world.reaches("the upgrade") { $0.isAtRest(at: "1.1.0") }
       #expect(world.model.counts.migrations == [3: 1, 4: 1, 5: 1])

@@ -256,12 +256,7 @@ package final class StepRunner: Sendable {
   /// late; what can't be deleted goes with its owner.
   private func sweep(_ earlier: StepAttempts, _ job: StepJob) async {
     guard job.order.kind.isReading else { return }
-    // They did nothing, and nobody waits for them.
-    for pod in watch.sightings.pods(where: { $0.isTurnedAway && !$0.isGone }) {
-      guard let name = pod.jobName else { continue }
-      let reference = ObjectReference(.jobs, name, in: scope.settings.namespace)
-      await delete(reference, uid: pod.job)
-    }
+    await watch.collectRefused(by: client)
     for old in earlier.outworn {
       await delete(ObjectReference(.jobs, old.name, in: old.namespace), uid: old.uid)
     }

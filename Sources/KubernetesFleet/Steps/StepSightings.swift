@@ -9,11 +9,13 @@ final class StepSightings: Sendable {
   }
   private let state = Mutex(State())
 
-  /// Notes what a watch tells of a pod.
-  func note(_ change: CacheChange) {
+  /// Notes what a watch tells of a pod, and returns it.
+  @discardableResult
+  func note(_ change: CacheChange) -> PodSighting {
     var sighting = PodSighting(change.object)
     if case .removed = change { sighting.isGone = true }
     note(sighting)
+    return sighting
   }
 
   /// Notes all pods of an order as the authority listed them: others of it that were known before

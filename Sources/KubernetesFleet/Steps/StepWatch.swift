@@ -14,6 +14,8 @@ package final class StepWatch: Sendable {
   let label: String
   private let attempts = Mutex<[String: Int]>([:])
   private let told = Mutex<Set<String>>([])
+  /// Told when a step was turned away by the fence.
+  private let refusals = Mutex<@Sendable () -> Void>({})
   let sightings = StepSightings()
   let news = Signal()
 
@@ -63,12 +65,33 @@ package final class StepWatch: Sendable {
 
   /// Takes in what became of a pod.
   func take(_ change: CacheChange) {
-    sightings.note(change)
+    let sighting = sightings.note(change)
     news.send()
+    if sighting.isTurnedAway, !sighting.isGone { refusals.withLock { $0 }() }
   }
 
   /// Takes in that it is worth looking.
   func tell() { news.send() }
+
+  // MARK: - Late Jobs
+
+  /// Says who is told when a step found another number in the fence than its own.
+  package func reportRefusals(to tell: @escaping @Sendable () -> Void) {
+    refusals.withLock { $0 = tell }
+  }
+
+  /// Deletes the Jobs of steps that were turned away by the fence: deposed daemons made them late,
+  /// they did nothing, and nobody waits for them. What can't be deleted now is tried at the next
+  /// call, and goes with its owner at the latest.
+  package func collectRefused(by client: KubernetesClient) async {
+    for pod in sightings.pods(where: { $0.isTurnedAway && !$0.isGone }) {
+      guard let name = pod.jobName else { continue }
+      // Nothing rests on it.
+      _ = try? await client.delete(
+        ObjectReference(.jobs, name, in: namespace), .background,
+        if: Preconditions(uid: pod.job))
+    }
+  }
 
   // MARK: - What was asked and answered
 

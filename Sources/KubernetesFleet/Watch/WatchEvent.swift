@@ -67,15 +67,21 @@ package struct WatchLines: Sendable {
   /// ones; nil when a line is too long.
   package mutating func take(_ piece: some Collection<UInt8>) -> [[UInt8]]? {
     var lines: [[UInt8]] = []
-    for part in piece.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
-      if part.offset > 0 {
-        if !rest.isEmpty, rest != [0x0D] { lines.append(rest) }
-        rest = []
-      }
-      guard rest.count + part.element.count <= sizeMax else { return nil }
-      rest += part.element
+    var left = piece[...]
+    while let end = left.firstIndex(of: 0x0A) {
+      guard keep(left[..<end]) else { return nil }
+      if !rest.isEmpty, rest != [0x0D] { lines.append(rest) }
+      rest = []
+      left = left[left.index(after: end)...]
     }
-    return lines
+    return keep(left) ? lines : nil
+  }
+
+  /// Adds a part of a line; false when the line is too long.
+  private mutating func keep(_ part: some Collection<UInt8>) -> Bool {
+    guard rest.count + part.count <= sizeMax else { return false }
+    rest += part
+    return true
   }
 
   /// Bytes behind the last line end: half a line, when the stream is over.

@@ -5,11 +5,12 @@ import WindlassWire
 /// Stands in for all nodes of a cluster in which nothing is to run: it says of each pod what its
 /// kubelet would say of one that works, and of a step's pod what the step would have said.
 package actor StandInNode {
-  private static let name = "stand-in"
   private let api: NodeAPI
   private let clock: any RunClock
   private let work: any StandInWork
   private let pace: StandInPace
+  /// Names of the nodes, with how many pods were bound to each.
+  private var nodes: [(name: String, pods: Int)]
   /// Plans of runs by the names of their documents, which never change.
   private var plans: [String: Plan] = [:]
   /// Pods that were seen to here, and those of them that are to go.
@@ -18,10 +19,14 @@ package actor StandInNode {
 
   /// A node of the cluster behind the requests.
   ///
-  /// - Parameter work: Does what containers would do.
+  /// - Parameters:
+  ///   - work: Does what containers would do.
+  ///   - nodes: The names of the nodes.
   package init(
-    _ api: NodeAPI, clock: any RunClock, work: any StandInWork, pace: StandInPace = StandInPace()
+    _ api: NodeAPI, clock: any RunClock, work: any StandInWork,
+    pace: StandInPace = StandInPace(), nodes: [String] = ["stand-in"]
   ) {
+    self.nodes = nodes.map { ($0, 0) }
     self.api = api
     self.clock = clock
     self.work = work
@@ -54,17 +59,30 @@ package actor StandInNode {
   }
 
   private func register() async {
-    let object: JSONValue = [
-      "apiVersion": "v1", "kind": "Node", "metadata": ["name": .string(Self.name)],
-    ]
-    _ = await api.send("POST", "/api/v1/nodes", object)
-    let status: JSONValue = [
-      "conditions": [["type": "Ready", "status": "True"]],
-      "nodeInfo": ["bootID": "00000000-0000-4000-8000-000000000001"],
-    ]
-    _ = await api.send(
-      "PATCH", "/api/v1/nodes/\(Self.name)/status", ["status": status],
-      type: "application/merge-patch+json")
+    for node in nodes {
+      let object: JSONValue = [
+        "apiVersion": "v1", "kind": "Node", "metadata": ["name": .string(node.name)],
+      ]
+      _ = await api.send("POST", "/api/v1/nodes", object)
+      let status: JSONValue = [
+        "conditions": [["type": "Ready", "status": "True"]],
+        "nodeInfo": ["bootID": "00000000-0000-4000-8000-000000000001"],
+      ]
+      _ = await api.send(
+        "PATCH", "/api/v1/nodes/\(node.name)/status", ["status": status],
+        type: "application/merge-patch+json")
+    }
+  }
+
+  /// The node that a pod names, or else the one with the fewest pods.
+  private func node(for pod: KubernetesObject) -> String {
+    let affinity = pod.body.at(
+      "spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    let fields = affinity?.list("nodeSelectorTerms").first?.list("matchFields").first
+    if let named = fields?.texts("values").first { return named }
+    let least = nodes.indices.min { nodes[$0].pods < nodes[$1].pods } ?? 0
+    nodes[least].pods += 1
+    return nodes[least].name
   }
 
   // MARK: - One pod
@@ -87,8 +105,8 @@ package actor StandInNode {
 
   private func begin(_ pod: KubernetesObject) async {
     if pod.body.text("spec", "nodeName").isEmpty {
-      _ = await api.send(
-        "POST", "\(path(of: pod))/binding", ["target": ["name": .string(Self.name)]])
+      let target: JSONValue = ["target": ["name": .string(node(for: pod))]]
+      _ = await api.send("POST", "\(path(of: pod))/binding", target)
     }
     await rest(for: pace.start)
     let order = Self.order(of: pod)

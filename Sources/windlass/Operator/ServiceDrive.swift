@@ -98,6 +98,7 @@ final class ServiceDrive: Sendable {
 
   /// Drives the service until its object is gone, or the task is cancelled.
   func run() async {
+    watch.reportRefusals { [news] in news.send() }
     await watch.join()
     await lookAfter()
     watch.leave()
@@ -356,6 +357,8 @@ final class ServiceDrive: Sendable {
     }
     let due = await driving.exchange.turn(object)
     let state = driven.operator.snapshot
+    // At rest no step is waited for, and there is no reading of the ledger that would do it.
+    if driven.operator.isIdle { await watch.collectRefused(by: assembly.client) }
     // Before another wish is looked at, which may name another one.
     if state.record.deployed != nil { await pin(driven.service, object) }
     if object.isDeleting, driven.operator.isIdle, StandStill.isReached(state) {

@@ -108,6 +108,24 @@ struct DeposedJobTests {
     }
   }
 
+  @Test func `a Job that was turned away at rest is told of, and collected without a reading`()
+    async throws
+  {
+    try await StepWorld.with { pod, scope in
+      guard let message = try? Self.refusal(pod, scope) else { return .ignore }
+      return .end(code: 1, message: StepWorld.text(message))
+    } _: { world in
+      let told = Mutex(0)
+      world.watch.reportRefusals { told.withLock { $0 += 1 } }
+      let late = Self.late(.apply(Steps.order(epoch: Self.old.number)), world.scope)
+      _ = try await world.cluster.client.create(late.object, as: .jobs)
+      #expect(await eventually { told.withLock { $0 } > 0 })
+      await world.watch.collectRefused(by: world.cluster.client)
+      #expect(await eventually { (try? await world.pods())?.isEmpty == true })
+      #expect(try await world.jobs().isEmpty)
+    }
+  }
+
   @Test func `a fence that a late Job took is read once more, and the workload is barred after it`()
     async throws
   {

@@ -37,6 +37,8 @@ struct Standstill: Hashable, Sendable, CustomStringConvertible {
     case nextLeads
     /// When the next one has written down its first intent.
     case nextActs
+    /// When the next one has taken the fence and knows it, where it needs it.
+    case nextHasFence
     /// When the next one has carried everything to its end.
     case allIsDone
   }

@@ -14,6 +14,17 @@ struct StandstillRun: Sendable {
   /// What the operators logged, for one that is no good one.
   var log: [String] = []
 
+  /// One line of a list.
+  func line(_ kind: WorkloadKind) -> String {
+    let late = late.sorted { $0.key < $1.key }.map { "\($0.key) ×\($0.value)" }
+    return [
+      kind.rawValue, "\(plan)", faults.isEmpty ? "same" : "different",
+      late.joined(separator: ", "), turnedAway.joined(separator: ", "),
+      faults.joined(separator: "; "),
+    ].map { $0.split(whereSeparator: { "\t\n".contains($0) }).joined(separator: " ") }
+      .joined(separator: "\t")
+  }
+
   // MARK: - Carrying out
 
   /// An upgrade that nobody disturbs: what comes of it, and the places at which its operator can
@@ -71,7 +82,7 @@ struct StandstillRun: Sendable {
     try await world.waits("the takeover") { watch.takeover != nil }
     try await world.reaches("the upgrade") { $0.isAtRest(at: "1.1.0") }
     watch.goOn()
-    // So long that whoever leads has read the ledger once more.
+    // What comes late has come by then.
     await world.pass(.minutes(3))
     try await compare(world, reference, "under the second")
     judge(world, first, second, takeover: watch.takeover ?? 0)
@@ -140,27 +151,14 @@ struct StandstillRun: Sendable {
       if step.failure == "FenceLost" {
         turnedAway.append(step.kind.rawValue)
         refused.insert(step.job)
-      } else if step.kind.changesDatabase {
+      } else if step.hasChanged {
         faults.append(
-          "a Job \(step.kind.rawValue) of the first did its work under the second's fence")
+          "a Job \(step.kind.rawValue) of the first changed something under the second's fence")
       }
     }
     let left = try await world.client.list(Selection(.jobs, in: ServiceScene.namespace)).objects
     for job in left where refused.contains(job.name) {
       faults.append("the Job \(job.name), which was turned away, was not collected")
-    }
-  }
-}
-
-extension StepKind {
-  /// Whether a step of that kind that succeeds may have changed the database, its ledger or its
-  /// backups.
-  fileprivate var changesDatabase: Bool {
-    switch self {
-    case .fence, .backUp, .expand, .backfill, .contract, .commit, .prune, .command: true
-    case .prepare, .inspect, .preflight, .verify, .checkBackup, .prove, .visit, .isolate, .probe,
-      .checkFence:
-      false
     }
   }
 }

@@ -64,6 +64,7 @@ final class StandstillWatch: Sendable {
       return !state.hasActed
     }
     if isFirst, plan?.end == .nextActs { goOn() }
+    if plan?.end == .nextHasFence, name == "fence", moment == .after { goOn() }
   }
 
   /// What the world is to be told.

@@ -13,7 +13,7 @@ struct UpgradeEnd: Hashable, Sendable {
   static func of(_ world: OperatorWorld) async throws -> UpgradeEnd {
     let counts = world.model.counts
     let workload = try await world.workload()
-    let service = world.service
+    let service = await world.service()
     let image = workload.body.value(at: "/spec/template/spec/containers/0/image")?.string ?? ""
     let conditions = (service?.body.value(at: "/status/conditions")?.array ?? []).map { one in
       ["type", "status", "reason"].map { one[$0]?.string ?? "" }.joined(separator: "=")

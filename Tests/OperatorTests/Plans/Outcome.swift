@@ -35,7 +35,7 @@ struct Outcome: Hashable, Sendable {
     await world.pass(.seconds(90))
     let counts = world.model.counts
     let workload = try await world.workload()
-    let service = world.service
+    let service = await world.service()
     let image = workload.body.value(at: "/spec/template/spec/containers/0/image")?.string ?? ""
     let conditions = service?.body.value(at: "/status/conditions")?.array ?? []
     let words = conditions.map { condition in

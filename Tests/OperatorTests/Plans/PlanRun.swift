@@ -1,4 +1,3 @@
-import Glibc
 import WindlassCore
 
 @testable import KubernetesFleet
@@ -60,24 +59,6 @@ struct PlanRun: Sendable {
         run.log = world.operators.flatMap { one in one.log.map { "\(one.identity) \($0)" } }
       }
       return run
-    }
-  }
-
-  /// Carries plans out, some at a time, and returns what came of them in their order.
-  static func of(
-    _ plans: [OperatorPlan], _ kind: WorkloadKind, _ course: Course, against reference: Outcome
-  ) async throws -> [PlanRun] {
-    let width = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-    return try await withThrowingTaskGroup(of: (Int, PlanRun).self) { group in
-      var runs: [Int: PlanRun] = [:]
-      for (index, plan) in plans.enumerated() {
-        if index >= width, let (done, run) = try await group.next() { runs[done] = run }
-        group.addTask {
-          (index, try await PlanRun.of(plan, kind, course, against: reference))
-        }
-      }
-      for try await (done, run) in group { runs[done] = run }
-      return plans.indices.compactMap { runs[$0] }
     }
   }
 }

@@ -29,7 +29,8 @@ struct FirstWishTests {
         let value = Self.value(place, world.scene)
         try await campaign.expect(value)
         try await campaign.recover(after: [value])
-        #expect(world.service?.isAtRest(at: "1.0.0") == true, "\(value.path) (\(value.kind))")
+        let service = await world.service()
+        #expect(service?.isAtRest(at: "1.0.0") == true, "\(value.path) (\(value.kind))")
         #expect(world.model.counts.podsStarted == ["1.0.0": world.scene.replicas])
         return campaign.tried
       }

@@ -88,7 +88,7 @@ final class WishCampaign: Sendable {
 
   /// A wish that the API server refuses stands nowhere.
   private func refused(_ value: WishValue) async throws {
-    let before = world.service?.body["spec"]
+    let before = await world.service()?.body["spec"]
     let hand: WishHand = nextHand() == .replace ? .replace : .patch
     var told = "nothing"
     var isRight = false
@@ -106,7 +106,8 @@ final class WishCampaign: Sendable {
       case .declined, .told, .quiet, .good: break
       }
     }
-    note(value, told, isRight && world.service?.body["spec"] == before)
+    let stands = await world.service()?.body["spec"]
+    note(value, told, isRight && stands == before)
   }
 
   private func admitted(_ value: WishValue) async throws {
@@ -128,7 +129,7 @@ final class WishCampaign: Sendable {
   func expect(_ value: WishValue) async throws {
     let live = try #require(try await world.client.get(reference))
     let isShown = await comesAbout { value.reaction.isShown(by: $0, of: live.generation) }
-    note(value, world.service?.told ?? "", isShown)
+    note(value, await world.service()?.told ?? "", isShown)
   }
 
   /// Writes a good wish, and waits until the service is well by it and has come to rest.
@@ -137,8 +138,9 @@ final class WishCampaign: Sendable {
     let wish = WishValue(path: last.path, kind: "good again", spec: good(), reaction: .good)
     try await admitted(wish)
     await world.pass(.seconds(30))
-    let isWell = world.service.map { $0.isWell(at: $0.generation) } ?? false
-    #expect(isWell, "\(last.path) (\(last.kind)): \(world.service?.told ?? "")")
+    let service = await world.service()
+    let isWell = service.map { $0.isWell(at: $0.generation) } ?? false
+    #expect(isWell, "\(last.path) (\(last.kind)): \(service?.told ?? "")")
   }
 
   private func comesAbout(_ isSo: @Sendable (KubernetesObject) -> Bool) async -> Bool {

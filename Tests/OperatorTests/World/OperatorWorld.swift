@@ -31,6 +31,8 @@ import WindlassWire
 final class OperatorWorld: Sendable {
   /// How long a test waits for something, by the world's time.
   static let patience = Interval.hours(4)
+  /// How often it is looked whether what a test waits for is there.
+  private static let look = Interval.milliseconds(500)
 
   let scene: ServiceScene
   let time: VirtualTime
@@ -43,9 +45,6 @@ final class OperatorWorld: Sendable {
   let installation: Installation?
   private let files = PublishedFiles()
   private let processes = Mutex<[OperatorProcess]>([])
-  /// The ManagedService as it was told last.
-  private let latest = Mutex<KubernetesObject?>(nil)
-  private let news = Signal()
 
   /// Lends a world to a test. The service runs at release 1.0.0, which is published, and nobody
   /// has looked after it yet.
@@ -79,16 +78,41 @@ final class OperatorWorld: Sendable {
     self.time = time
     self.installation = installation
     model = ServiceModel(clock: time)
-    var server = SimulatedAPIServer(at: time.now())
-    server.addAdministrator("person", token: "person")
-    server.createNamespace(ServiceScene.namespace)
-    let host = ClusterHost(server, clock: time)
+    let host = ClusterHost(installation == nil ? Self.cluster : Self.bareCluster, clock: time)
     self.host = host
     client = KubernetesClient(
       try Self.access("person"), fieldManager: "person", clock: time, random: SeededRandom(1),
       plugins: NoPlugins(), bucket: TokenBucket(perSecond: 10_000, burst: 10_000),
       transport: { _ throws(HTTPError) in ClusterTransport(host) })
   }
+
+  /// A cluster in which nothing is installed.
+  private static let bareCluster: SimulatedAPIServer = {
+    var server = SimulatedAPIServer(at: VirtualTime.beginning + .seconds(-10))
+    server.addAdministrator("person", token: "person")
+    server.createNamespace(ServiceScene.namespace)
+    return server
+  }()
+
+  /// The cluster with which most worlds begin, as it is then. To take a definition in costs as much
+  /// as many requests, so that it is done once for all worlds.
+  private static let cluster: SimulatedAPIServer = {
+    var server = bareCluster
+    for definition in ResourceDefinition.all {
+      let request = APIRequest(
+        method: "POST", path: "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        headers: [
+          HTTPHeader("Accept", "application/json"), HTTPHeader("User-Agent", "person"),
+          HTTPHeader("Authorization", "Bearer person"),
+          HTTPHeader("Content-Type", "application/json"),
+        ], body: definition.json.bytes)
+      // One that is refused is missed by whoever makes an object of it.
+      _ = server.respond(to: request, at: server.now)
+    }
+    // They are served by then.
+    server.advance(to: VirtualTime.beginning)
+    return server
+  }()
 
   private static func access(_ token: String) throws -> ClusterAccess {
     try ClusterAccess(Kubeconfig(server: "http://simulated.invalid", token: Secret(token)))
@@ -102,14 +126,9 @@ final class OperatorWorld: Sendable {
     let node = StandInNode(
       NodeAPI(
         ClusterTransport(host), server: "http://simulated.invalid", token: "person",
-        random: SeededRandom(2)), clock: time, work: work, pace: pace)
-    let services = Informer(
-      client, Selection(.managedServices, in: ServiceScene.namespace),
-      handlers: [{ [self] change in see(change) }])
+        random: SeededRandom(2)), clock: time, work: work, pace: pace, nodes: scene.nodes)
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await node.run() }
-      group.addTask { await services.run() }
-      await services.waitUntilSynced()
       let result: Result<Value, any Error>
       do {
         result = .success(try await body(self))
@@ -121,37 +140,26 @@ final class OperatorWorld: Sendable {
         await process.end()
       }
       group.cancelAll()
+      // What interferes knows the world, which would never go.
+      history.interference = Interference()
       return try result.get()
     }
-  }
-
-  private func see(_ change: CacheChange) {
-    guard change.object.name == ServiceScene.name else { return }
-    if case .removed = change {
-      latest.withLock { $0 = nil }
-    } else {
-      latest.withLock { $0 = change.object }
-    }
-    news.send()
   }
 
   private func furnish() async throws {
     if let installation {
       try await installation.put(into: host)
-    } else {
-      for definition in ResourceDefinition.all {
-        _ = try await client.create(KubernetesObject(definition.json), as: .definitions)
+      // A definition is not served at once.
+      while (try? await client.list(Selection(.managedServices))) == nil {
+        await time.sleep(until: time.now() + .milliseconds(100))
       }
+    } else {
       // A Lease that somebody gave up: the first operator need not wait for one who says nothing.
       let lease: JSONValue = ["holderIdentity": "", "leaseDurationSeconds": 1]
       _ = try await client.create(
         KubernetesObject(
           ObjectReference(.leases, "windlass-operator", in: ServiceScene.namespace),
           [JSONMember("spec", lease)]), as: .leases)
-    }
-    // A definition is not served at once.
-    while (try? await client.list(Selection(.managedServices))) == nil {
-      await time.sleep(until: time.now() + .milliseconds(100))
     }
     _ = try await client.create(scene.workload, as: scene.kind.type)
     _ = try await client.create(scene.wish, as: .managedServices)
@@ -251,8 +259,12 @@ final class OperatorWorld: Sendable {
   /// All operators that were started.
   var operators: [OperatorProcess] { processes.withLock { $0 } }
 
-  /// The ManagedService as it was told last.
-  var service: KubernetesObject? { latest.withLock { $0 } }
+  /// The ManagedService as it is.
+  func service() async -> KubernetesObject? {
+    await host.look {
+      $0.stored("managedservices.windlass.dev", in: ServiceScene.namespace, ServiceScene.name)
+    }.map(KubernetesObject.init)
+  }
 
   /// Waits until the ManagedService is as wanted, and returns it.
   @discardableResult
@@ -262,18 +274,15 @@ final class OperatorWorld: Sendable {
   ) async throws -> KubernetesObject {
     let end = time.now() + patience
     while true {
-      let seen = news.count
-      if let service, isReached(service) { return service }
+      let found = await service()
+      if let found, isReached(found) { return found }
       try Task.checkCancellation()
-      guard time.now() < end else {
-        throw WaitedInVain(what: what, status: service?.body["status"]?.text ?? "none")
-      }
-      await news.wait(after: seen, orUntil: end, time)
+      guard time.now() < end else { throw await vain(what) }
+      await pass(Self.look)
     }
   }
 
-  /// Waits until something that the ManagedService does not show is as wanted; it is looked at
-  /// each second.
+  /// Waits until something that the ManagedService does not show is as wanted.
   func waits(
     _ what: String, within patience: Interval = OperatorWorld.patience,
     until isSo: @Sendable () async throws -> Bool
@@ -282,11 +291,14 @@ final class OperatorWorld: Sendable {
     while try await !isSo() {
       // Nobody who was cancelled sleeps, and time would not go on.
       try Task.checkCancellation()
-      guard time.now() < end else {
-        throw WaitedInVain(what: what, status: service?.body["status"]?.text ?? "none")
-      }
-      await pass(.seconds(1))
+      guard time.now() < end else { throw await vain(what) }
+      await pass(Self.look)
     }
+  }
+
+  private func vain(_ what: String) async -> WaitedInVain {
+    let status = await service()?.body["status"]
+    return WaitedInVain(what: what, status: status?.setting("journal", to: nil).text ?? "none")
   }
 
   /// The workload as it is.

@@ -40,9 +40,28 @@ final class ServiceModel: StandInWork {
     var kind: StepKind
     /// The code of its failure; nil when it did what it was told.
     var failure: String?
+    /// Whether the database or its backups are otherwise than before.
+    var hasChanged: Bool
+  }
+
+  /// What tells whether a step changed anything.
+  private struct Footprint: Hashable {
+    var epoch: Epoch?
+    var version: SchemaVersion?
+    var applied: Int
+    var rowsWalked: Int64?
+    var committedRun: RunID?
+    var backups: Int
   }
 
   private struct State {
+    var footprint: Footprint {
+      Footprint(
+        epoch: database.epoch, version: database.version, applied: database.applied.count,
+        rowsWalked: database.backfill?.progress.rowsWalked, committedRun: database.committedRun,
+        backups: backups.count)
+    }
+
     var steps: [Step] = []
     var database = SimulatedDatabase(version: ServiceScene.schemaBefore)
     var backups = SimulatedBackups()
@@ -130,10 +149,13 @@ final class ServiceModel: StandInWork {
   func carryOut(_ step: StandInStep) async -> StepMessage {
     let now = clock.now()
     return state.withLock { state in
+      let before = state.footprint
       let message = message(of: step, &state, now)
       let job = step.pod.labels["batch.kubernetes.io/job-name"] ?? ""
       state.steps.append(
-        Step(job: job, kind: step.order.kind, failure: message.failure?.code))
+        Step(
+          job: job, kind: step.order.kind, failure: message.failure?.code,
+          hasChanged: state.footprint != before))
       return message
     }
   }

@@ -17,7 +17,7 @@ struct ServiceScene: Sendable {
 
   /// What keeps the service's pods.
   let kind: WorkloadKind
-  /// Pods; a DaemonSet has one for each node, of which there is one.
+  /// Pods; a DaemonSet has one for each node.
   let replicas: Int
   /// Members of the wish besides, by paths with slashes.
   let changes: [(path: String, value: JSONValue)]
@@ -28,8 +28,13 @@ struct ServiceScene: Sendable {
     changes: [(path: String, value: JSONValue)] = []
   ) {
     self.kind = kind
-    self.replicas = kind == .daemonSet ? 1 : replicas
+    self.replicas = replicas
     self.changes = changes
+  }
+
+  /// The names of the cluster's nodes.
+  var nodes: [String] {
+    kind == .daemonSet ? (1...replicas).map { "node-\($0)" } : ["node-1"]
   }
 
   /// The image of a release.

@@ -31,11 +31,14 @@ final class VirtualTime: TaskExecutor, RunClock {
     case wait, stop
   }
 
+  /// When the time of each world begins.
+  static let beginning = Timestamp(milliseconds: 1_800_000_000_000)
+
   private let state: Mutex<State>
   private let news = DispatchSemaphore(value: 0)
 
   /// A time that begins there; its thread runs from now on, until `stop`.
-  init(_ start: Timestamp = Timestamp(milliseconds: 1_800_000_000_000)) {
+  init(_ start: Timestamp = VirtualTime.beginning) {
     state = Mutex(State(now: start))
     DispatchQueue(label: "virtual-time").async { [self] in loop() }
   }

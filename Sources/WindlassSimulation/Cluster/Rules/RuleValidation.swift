@@ -5,6 +5,7 @@ extension FieldSchema {
   func brokenRules(
     in value: JSONValue, before old: JSONValue?, at path: String
   ) -> [FieldFault] {
+    guard hasRulesInside else { return [] }
     var faults: [FieldFault] = []
     for rule in rules {
       guard let fault = rule.fault(in: value, before: old, at: path) else { continue }
@@ -39,13 +40,13 @@ extension FieldSchema.ValidationRule {
   /// The fault when the value breaks the rule, or when the rule can't be evaluated.
   func fault(in value: JSONValue, before old: JSONValue?, at path: String) -> FieldFault? {
     var names = ["self": value]
-    if rule.contains("oldSelf") {
+    if isTransition {
       guard let old else { return nil }
       names["oldSelf"] = old
     }
     let evaluator = RuleEvaluator(names: names)
     do throws(RuleFailure) {
-      let verdict = try evaluator.value(try RuleParser.parse(rule))
+      let verdict = try evaluator.value(try expression.get())
       return verdict == .bool(true) ? nil : broken(evaluator, path)
     } catch {
       return .invalid(
@@ -55,8 +56,8 @@ extension FieldSchema.ValidationRule {
 
   private func broken(_ evaluator: RuleEvaluator, _ path: String) -> FieldFault {
     var text = message ?? "failed rule: \(rule)"
-    if let messageExpression, let parsed = try? RuleParser.parse(messageExpression),
-      let computed = try? evaluator.value(parsed), let words = computed.string
+    if let messageExpression, let computed = try? evaluator.value(messageExpression),
+      let words = computed.string
     {
       text = words
     }

@@ -26,7 +26,7 @@ struct FieldSchema: Hashable, Sendable {
   var maximum: Double?
   var lengthMin: Int?
   var lengthMax: Int?
-  var pattern: String?
+  var pattern: TextPattern?
   var countMin: Int?
   var countMax: Int?
   /// Members of an object.
@@ -38,6 +38,10 @@ struct FieldSchema: Hashable, Sendable {
   /// Whether an object is owned and replaced as a whole.
   var isAtomic = false
   var rules: [ValidationRule] = []
+  /// Whether this or anything in it has rules.
+  private(set) var hasRulesInside = false
+  /// Whether this or anything in it may have a default.
+  private(set) var mayHaveDefaults = true
 
   // What only built-in kinds need.
   /// A struct that is never absent, so that it exists before anyone wrote it.
@@ -49,9 +53,34 @@ struct FieldSchema: Hashable, Sendable {
   struct ValidationRule: Hashable, Sendable {
     var rule: String
     var message: String?
-    var messageExpression: String?
     var reason: String?
     var fieldPath: String?
+    /// Whether it is about a change.
+    var isTransition: Bool
+    /// The rule as it was read once, for each write asks it; or why it can't be read.
+    var expression: Result<RuleExpression, RuleFailure>
+    /// What makes the message from the value; nil without one that can be read.
+    var messageExpression: RuleExpression?
+
+    /// Reads a rule of a definition.
+    init(openAPI: JSONValue) {
+      rule = openAPI["rule"]?.string ?? ""
+      message = openAPI["message"]?.string
+      reason = openAPI["reason"]?.string
+      fieldPath = openAPI["fieldPath"]?.string
+      isTransition = rule.contains("oldSelf")
+      expression = Self.read(rule)
+      // One that can't be read is none: the message is the rule's text then.
+      messageExpression = openAPI["messageExpression"]?.string.flatMap { try? Self.read($0).get() }
+    }
+
+    private static func read(_ text: String) -> Result<RuleExpression, RuleFailure> {
+      do throws(RuleFailure) {
+        return .success(try RuleParser.parse(text))
+      } catch {
+        return .failure(error)
+      }
+    }
   }
 
   /// A field that may hold anything; all in it is kept.
@@ -114,7 +143,7 @@ extension FieldSchema {
     countMin = openAPI["minItems"]?.integer.map(Int.init)
     countMax = openAPI["maxItems"]?.integer.map(Int.init)
     membersMax = openAPI["maxProperties"]?.integer.map(Int.init)
-    pattern = openAPI["pattern"]?.string
+    pattern = openAPI["pattern"]?.string.map(TextPattern.init)
     format = openAPI["format"]?.string
     isIntOrString = openAPI["x-kubernetes-int-or-string"]?.bool ?? false
     keepsUnknown = openAPI["x-kubernetes-preserve-unknown-fields"]?.bool ?? false
@@ -125,11 +154,10 @@ extension FieldSchema {
       list = .map(openAPI["x-kubernetes-list-map-keys"]?.elements.compactMap(\.string) ?? [])
     default: list = .atomic
     }
-    rules = (openAPI["x-kubernetes-validations"]?.elements ?? []).map { rule in
-      ValidationRule(
-        rule: rule["rule"]?.string ?? "", message: rule["message"]?.string,
-        messageExpression: rule["messageExpression"]?.string, reason: rule["reason"]?.string,
-        fieldPath: rule["fieldPath"]?.string)
-    }
+    rules = (openAPI["x-kubernetes-validations"]?.elements ?? []).map(
+      ValidationRule.init(openAPI:))
+    let inner = Array(properties.values) + [value, item].compactMap(\.self)
+    hasRulesInside = !rules.isEmpty || inner.contains(where: \.hasRulesInside)
+    mayHaveDefaults = inner.contains { $0.defaultValue != nil || $0.mayHaveDefaults }
   }
 }

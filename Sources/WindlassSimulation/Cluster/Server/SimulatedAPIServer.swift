@@ -1,5 +1,5 @@
 package import WindlassCore
-import WindlassWire
+package import WindlassWire
 
 /// A Kubernetes API server in memory, on virtual time.
 ///
@@ -73,6 +73,11 @@ package struct SimulatedAPIServer: Sendable {
   package mutating func addAdministrator(_ name: String, token: String) {
     tokens[token] = UserIdentity(
       name: name, groups: ["system:masters", "system:authenticated"])
+  }
+
+  /// An object as it is kept, of a resource such as `deployments.apps`.
+  package func stored(_ resource: String, in namespace: String, _ name: String) -> JSONValue? {
+    store.objects[ObjectKey(resource: resource, namespace: namespace, name: name)]
   }
 
   /// The version of the last write.

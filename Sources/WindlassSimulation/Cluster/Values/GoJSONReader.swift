@@ -6,9 +6,15 @@ struct GoJSONReader {
   /// Why the bytes are no JSON, in the decoder's words.
   struct Failure: Error { var message: String }
 
-  private var bytes: [UInt8]
+  /// One step on the way to a value.
+  private enum PathPart {
+    case name(String)
+    case index(Int)
+  }
+
+  private let bytes: [UInt8]
   private var position = 0
-  private var path: [String] = []
+  private var path: [PathPart] = []
   /// Paths of members that were given more than once, such as `spec.image`; the last one counts.
   private(set) var duplicates: [String] = []
 
@@ -20,7 +26,7 @@ struct GoJSONReader {
     let value = try value(depth: 0)
     skipSpace()
     guard position == bytes.count else { throw unexpected("after top-level value") }
-    return value.canonical
+    return value
   }
 
   private mutating func value(depth: Int) throws(Failure) -> JSONValue {
@@ -53,10 +59,10 @@ struct GoJSONReader {
       skipSpace()
       guard position < bytes.count else { throw ended }
       guard take(":") else { throw unexpected("after object key") }
-      path.append(path.isEmpty ? name : "." + name)
+      path.append(.name(name))
       let value = try value(depth: depth + 1)
       if let index = members.firstIndex(where: { $0.name == name }) {
-        duplicates.append(path.joined())
+        duplicates.append(pathText)
         members[index].value = value
       } else {
         members.append(JSONMember(name, value))
@@ -64,8 +70,24 @@ struct GoJSONReader {
       path.removeLast()
       skipSpace()
       guard position < bytes.count else { throw ended }
-      if take("}") { return .object(members) }
+      if take("}") { return .object(Self.inOrder(members)) }
       guard take(",") else { throw unexpected("after object key:value pair") }
+    }
+  }
+
+  /// Members in the order of their names, as the canonical form has them.
+  private static func inOrder(_ members: [JSONMember]) -> [JSONMember] {
+    let isOrdered = zip(members, members.dropFirst()).allSatisfy { $0.name < $1.name }
+    return isOrdered ? members : members.sorted { $0.name < $1.name }
+  }
+
+  /// The way to the value that is read, such as `spec.windows[0].max`.
+  private var pathText: String {
+    path.enumerated().reduce(into: "") { text, part in
+      switch part.element {
+      case .name(let name): text += part.offset == 0 ? name : ".\(name)"
+      case .index(let index): text += "[\(index)]"
+      }
     }
   }
 
@@ -75,7 +97,7 @@ struct GoJSONReader {
     skipSpace()
     if take("]") { return .array([]) }
     while true {
-      path.append("[\(elements.count)]")
+      path.append(.index(elements.count))
       elements.append(try value(depth: depth + 1))
       path.removeLast()
       skipSpace()
@@ -87,12 +109,17 @@ struct GoJSONReader {
 
   private mutating func string() throws(Failure) -> String {
     let start = position
+    var isPlain = true
     position += 1
     while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
-      position += bytes[position] == UInt8(ascii: "\\") ? 2 : 1
+      let byte = bytes[position]
+      if byte < 0x20 || byte >= 0x7F || byte == UInt8(ascii: "\\") { isPlain = false }
+      position += byte == UInt8(ascii: "\\") ? 2 : 1
     }
     guard position < bytes.count else { throw ended }
     position += 1
+    // What stands for itself needs no second look.
+    if isPlain { return String(decoding: bytes[start + 1..<position - 1], as: UTF8.self) }
     let text = Array(bytes[start..<position])
     guard case .string(let value)? = try? JSONValue.parse(text, limits: .request) else {
       throw Failure(message: "invalid character in string literal")
@@ -119,7 +146,12 @@ struct GoJSONReader {
   }
 
   private mutating func skipSpace() {
-    while position < bytes.count, " \t\r\n".utf8.contains(bytes[position]) { position += 1 }
+    while position < bytes.count {
+      switch bytes[position] {
+      case 0x20, 0x09, 0x0A, 0x0D: position += 1
+      default: return
+      }
+    }
   }
 
   private mutating func take(_ character: Unicode.Scalar) -> Bool {
