@@ -129,7 +129,8 @@ enum MySQLBlockers {
         ORDER BY TIME DESC LIMIT 3
         """)) ?? []
     if !idle.isEmpty {
-      text += " Idle sessions of this database, which may have a transaction open:"
+      text +=
+        " Idle sessions of this database, which may have a transaction open:"
         + " \(idle.map(session).joined(separator: ", "))."
     }
     return text

@@ -25,8 +25,8 @@ package actor Informer {
   /// - Parameters:
   ///   - resync: After how long everything is told again; nil for never.
   ///   - trim: Leaves away what nobody needs of an object.
-  ///   - keep: What is kept of an object once its change is told; what is told of it later, and only
-  ///     inferred, shows no more.
+  ///   - keep: What is kept of an object once its change is told; what is told of it later, and
+  ///     only inferred, shows no more.
   ///   - handlers: Are told each change, in order; they must return at once, as adding to a queue
   ///     does.
   package init(

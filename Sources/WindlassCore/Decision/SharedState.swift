@@ -1,5 +1,5 @@
-/// A service's state that several keep, by reference: it is some kilobytes large, and is kept for as
-/// long as the service rests.
+/// A service's state that several keep, by reference: it is some kilobytes large, and is kept for
+/// as long as the service rests.
 public final class SharedState: Hashable, Sendable {
   public let state: ServiceState
 

@@ -7,8 +7,8 @@ import WindlassEngine
 /// Two operators, of which the one that leads stands still for longer than its Lease, at each place
 /// of an upgrade: nothing that it had begun changes anything once the other one has the fence.
 ///
-/// In every test run a few standstills are carried out, with `WINDLASS_TORTURE=all` all of them, and
-/// with `WINDLASS_PLANS=N` besides every Nth.
+/// In every test run a few standstills are carried out, with `WINDLASS_TORTURE=all` all of them,
+/// and with `WINDLASS_PLANS=N` besides every Nth.
 @Suite(.serialized) struct EpochTests {
   @Test(arguments: [WorkloadKind.deployment, .statefulSet])
   func `an operator that stood still changes nothing under another one's epoch`(
@@ -37,8 +37,8 @@ import WindlassEngine
 }
 
 extension Standstill {
-  /// Whether the Job of a migration arrives when the other one has the fence, or has done all: these
-  /// are tried in every test run.
+  /// Whether the Job of a migration arrives when the other one has the fence, or has done all:
+  /// these are tried in every test run.
   fileprivate var sendsLateMigration: Bool {
     guard case .sending(let request) = place, request.verb == "create",
       request.resource == "jobs.batch", end == .nextHasFence || end == .allIsDone

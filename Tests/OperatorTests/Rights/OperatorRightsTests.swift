@@ -10,8 +10,8 @@ import WindlassSimulation
 /// The rights that `deploy/` gives to the operator are those that the whole operator needs, and it
 /// says which one is missing.
 ///
-/// By default some rights are taken away, one at a time, with `WINDLASS_TORTURE=all` each of them. A
-/// list of what came of it is written to the directory `WINDLASS_REPORT_DIR`, where that is set.
+/// By default some rights are taken away, one at a time, with `WINDLASS_TORTURE=all` each of them.
+/// What came of it is written to the directory `WINDLASS_REPORT_DIR`, where that is set.
 @Suite(.serialized) struct OperatorRightsTests {
   private static let environment = ProcessInfo.processInfo.environment
 

@@ -113,7 +113,7 @@ extension OperatorWorld {
   /// What the conditions of the service and of its runs say now.
   fileprivate func conditionMessages() async throws -> [String] {
     let runs = try await client.list(Selection(.upgradeRuns, in: ServiceScene.namespace)).objects
-    return (runs + [service].compactMap(\.self)).flatMap { object in
+    return (runs + [await service()].compactMap(\.self)).flatMap { object in
       (object.body.value(at: "/status/conditions")?.array ?? [])
         .compactMap { $0["message"]?.string }
     }

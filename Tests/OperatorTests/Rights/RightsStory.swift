@@ -56,7 +56,7 @@ enum RightsStory: Hashable, Sendable {
     }
     _ = try await world.client.delete(
       Self.reference(.managedServices, ServiceScene.name), .background)
-    try await world.waits("the end of the service") { world.service == nil }
+    try await world.waits("the end of the service") { await world.service() == nil }
   }
 
   /// From the first attempt of an upgrade to the approval of the second.
@@ -144,7 +144,7 @@ enum RightsStory: Hashable, Sendable {
     // What has the form of a key, and is none.
     let key = JSONValue.string("RW" + String(repeating: "A", count: 54))
     for interval in ["11s", "12s"] {
-      let generation = world.service?.generation ?? 0
+      let generation = await world.service()?.generation ?? 0
       try await world.change([
         "spec": [
           "source": ["manifest": ["publicKeys": [key], "interval": .string(interval)]]

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The regular expression that a text has to match, and which texts were held against it already: to
-/// read an expression anew for each text takes longer than everything else that a write costs.
+/// The regular expression that a text has to match, and which texts were held against it already:
+/// to read an expression anew for each text takes longer than everything else that a write costs.
 final class TextPattern: Hashable, Sendable {
   /// Texts that are remembered before all are forgotten.
   private static let knownMax = 4_096
