@@ -21,15 +21,18 @@ struct ServiceScene: Sendable {
   let replicas: Int
   /// Members of the wish besides, by paths with slashes.
   let changes: [(path: String, value: JSONValue)]
+  /// Seconds after which a pod that is to go is killed.
+  let grace: Int64
   private let key = SecretKey.generate()
 
   init(
     _ kind: WorkloadKind = .deployment, replicas: Int = 3,
-    changes: [(path: String, value: JSONValue)] = []
+    changes: [(path: String, value: JSONValue)] = [], grace: Int64 = 60
   ) {
     self.kind = kind
     self.replicas = replicas
     self.changes = changes
+    self.grace = grace
   }
 
   /// The names of the cluster's nodes.
@@ -72,7 +75,7 @@ struct ServiceScene: Sendable {
       "selector": ["matchLabels": ["app": "beacon"]],
       "template": [
         "metadata": ["labels": ["app": "beacon"]],
-        "spec": ["containers": [container], "terminationGracePeriodSeconds": 60],
+        "spec": ["containers": [container], "terminationGracePeriodSeconds": .integer(grace)],
       ],
     ]
     if kind != .daemonSet { spec = spec.setting("replicas", to: .integer(Int64(replicas))) }
