@@ -113,6 +113,8 @@ final class ServiceModel: StandInWork {
   // MARK: - Pods
 
   func began(_ pod: KubernetesObject) {
+    // The operator's own, where it is installed, lives elsewhere.
+    guard pod.namespace == ServiceScene.namespace else { return }
     let version = Self.release(of: pod)
     state.withLock { state in
       state.running[pod.uid] = version
