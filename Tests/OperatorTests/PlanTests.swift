@@ -25,7 +25,7 @@ import Testing
     let (reference, entries) = try await PlanRun.reference(one.kind, one.course)
     #expect(reference.breaches == [])
     let every = OperatorPlan.all(for: entries)
-    let stride = CampaignPart.stride(usually: 480)
+    let stride = CampaignPart.stride(usually: 960)
     let plans = every.indices.filter { $0 % stride == stride / 2 }.map { every[$0] }
     let runs = try await CampaignPart.carryOut(
       plans, listedAs: "operator-plans-\(one.kind.rawValue)-\(one.course.rawValue)",

@@ -17,7 +17,7 @@ import WindlassEngine
     let (reference, failpoints, writes) = try await StandstillRun.reference(kind)
     #expect(reference.breaches == [])
     let every = Standstill.all(failpoints, writes)
-    let stride = CampaignPart.stride(usually: 601)
+    let stride = CampaignPart.stride(usually: 2_003)
     let plans = every.enumerated()
       .filter { $0.offset % stride == stride / 2 || $0.element.sendsLateMigration }
       .map(\.element)
