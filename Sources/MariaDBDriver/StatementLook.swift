@@ -24,14 +24,17 @@ struct LookPace: Hashable, Sendable {
 ///
 /// InnoDB makes that list anew only when nobody has read it for a tenth of a second. A question
 /// that comes earlier is answered as the one before, and puts the next new list off; so the answer
-/// is kept for a little longer than that, unless something is decided by this very look.
+/// is kept for a little longer than that, unless something is decided by this very look. Others may
+/// read the list as well: one that is older than the question is not believed.
 struct RowLockReading: Hashable, Sendable {
-  /// What the list said.
+  /// What the server said.
   enum Answer: Hashable, Sendable {
     /// The session waits for the lock of that name.
     case waits(String)
-    /// The list has no wait of the session.
+    /// The session waits for no row.
     case waitsForNothing
+    /// The list is older than the question, and nothing else tells.
+    case old
     /// This user may not see the list, and so many sessions of the whole server wait for rows; nil
     /// where that is not told either.
     case hidden(waiting: Int64?)
@@ -65,6 +68,7 @@ struct RowLockReading: Hashable, Sendable {
     switch answer {
     case .waits(let lock): known = .waiting("row \(lock)")
     case .waitsForNothing: known = .working
+    case .old: known = .nothing
     // Where nobody on the server waits, this session does not either.
     case .hidden(.some(0)): return .working
     // Who it is that waits is not told.

@@ -126,7 +126,7 @@ package enum DatabaseSessionContract {
         _ = try await session.apply(
           StatementBatch(
             parts: [insert(subject, 1), .script(subject.endless)],
-            holdBudget: .milliseconds(100)))
+            holdBudget: .seconds(1)))
       }
       #expect(failed?.code == "HoldBudgetExceeded")
       #expect(failed?.disposition == .stop)

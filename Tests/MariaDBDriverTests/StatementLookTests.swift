@@ -103,6 +103,14 @@ struct StatementLookTests {
         Look(at: 50, answer: .waits("7"), sight: .nothing, isAsked: false),
         Look(at: 110, answer: .waits("7"), sight: .waiting("row 7")),
       ]),
+    Series(
+      name: "an old list does not tell that the session works",
+      looks: [
+        Look(at: 0, answer: .old, sight: .nothing),
+        Look(at: 50, answer: .waitsForNothing, sight: .nothing, isAsked: false),
+        Look(at: 110, answer: .old, isLast: true, sight: .nothing),
+        Look(at: 220, answer: .waitsForNothing, sight: .working),
+      ]),
   ]
 
   @Test(arguments: series)
