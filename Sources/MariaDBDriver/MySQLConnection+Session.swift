@@ -33,7 +33,7 @@ extension MySQLConnection {
       if name == "db", row[name].text?.lowercased() == address.database.lowercased() { continue }
       throw refused("\(name) is \(row[name]) after it was set")
     }
-    if row["mode"].text?.contains("NO_BACKSLASH_ESCAPES") == true {
+    if row["mode"].text?.holds("NO_BACKSLASH_ESCAPES") == true {
       throw refused("its SQL mode has NO_BACKSLASH_ESCAPES, under which a file means another thing")
     }
     for name in ["read_only", "engine_read_only"] where !row[name].isOff {

@@ -140,16 +140,17 @@ final class MySQLConnection {
     together statements: [SQLStatement], within limit: Interval = Bounds.queryDeadline,
     rows: Int = Bounds.rowsMax
   ) throws(StepFailure) -> [MySQLOutcome] {
-    var texts: [String] = []
+    guard !statements.isEmpty else { return [] }
+    var text = ""
     for statement in statements {
-      texts.append(try MySQLText.rendered(statement, database: address.name))
+      if !text.isEmpty { text += ";\n" }
+      text += try MySQLText.rendered(statement, database: address.name)
     }
-    guard !texts.isEmpty else { return [] }
     try takeSeveral(true)
     let watch = StatementWatch(limit: limit)
     watch.begin()
     answered = 0
-    try sendRequest(texts.joined(separator: ";\n"), watch)
+    try sendRequest(text, watch)
     var outcomes: [MySQLOutcome] = []
     do throws(StepFailure) {
       repeat {

@@ -8,7 +8,7 @@ struct MySQLLocks {
 
   /// The lock that only Windlass takes.
   var ownName: String {
-    "windlass:" + SHA256.digest(of: connection.address.database).text.prefix(40)
+    "windlass:" + String(SHA256.digest(of: connection.address.database).text.prefix(40))
   }
 
   /// The lock that golang-migrate takes as well.
@@ -157,7 +157,14 @@ enum MySQLBlockers {
   static func lasting(on tables: [String], _ connection: MySQLConnection) -> Set<TableLock> {
     let locks = locks(on: tables, connection)
     guard connection.server.isMariaDB, locks.isEmpty else { return locks }
-    // Without the right to see other sessions the attempt itself finds out.
+    // Without the right to see other sessions the attempt itself finds out. Where there is no
+    // transaction at all, as is most often, the sessions need not be listed, which takes far longer.
+    let others = try? connection.scalar(
+      """
+      SELECT COUNT(*) FROM information_schema.INNODB_TRX
+      WHERE trx_mysql_thread_id NOT IN (0, CONNECTION_ID())
+      """)
+    guard others != .integer(0) else { return [] }
     let rows = try? connection.rows(
       """
       SELECT t.trx_mysql_thread_id AS session, CONCAT(t.trx_started, ' ', p.ID) AS identity

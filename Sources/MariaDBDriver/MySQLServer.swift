@@ -1,3 +1,5 @@
+import WindlassCore
+
 /// Which server it is, as far as behaviour differs.
 struct MySQLServer: Hashable, Sendable {
   /// The server's own text, such as `10.11.6-MariaDB-0+deb12u1`.
@@ -10,7 +12,7 @@ struct MySQLServer: Hashable, Sendable {
   /// Reads the version's text.
   init(_ version: String) {
     self.version = version
-    isMariaDB = version.contains("MariaDB")
+    isMariaDB = version.holds("MariaDB")
     // MariaDB hides its number from old clients behind one of MySQL's.
     let text = version.hasPrefix("5.5.5-") ? version.dropFirst(6) : version[...]
     let numbers = text.split { !$0.isNumber }.prefix(2).map { Int($0) ?? 0 }

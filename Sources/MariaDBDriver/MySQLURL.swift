@@ -6,17 +6,17 @@ package import WindlassCore
 /// `unix(/path)`. Parameters for the service's client are passed over.
 package enum MySQLURL {
   /// Whether a URL is one of these.
-  package static func isOne(_ url: String) -> Bool {
-    url.hasPrefix("mysql://") || url.hasPrefix("mariadb://")
-  }
+  package static func isOne(_ url: String) -> Bool { schemes.contains(where: url.hasPrefix) }
+
+  private static let schemes = ["mysql://", "mariadb://"]
 
   /// Reads a URL; no failure quotes any part of it, since any part may hold the password.
   package static func address(of url: Secret) throws(StepFailure) -> MySQLAddress {
     let text = url.reveal()
-    guard isOne(text), let mark = text.firstRange(of: "://") else {
+    guard let scheme = schemes.first(where: text.hasPrefix) else {
       throw wrong("it does not begin with mysql://")
     }
-    let halves = text[mark.upperBound...]
+    let halves = text.dropFirst(scheme.count)
       .split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     let parameters = halves.count == 2 ? try parameters(of: halves[1]) : [:]
     let (login, rest) = split(halves[0], atLast: "@")

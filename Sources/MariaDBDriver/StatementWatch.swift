@@ -118,7 +118,6 @@ extension MySQLConnection {
   fileprivate func rowLock(of session: UInt64) -> RowLockReading.Answer {
     // A list that was made for this very question shows it as what this session does.
     let mark = "windlass-look-\(UInt64.random(in: 1 ... .max))"
-    let waiting = SQLStatement("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")
     let answers = try? run(together: [
       SQLStatement("START TRANSACTION WITH CONSISTENT SNAPSHOT"),
       SQLStatement(
@@ -127,25 +126,23 @@ extension MySQLConnection {
         FROM information_schema.INNODB_TRX
         WHERE (trx_mysql_thread_id = \(session) AND trx_state = 'LOCK WAIT')
           OR (trx_mysql_thread_id = CONNECTION_ID() AND LOCATE('\(mark)', trx_query) > 0)
-        """), waiting,
+        """),
     ])
     defer { if !isLost { _ = try? run("ROLLBACK") } }
-    guard let answers else { return .hidden(waiting: (try? run(waiting))?.rows.first?.count) }
-    // Where nobody on the server waits, this session does not either, whatever an old list says.
-    guard answers[2].rows.first?.count != 0 else { return .waitsForNothing }
-    let rows = answers[1].rows
+    guard let rows = answers?[1].rows else { return .hidden(waiting: waiting) }
     guard rows.contains(where: { $0.values.first == .integer(1) }) else {
+      // Where nobody on the server waits, this session does not either.
+      if waiting == 0 { return .waitsForNothing }
       let status = try? run("SHOW ENGINE INNODB STATUS").rows.first?.values.last?.text
       return status.flatMap { InnoDBStatus.answer(of: session, in: $0) } ?? .old
     }
     let wait = rows.first { $0.values.first == .integer(0) }
     return wait.map { .waits($0.values.last?.text ?? "") } ?? .waitsForNothing
   }
-}
 
-extension SQLRow {
-  /// The number in the last column, which may come as text.
-  fileprivate var count: Int64? {
-    values.last.flatMap { $0.integer ?? $0.text.flatMap { Int64($0) } }
+  /// How many sessions of the whole server wait for rows; nil where that is not told.
+  private var waiting: Int64? {
+    let row = try? rows("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'").first
+    return row?.values.last.flatMap { $0.integer ?? $0.text.flatMap { Int64($0) } }
   }
 }

@@ -82,9 +82,8 @@ package struct PostgresServiceOptions: Hashable, Sendable {
     try PostgresConnection(
       PostgresOptions(
         url: url,
-        applicationName: ["windlass", run?.text, step].compactMap { $0 }
-          .joined(separator: "/"), lockTimeout: lockBudget, lockDeadline: lockDeadline,
-        expectedSystem: system))
+        applicationName: "windlass/" + (run.map { $0.text + "/" } ?? "") + step,
+        lockTimeout: lockBudget, lockDeadline: lockDeadline, expectedSystem: system))
   }
 
   /// What a failure becomes when the deadline for locks is over.

@@ -72,7 +72,7 @@ enum DatabaseSource: Hashable, Sendable {
     return rest[query...].dropFirst().split(separator: "&").contains { parameter in
       let name = parameter.prefix { $0 != "=" }.lowercased()
       return name != "passfile"
-        && ["pass", "pwd", "secret", "token"].contains(where: name.contains)
+        && (name.holds("pass") || name.holds("pwd") || name.holds("secret") || name.holds("token"))
     }
   }
 }

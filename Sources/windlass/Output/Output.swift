@@ -89,7 +89,8 @@ final class Output: Sendable {
   }
 
   private func render(_ spans: [Span], inColour: Bool) -> String {
-    spans.map { $0.rendered(inColour: inColour) }.joined()
+    // `joined()` would look for a conformance in the whole program first, which takes longer.
+    spans.reduce(into: "") { $0 += $1.rendered(inColour: inColour) }
   }
 
   private func write(_ text: String, to descriptor: Int32) {
