@@ -1,6 +1,7 @@
 #!/bin/sh
 # Lets eight clients read and write a million rows while another transaction holds the table open and
-# `windlass migrate` adds a column, on PostgreSQL and MariaDB, and prints how long the clients stood.
+# `windlass migrate` adds a column, on PostgreSQL, MariaDB and MySQL 9, and prints how long the clients
+# stood.
 # The servers' files are in memory, so that it shows who waits for whom and not how long a disk takes;
 # TMPDIR=/var/tmp puts them on a disk. Takes ten minutes for each. Fewer trials:
 # LONG=1 SHORT=10 QUIET=5 CLIENT=2 .ci/bench-locks.sh postgres
@@ -18,7 +19,7 @@ finish() {
 trap finish EXIT
 trap 'exit 1' INT TERM
 
-for engine in ${*:-postgres mariadb}; do
+for engine in ${*:-postgres mariadb mysql}; do
   mkdir "$work/$engine-migrations"
   case $engine in
     postgres)
@@ -30,6 +31,11 @@ for engine in ${*:-postgres mariadb}; do
       start_mariadb
       in_mariadb 'CREATE DATABASE accounts'
       place="--socket $work/mariadb/socket --user root"
+      ;;
+    mysql)
+      start_mysql
+      in_mysql 'CREATE DATABASE accounts'
+      place="--socket $work/mysql/socket --user root"
       ;;
   esac
   echo "bench: $engine: a column is added to a table of a million rows that eight clients use"

@@ -7,6 +7,7 @@ as_nobody=""
 chmod 711 "$work"
 postgres=""
 mariadb=""
+mysql=""
 
 # Waits for a server that accepts connections, at most a minute.
 await() {
@@ -63,8 +64,28 @@ in_mariadb() {
   mariadb --no-defaults -S "$work/mariadb/socket" -u root -e "$1"
 }
 
+# Its socket is $work/mysql/socket, its superuser is root; its client is in the PATH from then on.
+start_mysql() {
+  home=$work/mysql
+  server_directory "$home"
+  folder=$(.ci/servers.sh mysql-9)
+  PATH="$folder/usr/bin:$PATH"
+  (cd "$home" && $as_nobody "$folder/usr/sbin/mysqld" --no-defaults --initialize-insecure \
+    --datadir="$home/data") >"$home/server.log" 2>&1
+  (cd "$home" && exec $as_nobody "$folder/usr/sbin/mysqld" --no-defaults --datadir="$home/data" \
+    --socket="$home/socket" --pid-file="$home/pid" --skip-networking --mysqlx=OFF \
+    --tmpdir="$home") >>"$home/server.log" 2>&1 &
+  mysql=$!
+  await mysql --no-defaults -S "$home/socket" -u root -e 'SELECT 1'
+}
+
+in_mysql() {
+  mysql --no-defaults -S "$work/mysql/socket" -u root -e "$1"
+}
+
 stop_servers() {
   [ -z "$postgres" ] || kill -INT "$postgres" 2>/dev/null || true
   [ -z "$mariadb" ] || kill -TERM "$mariadb" 2>/dev/null || true
-  for pid in $postgres $mariadb; do wait "$pid" 2>/dev/null || true; done
+  [ -z "$mysql" ] || kill -TERM "$mysql" 2>/dev/null || true
+  for pid in $postgres $mariadb $mysql; do wait "$pid" 2>/dev/null || true; done
 }

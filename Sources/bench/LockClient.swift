@@ -3,13 +3,13 @@ import CPostgres
 
 /// A server that trials are run on.
 enum LockEngine: String, CaseIterable {
-  case postgres, mariadb
+  case postgres, mariadb, mysql
 }
 
 /// Where the private server listens.
 struct LockServer: Sendable {
   var engine: LockEngine
-  /// The directory of PostgreSQL's socket, or MariaDB's socket itself.
+  /// The directory of PostgreSQL's socket, or MariaDB's or MySQL's socket itself.
   var socket: String
   var user: String
   var database: String
@@ -18,7 +18,7 @@ struct LockServer: Sendable {
   var url: String {
     switch engine {
     case .postgres: "postgres://\(user)@/\(database)?host=\(socket)"
-    case .mariadb: "mysql://\(user)@localhost/\(database)?socket=\(socket)"
+    case .mariadb, .mysql: "mysql://\(user)@localhost/\(database)?socket=\(socket)"
     }
   }
 
@@ -30,8 +30,8 @@ struct LockServer: Sendable {
         "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", user, "-d", database, "-c",
         statement,
       ]
-    case .mariadb:
-      ["mariadb", "--no-defaults", "-S", socket, "-u", user, database, "-e", statement]
+    case .mariadb, .mysql:
+      [engine.rawValue, "--no-defaults", "-S", socket, "-u", user, database, "-e", statement]
     }
   }
 
@@ -39,7 +39,7 @@ struct LockServer: Sendable {
   func connect() throws(BenchFailure) -> any LockConnection {
     switch engine {
     case .postgres: try PostgresLockConnection(self)
-    case .mariadb: try MariaDBLockConnection(self)
+    case .mariadb, .mysql: try MySQLLockConnection(self)
     }
   }
 }
@@ -76,7 +76,7 @@ private final class PostgresLockConnection: LockConnection, @unchecked Sendable 
 }
 
 // Safe: as above.
-private final class MariaDBLockConnection: LockConnection, @unchecked Sendable {
+private final class MySQLLockConnection: LockConnection, @unchecked Sendable {
   private let handle: UnsafeMutablePointer<MYSQL>?
 
   init(_ server: LockServer) throws(BenchFailure) {

@@ -10,7 +10,7 @@ struct LocksCommand: ParsableCommand {
 
   @Option(help: "The server: \(LockEngine.allCases.map(\.rawValue).joined(separator: " or ")).")
   var engine: LockEngine
-  @Option(help: "PostgreSQL's directory of sockets, or MariaDB's socket.") var socket: String
+  @Option(help: "PostgreSQL's directory of sockets, or the other's socket.") var socket: String
   @Option(help: "The user.") var user: String
   @Option(help: "The database, which is empty.") var database: String
   @Option(help: "The program windlass.") var windlass: String
@@ -76,12 +76,18 @@ struct LocksCommand: ParsableCommand {
         "INSERT INTO accounts SELECT n, 'account ' || n, 0 FROM generate_series(1, \(rows)) n")
       try connection.run("VACUUM ANALYZE accounts")
       try connection.run("CHECKPOINT")
-    case .mariadb:
+    case .mariadb, .mysql:
       try connection.run(
         "CREATE TABLE accounts (id BIGINT PRIMARY KEY, name VARCHAR(100) NOT NULL,"
           + " balance BIGINT NOT NULL)")
+      if engine == .mysql { try connection.run("SET SESSION cte_max_recursion_depth = \(rows)") }
+      let numbers =
+        engine == .mariadb
+        ? "SELECT seq AS n FROM seq_1_to_\(rows)"
+        : "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < \(rows))"
+          + " SELECT n FROM s"
       try connection.run(
-        "INSERT INTO accounts SELECT seq, CONCAT('account ', seq), 0 FROM seq_1_to_\(rows)")
+        "INSERT INTO accounts SELECT n, CONCAT('account ', n), 0 FROM (\(numbers)) AS numbers")
     }
   }
 
