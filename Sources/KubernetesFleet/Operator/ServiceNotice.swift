@@ -29,6 +29,12 @@ package struct ServiceNotice: Sendable {
       .contains { $0["type"] == "Ready" && $0["status"] == "False" }
   }
 
+  /// Whether an object said last that a run of its service is under way; the journal knows better.
+  package static func isUnderWay(_ seen: KubernetesObject) -> Bool {
+    (seen.body["status"]?["conditions"]?.array ?? [])
+      .contains { $0["type"] == "Progressing" && $0["status"] == "True" }
+  }
+
   /// Takes back what was said of a service that was not driven, and is now.
   package func begin(_ seen: KubernetesObject) async throws(APIError) {
     let now = Block(code: "Driven", message: "the service is taken up; nothing is known yet")

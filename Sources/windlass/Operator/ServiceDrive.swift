@@ -113,7 +113,7 @@ final class ServiceDrive: Sendable {
     while !Task.isCancelled {
       let seen = news.count
       do {
-        switch try await apart({ try await self.assembly.beginnings.pass(self.turn) }) {
+        switch try await apart(take) {
         case .end: return
         case .rest: await news.wait(after: seen)
         case .drive(let driving, let isLast):
@@ -137,6 +137,12 @@ final class ServiceDrive: Sendable {
         await news.wait(after: seen, orUntil: clock.now() + delay, clock)
       }
     }
+  }
+
+  /// Takes its turn among the services; what may have an open run does not wait for all that rest.
+  private func take() async throws -> Turn {
+    let isUnderWay = sight.withLock(\.object).map(ServiceNotice.isUnderWay) ?? false
+    return try await assembly.beginnings.pass(isUrgent: isUnderWay, turn)
   }
 
   /// Looks at the object as it is now, and begins what there is to do for it.
