@@ -51,8 +51,8 @@ start_mariadb() {
   home=$work/mariadb
   server_directory "$home"
   PATH="$PATH:/usr/sbin"
-  (cd "$home" && $as_nobody mariadb-install-db --no-defaults --datadir="$home/data" --skip-test-db \
-    --auth-root-authentication-method=normal) >"$home/server.log" 2>&1
+  (cd "$home" && $as_nobody mariadb-install-db --no-defaults --datadir="$home/data" --tmpdir="$home" \
+    --skip-test-db --auth-root-authentication-method=normal) >"$home/server.log" 2>&1
   (cd "$home" && exec $as_nobody mariadbd --no-defaults --datadir="$home/data" \
     --socket="$home/socket" --pid-file="$home/pid" --skip-networking --tmpdir="$home") \
     >>"$home/server.log" 2>&1 &

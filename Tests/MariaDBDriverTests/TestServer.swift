@@ -71,7 +71,7 @@ final class TestServer: Sendable {
         --port="$P" --bind-address=127.0.0.1 --mysqlx=OFF --skip-log-bin --max-connections=200 \
         --innodb-doublewrite=OFF --log-error="$D/errors" --tmpdir="$D" $O &
     else
-      mariadb-install-db --no-defaults $as --datadir="$D/data" --skip-test-db \
+      mariadb-install-db --no-defaults $as --datadir="$D/data" --tmpdir="$D" --skip-test-db \
         ${S:+--basedir="$S/usr"} --auth-root-authentication-method=normal >"$D.log" 2>&1 ||
         { cat "$D.log"; exit 1; }
       mariadbd --no-defaults $as --datadir="$D/data" --socket="$D/s" --pid-file="$D/pid" $common \

@@ -24,7 +24,8 @@ struct MySQLRecipe: ServerRecipe {
   func server(_ place: ServerPlace) -> [String] {
     [
       mysqld, "--no-defaults", "--datadir=\(place.data)", "--socket=\(place.directory)/socket",
-      "--pid-file=\(place.directory)/pid", "--skip-networking", "--mysqlx=OFF", "--skip-log-bin",
+      "--tmpdir=\(place.directory)", "--pid-file=\(place.directory)/pid", "--skip-networking",
+      "--mysqlx=OFF", "--skip-log-bin",
       "--init-file=\(place.directory)/users.sql", "--innodb-flush-log-at-trx-commit=0",
       "--innodb-doublewrite=OFF",
     ] + Self.settings

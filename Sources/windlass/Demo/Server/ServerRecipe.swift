@@ -96,8 +96,8 @@ struct MariaDBRecipe: ServerRecipe {
 
   func preparation(_ place: ServerPlace) -> [(words: [String], input: String?)] {
     let words = [
-      install, "--no-defaults", "--datadir=\(place.data)", "--skip-test-db",
-      "--skip-name-resolve", "--auth-root-authentication-method=normal",
+      install, "--no-defaults", "--datadir=\(place.data)", "--tmpdir=\(place.directory)",
+      "--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=normal",
     ]
     // A script that looks for the server where it was told, or else in the usual places.
     let folder =
@@ -109,7 +109,9 @@ struct MariaDBRecipe: ServerRecipe {
   func server(_ place: ServerPlace) -> [String] {
     [
       mariadbd, "--no-defaults", "--datadir=\(place.data)", "--socket=\(place.directory)/socket",
-      "--pid-file=\(place.directory)/pid", "--skip-networking", "--skip-name-resolve",
+      // A server that starts removes all temporary tables from that folder, whose ever they are.
+      "--tmpdir=\(place.directory)", "--pid-file=\(place.directory)/pid", "--skip-networking",
+      "--skip-name-resolve",
       "--skip-log-bin", "--init-file=\(place.directory)/users.sql",
       // Nothing in it outlives the server, so nothing has to reach the disk.
       "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync",
