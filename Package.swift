@@ -14,9 +14,12 @@ let strict: [SwiftSetting] = [
 /// Whether the campaigns of the operator are built, as `.ci/campaigns.sh` does.
 let isForCampaigns = Context.environment["WINDLASS_OPTIMIZED"] != nil
 
+/// What reads and writes JSON is optimised in debug builds too: otherwise tests that run whole
+/// operators spend more than half of their time there.
+let quick: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 /// What the modules are compiled with besides in which the campaigns spend their time.
-let busy: [SwiftSetting] =
-  isForCampaigns ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : []
+let busy: [SwiftSetting] = isForCampaigns ? quick : []
 
 /// How the program is linked for release, so that it starts in a third of the time: nobody looks for
 /// symbols in it, it brings the compiler's support library along instead of loading it, it lies at a
@@ -80,7 +83,7 @@ let package = Package(
       swiftSettings: strict,
       // The archive: the shared library would be needed wherever Windlass runs.
       linkerSettings: [.linkedLibrary(":libpg_query.a")]),
-    .target(name: "WindlassWire", dependencies: ["WindlassCore"], swiftSettings: strict + busy),
+    .target(name: "WindlassWire", dependencies: ["WindlassCore"], swiftSettings: strict + quick),
 
     // Layer 2: drivers; none imports another.
     .target(

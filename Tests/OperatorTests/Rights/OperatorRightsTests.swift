@@ -68,24 +68,23 @@ import WindlassSimulation
 
   // MARK: - What is missing
 
-  private static let isWhole = environment["WINDLASS_TORTURE"] == "all"
-  /// The place of the right that is taken away by default: each takes half a minute.
-  private static let usual = 3
+  /// The one that is taken away by default, of a short story.
+  private static func isUsual(_ right: Right) -> Bool {
+    right.verb == "patch" && right.resource == "statefulsets"
+  }
 
-  private static let taken = granted.enumerated()
-    .filter { isWhole || $0.offset == usual }.map(\.element)
+  private static let taken = granted.filter { CampaignPart.isWhole || isUsual($0) }
 
   @Test func `the operator says which right is missing, and goes on once it has it`()
     async throws
   {
-    let runs = try await RightRun.of(Self.taken)
+    let runs = try await CampaignPart.carryOut(
+      Self.taken, listedAs: "operator-rights",
+      "right\tnamed after\tconditions\tEvents\tdifferences", line: { (run: RightRun) in run.line },
+      { try await RightRun.of($0) })
     #expect(runs.count == Self.taken.count && !runs.isEmpty)
     for run in runs where !run.differences.isEmpty {
       Issue.record("\(run.line)\n\(run.log.suffix(80).joined(separator: "\n"))")
     }
-    guard let directory = Self.environment["WINDLASS_REPORT_DIR"] else { return }
-    let head = "right\tnamed after\tconditions\tEvents\tdifferences\n"
-    try Data((head + runs.map { $0.line + "\n" }.joined()).utf8)
-      .write(to: URL(filePath: directory).appending(path: "operator-rights.tsv"))
   }
 }

@@ -1,5 +1,4 @@
 import DeployedCluster
-import Glibc
 import WindlassCore
 import WindlassWire
 
@@ -87,20 +86,6 @@ struct RightRun: Sendable {
     let running = world.model.running
     if running != ["1.1.0": scene.replicas] { found.append("pods: \(running)") }
     return found
-  }
-
-  /// Takes each of them away, some at a time, and returns what came of it in their order.
-  static func of(_ rights: [Right]) async throws -> [RightRun] {
-    let width = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-    return try await withThrowingTaskGroup(of: (Int, RightRun).self) { group in
-      var runs: [Int: RightRun] = [:]
-      for (index, right) in rights.enumerated() {
-        if index >= width, let (done, run) = try await group.next() { runs[done] = run }
-        group.addTask { (index, try await RightRun.of(right)) }
-      }
-      for try await (done, run) in group { runs[done] = run }
-      return rights.indices.compactMap { runs[$0] }
-    }
   }
 }
 

@@ -37,10 +37,14 @@ final class WishCampaign: Sendable {
   private static let toggle = "spec.rollout.soak"
 
   let world: OperatorWorld
+  private let report: WishReport
   private let rows = Mutex<[Row]>([])
   private let turn = Mutex(0)
 
-  init(_ world: OperatorWorld) { self.world = world }
+  init(_ world: OperatorWorld, listedIn report: WishReport) {
+    self.world = world
+    self.report = report
+  }
 
   /// What was tried, in order.
   var tried: [Row] { rows.withLock { $0 } }
@@ -167,12 +171,11 @@ final class WishCampaign: Sendable {
   }
 
   func note(_ value: WishValue, _ told: String, _ isRight: Bool) {
-    rows.withLock {
-      $0.append(
-        Row(
-          path: value.path, kind: value.kind, reaction: "\(value.reaction)", told: told,
-          isRight: isRight))
-    }
+    let row = Row(
+      path: value.path, kind: value.kind, reaction: "\(value.reaction)", told: told,
+      isRight: isRight)
+    rows.withLock { $0.append(row) }
+    #expect(throws: Never.self) { try report.add(row) }
     #expect(isRight, "\(value.path) (\(value.kind)), wanted \(value.reaction), told \(told)")
   }
 

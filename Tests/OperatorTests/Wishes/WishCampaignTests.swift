@@ -14,12 +14,13 @@ struct WishCampaignTests {
 
   @Test(arguments: 0..<worlds)
   func `after a bad value a good one has the service well again`(world number: Int) async throws {
+    let report = try WishReport("wishes-at-rest-\(number)")
     try await WishWorld.with { world in
       let values = WishWorld.values(for: world.scene)
       let mine = WishSlice.chosen(values, oneOf: 12).enumerated()
         .filter { $0.offset % Self.worlds == number }.map(\.element)
       #expect(!mine.isEmpty)
-      let campaign = WishCampaign(world)
+      let campaign = WishCampaign(world, listedIn: report)
       var rest = mine[...]
       var count = 0
       while let first = rest.popFirst() {
@@ -29,7 +30,6 @@ struct WishCampaignTests {
         if chain.count > 1 { rest = rest.dropFirst() }
         try await campaign.attempt(chain, restarts: count % 7 == 0)
       }
-      try WishReport.write(campaign.tried, as: "wishes-at-rest-\(number)")
     }
   }
 }

@@ -1,16 +1,20 @@
-/// Where a campaign writes down what came of each wish.
-enum WishReport {
-  /// Writes a list into the folder that `WINDLASS_REPORT_DIR` names; without one nothing.
-  static func write(_ rows: [WishCampaign.Row], as name: String) throws {
-    let list = try CampaignList(name, "field\tvalue\twanted\toutcome\ttold")
-    for row in rows {
-      let words = [
-        row.path, row.kind, row.reaction, row.isRight ? "as wanted" : "NOT AS WANTED", row.told,
-      ]
-      try list?.add(
-        words.map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ").prefix(400) }
-          .joined(separator: "\t"))
-    }
+/// Where a campaign writes down what came of each wish, as soon as it is known.
+struct WishReport: Sendable {
+  private let list: CampaignList?
+
+  /// Begins a list in the folder that `WINDLASS_REPORT_DIR` names; without one nothing is written.
+  init(_ name: String) throws {
+    list = try CampaignList(name, "field\tvalue\twanted\toutcome\ttold")
+  }
+
+  /// Adds what came of a wish.
+  func add(_ row: WishCampaign.Row) throws {
+    let words = [
+      row.path, row.kind, row.reaction, row.isRight ? "as wanted" : "NOT AS WANTED", row.told,
+    ]
+    try list?.add(
+      words.map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ").prefix(400) }
+        .joined(separator: "\t"))
   }
 }
 

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A list of what was carried out, in the directory `WINDLASS_REPORT_DIR`.
-struct CampaignList {
+struct CampaignList: Sendable {
   private let file: FileHandle
 
   /// Begins a list; nil where nobody wants one.
