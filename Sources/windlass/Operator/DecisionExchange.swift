@@ -91,7 +91,10 @@ actor DecisionExchange {
   private var shared: SharedState {
     let shared = driven.operator.shared
     guard let begun else { return shared }
-    let isUnread = shared.state.record == ServiceRecord(policy: driven.service.policy)
+    // One that has looked around may have written nothing down yet, because it could read nothing.
+    let state = shared.state
+    let isUnread =
+      state.watch.began == nil && state.record == ServiceRecord(policy: driven.service.policy)
     if !isUnread { self.begun = nil }
     return isUnread ? begun : shared
   }
