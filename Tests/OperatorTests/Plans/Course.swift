@@ -18,10 +18,11 @@ enum Course: String, CaseIterable, Sendable {
   func scene(_ kind: WorkloadKind) -> ServiceScene {
     switch self {
     case .upgrade, .refusal, .retreat: ServiceScene(kind)
-    // Nothing else happens before the decision is made, however late that is.
+    // Nothing else happens before the decision is made, also where an operator has to be replaced
+    // first. No longer than that: the old pods are watched for as long again.
     case .decision:
       ServiceScene(
-        kind, changes: [("rollout/stability", "30m"), ("rollout/progressDeadline", "1h")])
+        kind, changes: [("rollout/stability", "2m"), ("rollout/progressDeadline", "10m")])
     }
   }
 

@@ -37,14 +37,18 @@ struct RightRun: Sendable {
     let scene = story.scene
     return try await OperatorWorld.with(scene, installation: try .ofTests()) { world in
       var run = RightRun(right: right)
+      let isBack = Signal()
       do {
         try await world.change(right, isGranted: false)
         run = try await withThrowingTaskGroup(of: RightRun?.self) { group in
           group.addTask {
-            try await story.live(in: world)
+            try await story.live(in: world) { world.refusals.isEmpty || isBack.count > 0 }
             return nil
           }
-          group.addTask { try await RightRun(right: right).lacking(in: world) }
+          group.addTask {
+            defer { isBack.send() }
+            return try await RightRun(right: right).lacking(in: world)
+          }
           var lacking: RightRun?
           for try await one in group { lacking = one ?? lacking }
           return lacking ?? RightRun(right: right)

@@ -31,24 +31,29 @@ enum RightsStory: Hashable, Sendable {
   /// The service as it is before.
   var scene: ServiceScene {
     switch self {
-    // Nothing else happens before a decision is made, however late that is.
+    // Nothing else happens before a decision is made, also where a right was lacking until then.
     case .life:
       ServiceScene(
         .deployment,
         changes: [
-          ("policy/approval", "always"), ("rollout/stability", "30m"),
-          ("rollout/progressDeadline", "1h"),
+          ("policy/approval", "always"), ("rollout/stability", "8m"),
+          ("rollout/progressDeadline", "20m"),
         ])
     case .upgrade(let kind): ServiceScene(kind)
     }
   }
 
   /// Lets the service live, under operators that the cluster knows as `deploy/` has it.
-  func live(in world: OperatorWorld) async throws {
+  ///
+  /// - Parameter mayGoOn: Whether the second attempt may begin: what could not be done for want of a
+  ///   right at the end of the first is done then, or never in this story.
+  func live(
+    in world: OperatorWorld, mayGoOn: @escaping @Sendable () -> Bool = { true }
+  ) async throws {
     try await Self.start(in: world)
     try await world.reaches("adoption") { $0.isAtRest(at: "1.0.0") }
     try await world.publish(releases: 2)
-    if self == .life { try await Self.liveOn(in: world) }
+    if self == .life { try await Self.liveOn(in: world, mayGoOn) }
     try await world.reaches("the upgrade") { $0.isAtRest(at: "1.1.0") }
     guard self == .life else { return }
     try await world.waits("the end of what was left behind") {
@@ -60,7 +65,9 @@ enum RightsStory: Hashable, Sendable {
   }
 
   /// From the first attempt of an upgrade to the approval of the second.
-  private static func liveOn(in world: OperatorWorld) async throws {
+  private static func liveOn(
+    in world: OperatorWorld, _ mayGoOn: @Sendable () -> Bool
+  ) async throws {
     try await waitForApproval(in: world)
     try await leaveRun(in: world)
     world.operators.last?.terminate()
@@ -79,6 +86,7 @@ enum RightsStory: Hashable, Sendable {
     try await world.decide(
       "release-1", DecisionOrder(choice: .release, by: "ann", version: "1.1.0"))
     try await waitForApproval(in: world)
+    try await world.waits("a right that was lacking") { mayGoOn() }
     try await approve(in: world)
   }
 

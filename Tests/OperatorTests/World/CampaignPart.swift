@@ -8,6 +8,9 @@ enum CampaignPart {
   /// Whether nothing is left out, as `WINDLASS_TORTURE=all` has it.
   static let isWhole = environment["WINDLASS_TORTURE"] == "all"
 
+  /// The courses that `WINDLASS_COURSES` names; nil for the usual ones.
+  static let courses = environment["WINDLASS_COURSES"]?.split(separator: " ").map(String.init)
+
   /// Of how many plans one is carried out: what `WINDLASS_PLANS` says, or all, or few.
   static func stride(usually few: Int) -> Int {
     let asked = environment["WINDLASS_PLANS"].flatMap { Int($0) }
