@@ -1,8 +1,8 @@
 /// What `SHOW ENGINE INNODB STATUS` tells of a session: the only source on MariaDB that is never
 /// older than the question. It costs the server more than the list of transactions does.
 enum InnoDBStatus {
-  /// Whether a session waits for a row, and for which; nil where its transaction is not shown, as in
-  /// a text that was cut off.
+  /// Whether a session waits for a row, and for which; nil where its transaction is not shown, as
+  /// in a text that was cut off.
   ///
   /// - Parameter text: the status, which holds statements of others; nothing of it is kept but the
   ///   name of the lock.

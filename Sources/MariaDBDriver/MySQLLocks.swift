@@ -158,7 +158,7 @@ enum MySQLBlockers {
     let locks = locks(on: tables, connection)
     guard connection.server.isMariaDB, locks.isEmpty else { return locks }
     // Without the right to see other sessions the attempt itself finds out. Where there is no
-    // transaction at all, as is most often, the sessions need not be listed, which takes far longer.
+    // transaction at all, as is most often, the sessions need not be listed, which takes far more.
     let others = try? connection.scalar(
       """
       SELECT COUNT(*) FROM information_schema.INNODB_TRX

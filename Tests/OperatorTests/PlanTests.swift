@@ -5,8 +5,8 @@ import Testing
 /// One fault at each place of a course changes nothing of what comes out.
 ///
 /// In every test run a few plans of one course are carried out, with `WINDLASS_TORTURE=all` all of
-/// all courses, and with `WINDLASS_PLANS=N` besides every Nth of those. `WINDLASS_COURSES` names the
-/// courses, such as `deployment-upgrade daemonSet-upgrade`, where only some are wanted.
+/// all courses, and with `WINDLASS_PLANS=N` besides every Nth of those. `WINDLASS_COURSES` names
+/// the courses, such as `deployment-upgrade daemonSet-upgrade`, where only some are wanted.
 @Suite(.serialized) struct PlanTests {
   /// A course of a kind of workload.
   struct Case: Sendable, CustomTestStringConvertible {

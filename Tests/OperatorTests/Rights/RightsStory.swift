@@ -45,8 +45,8 @@ enum RightsStory: Hashable, Sendable {
 
   /// Lets the service live, under operators that the cluster knows as `deploy/` has it.
   ///
-  /// - Parameter mayGoOn: Whether the second attempt may begin: what could not be done for want of a
-  ///   right at the end of the first is done then, or never in this story.
+  /// - Parameter mayGoOn: Whether the second attempt may begin: what could not be done for want of
+  ///   a right at the end of the first is done then, or never in this story.
   func live(
     in world: OperatorWorld, mayGoOn: @escaping @Sendable () -> Bool = { true }
   ) async throws {
