@@ -48,6 +48,20 @@ struct WorldTests {
     }
   }
 
+  @Test func `nothing is left in memory of an operator that has driven a service`() async throws {
+    var process: OperatorProcess? = try await OperatorWorld.with { world in
+      let process = try world.startOperator()
+      try await world.reaches("adoption") { $0.isAtRest(at: "1.0.0") }
+      return process
+    }
+    weak let left = process
+    #expect(left != nil)
+    process = nil
+    // The last of its tasks may be about to let go of it.
+    for _ in 0..<1_000_000 where left != nil { await Task.yield() }
+    #expect(left == nil)
+  }
+
   @Test func `an operator that was frozen asks nothing until it is thawed`() async throws {
     try await OperatorWorld.with { world in
       let first = try world.startOperator()

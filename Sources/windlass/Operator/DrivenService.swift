@@ -84,9 +84,13 @@ struct OperatorAssembly: Sendable {
     let driver = ServiceOperator(
       policy: service.policy, ports: ports, journal: journal, clock: pace, logger: logger,
       failpoint: failpoint)
-    pace.follow { driver.isIdle ? driver.snapshot : nil }
-    steps.follow {
-      let state = driver.snapshot
+    // Weakly, for the driver keeps both: it would stay for ever, with all that it knows.
+    pace.follow { [weak driver] in
+      guard let driver, driver.isIdle else { return nil }
+      return driver.snapshot
+    }
+    steps.follow { [weak driver] in
+      guard let state = driver?.snapshot else { return StepStanding() }
       return StepStanding(
         plan: state.record.run?.plan, epoch: state.watch.isFenced ? state.record.epoch : nil,
         isUnderWay: state.record.run?.hasBegun ?? false)

@@ -315,9 +315,9 @@ final class ServiceDrive: Sendable {
     let driven = try assembly.drive(
       found.service, journal: found.journal, clock: FlooredClock(clock, floor: found.stored?.at),
       watch: watch, ends: ends)
-    driven.pace.report { [news] in
+    driven.pace.report { [news, steps = driven.steps] in
       // Comes to rest or goes on: what is made for steps is made anew for the next one.
-      driven.steps.forget()
+      steps.forget()
       news.send()
     }
     assembly.logger.notice(
