@@ -238,6 +238,16 @@ public enum Bounds {
   public static let ledgerUseMax = Interval.minutes(5)
   /// How old the reading of a ledger may be when it comes, and still be gone by at rest.
   public static let ledgerReadingMax = Interval.minutes(15)
+  /// How long all instances of a release are gone before their owner is taken to want that.
+  static let takenBackAfter = Interval.seconds(30)
+  /// How long what the gate said may be acted on.
+  public static let admissionLife = Interval.seconds(30)
+  /// How long the gate may still answer by a state that is being replaced.
+  static let admissionLag = Interval.seconds(30)
+  /// How old the last reading of a fleet may be while the gate still says that it is open.
+  public static let admissionSightMax = Interval.minutes(15)
+  /// The same while a run is open, beside what a reading takes.
+  public static let admissionSightInRun = Interval.minutes(1)
   /// Pause between two readings of a fleet at rest.
   public static let fleetIdleInterval = Interval.seconds(5)
   /// Restarts of crashed instances within `restartPeriod` before the fleet is called degraded.

@@ -198,6 +198,8 @@ package final class ServiceOperator: Service {
   private func load() async throws(StepFailure) -> SharedState {
     let stored = try await ServiceOperator.recorded(in: journal, of: policy.service)
     guard var record = stored?.record else { return shared }
+    // What is remembered of a workload is of no use once somebody else owns its roll, or no more.
+    if record.policy.workload != policy.workload { record.workload = nil }
     record.policy = policy
     return show(ServiceState(record: record))
   }

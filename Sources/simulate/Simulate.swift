@@ -14,6 +14,7 @@ import WindlassSimulation
     case common, forgetful, calm, cluster
     case forgetfulCluster = "forgetful-cluster"
     case calmCluster = "calm-cluster"
+    case ownedCluster = "owned-cluster"
 
     var profile: Profile {
       switch self {
@@ -23,6 +24,7 @@ import WindlassSimulation
       case .cluster: .cluster
       case .forgetfulCluster: .forgetfulCluster
       case .calmCluster: .calmCluster
+      case .ownedCluster: .ownedCluster
       }
     }
   }

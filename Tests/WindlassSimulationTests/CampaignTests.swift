@@ -23,6 +23,22 @@ import WindlassSimulation
     }
   }
 
+  @Test(arguments: [Hazards.common, .none])
+  func `whoever owns a roll and asks the gate is let in where it is safe, and nowhere else`(
+    hazards: Hazards
+  ) {
+    var profile = Profile.ownedCluster
+    profile.hazards = hazards
+    let campaign = Campaign(profile: profile)
+    var ended = 0
+    for seed in UInt64(1)..<80 {
+      let summary = campaign.run(seed: seed)
+      #expect(summary.violations.isEmpty, "owned cluster, seed \(seed): \(summary.violations)")
+      ended += summary.record.pastRuns.count { $0.ending == .completed }
+    }
+    #expect(ended > 79)
+  }
+
   @Test func `a workload whose daemon forgets everything comes to rest`() {
     let campaign = Campaign(profile: .forgetfulCluster)
     for seed in UInt64(1)..<60 {

@@ -32,9 +32,12 @@ extension Block {
   /// The codes of the blocks that hold a run back because its release was withdrawn.
   static let withdrawing: Set<String> = ["Yanked", "Quarantined"]
 
+  /// The codes of the blocks of a run beside which its releases may still be started.
+  static let bearable: Set<String> = ["NoProgress", "NothingRuns", "InstanceInDoubt"]
+
   /// The codes of reasons that blame a release: it failed here and is quarantined.
   public static let blaming: Set<String> = [
     "ProofUnsafe", "AnalysisFailed", "InstanceCrashed", "NeverReady", "BecameUnhealthy",
-    "WrongVersion", "OldFleetFailed",
+    "WrongVersion", "OldFleetFailed", "TakenBackByOwner",
   ]
 }

@@ -41,6 +41,8 @@ public struct Run: Hashable, Codable, Sendable {
   public var orderedOf: Int?
   /// Backups before the contraction that turned out to be unusable.
   public var unusableBackups = 0
+  /// Whether an instance of the target was seen, where somebody else owns the roll.
+  public var hasArrived: Bool?
 
   public init(plan: Plan, openedAt: Timestamp) {
     self.plan = plan

@@ -101,6 +101,10 @@ public struct Watch: Hashable, Sendable {
   public var patientSince: [InstanceID: Timestamp] = [:]
   /// Since when each instance that was ready is not.
   public var unreadySince: [InstanceID: Timestamp] = [:]
+  /// Since when no instance of the open run's target is there any more, of those that had come.
+  public var targetGoneSince: Timestamp?
+  /// Since when whoever asks the gate hears that the old release may not be started any more.
+  public var gateShutSince: Timestamp?
   /// Whether this daemon took the fence.
   public var isFenced = false
   /// The last read that failed, and how many failed in a row.

@@ -5,6 +5,7 @@ extension Stepper {
       watch.began = now
       watch.since = now
     }
+    noteShutGate()
     if let report = observation.report { absorb(report) }
     if let offer = observation.offer { watch.offer = offer }
     if let ledger = observation.ledger, mayRestOn(ledger.asOf) { absorb(ledger) }
@@ -151,6 +152,7 @@ extension Stepper {
       watch.since = fleet.asOf
       watch.readySince = [:]
       watch.unreadySince = [:]
+      watch.targetGoneSince = nil
     }
     // What can't be seen is held against nobody; once it is seen again, its time begins anew.
     for reading in (watch.fleet?.instances ?? []) + fleet.instances where reading.life == .unknown {

@@ -10,7 +10,7 @@ extension Stepper {
       if let move = promote(run) { return move }
       if let move = maintain(run.plan.target, policy) { return move }
     } else {
-      if let move = ifDue(promoteWave(run)) { return move }
+      if let move = ifDue(promoteWave(run)) ?? heedOwner(run) { return move }
       if let move = clearWay(run) { return move }
     }
     let good = wanted(run.plan.target.version).count { isGood($0, policy) }
@@ -25,8 +25,10 @@ extension Stepper {
     guard !run.isCommitted else {
       return enter(run.plan.contraction.isEmpty ? .finish : .contractBackUp)
     }
+    if let move = heedOwner(run) { return move }
     // One that was in doubt may have come back meanwhile.
     if hasOthers(beside: run.plan.target.version) { return look() }
+    if let move = awaitAdmitted(run) { return move }
     return guarded { .perform(.recordCommitPoint(run.plan.run, epoch: $0)) }
   }
 

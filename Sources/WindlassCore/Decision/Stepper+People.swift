@@ -33,6 +33,7 @@ extension Stepper {
     record.refusedUntil = nil
     record.restarts = []
     watch.ledger = nil
+    watch.targetGoneSince = nil
   }
 
   /// Takes a person's word that an instance is dead, unless it was just seen alive.

@@ -14,6 +14,7 @@ extension Stepper {
       if let move = ifDue(forgetDead()) { return move }
     } else {
       if let move = ifDue(keepWorkload()) { return move }
+      if standing == nil, let move = ifDue(holdGate(ledger)) { return move }
       guard standing == nil else { return .wait(until: idle) }
     }
     guard !record.isPaused else { return .wait(until: idle) }

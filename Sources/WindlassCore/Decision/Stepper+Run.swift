@@ -187,6 +187,7 @@ extension Stepper {
     let policy = rollout(of: run)
     let serving = wanted(source)
     guard serving.count(where: { isStable($0, policy) }) < policy.replicas else { return nil }
+    if let move = keepGate(to: run.plan.source) { return move }
     let ready = serving.count { isReady($0) }
     guard ready < policy.replicas else { return look() }
     if standing == nil {
@@ -206,9 +207,10 @@ extension Stepper {
     let stray: InstanceRecord? =
       switch shape {
       case .ordered: strays.first { !isReady($0) }
-      case .byRemoval: strays.first
-      case .surging, .signalled, nil: nil
+      case .byRemoval, .signalled: strays.first
+      case .surging, nil: nil
       }
+    if shape == .signalled { return stray.map { unasked($0, beside: source) } }
     return stray.map {
       "Instance \($0.id) of \($0.release) is in the place of one: remove it, and its controller "
         + "replaces it"
@@ -270,6 +272,7 @@ extension Stepper {
     guard !run.plan.expansion.isEmpty else { return enter(.roll) }
     let isWhole = wanted(source.version).count { isReady($0) } >= rollout(of: run).replicas
     let hasWatched = now - run.phaseSince >= run.plan.rollout.observe
+    if !isWhole, let move = keepGate(to: source) { return move }
     return isWhole && hasWatched ? enter(.roll) : look()
   }
 

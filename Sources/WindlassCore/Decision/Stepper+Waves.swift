@@ -7,7 +7,7 @@ extension Stepper {
       turnBack(trouble, blame: Block.blaming.contains(trouble.code))
       return .again
     }
-    if let move = ifDue(promoteWave(run)) { return move }
+    if let move = ifDue(promoteWave(run)) ?? heedOwner(run) { return move }
     guard workload.desired > 0 else {
       standing = Block(
         code: "NothingRuns",
@@ -213,6 +213,7 @@ extension Stepper {
 
   /// Looks again soon; says so when the controller makes no progress, which blames nobody.
   mutating func awaitController(_ run: Run, _ workload: WorkloadReading) -> Move {
+    if run.plan.workload == .signalled { return awaitOwner(run) }
     let policy = run.plan.rollout
     let since = max(run.orderedAt ?? run.phaseSince, watch.since ?? now)
     if now - since > policy.progressDeadline + policy.stability {

@@ -147,7 +147,7 @@ extension Simulation {
   private func keepSets() {
     guard var workload else { return }
     resize(&workload)
-    if !workload.seenHold { move(&workload) }
+    if !workload.seenHold, mayBegin(workload) { move(&workload) }
     self.workload = workload
     for (version, size) in workload.sizes.sorted(by: { $0.key < $1.key }) {
       let have = kept.filter { $0.release == version }
@@ -156,6 +156,15 @@ extension Simulation {
       let spare = have.filter { !isServing($0) } + have.filter(isServing).reversed()
       for instance in spare.prefix(have.count - size) { sendAway(instance.id) }
     }
+  }
+
+  /// Whether the roll may begin: who owns it asks the gate before the first instance of a release.
+  private func mayBegin(_ workload: SimulatedWorkload) -> Bool {
+    let version = workload.seen.version
+    guard workload.shape == .signalled, workload.sizes[version, default: 0] == 0,
+      !workload.seen.isByPerson
+    else { return true }
+    return downUntil == nil && state.admission(of: version, at: now) == .open
   }
 
   /// More or fewer are wanted.

@@ -29,6 +29,9 @@ extension Simulation {
 
   /// Steps without faults that a service may need.
   static let calmStepsMax = 12_000
+  /// How long a run whose roll somebody else owns may wait before it commits, once the gate is shut
+  /// to the old release.
+  static let commitWaitMax = Interval.minutes(2)
   /// Silence after which nothing more is coming.
   static let quiet = Interval.seconds(25)
   /// How often one need may come back.
@@ -64,6 +67,13 @@ extension Simulation {
   private var isWaitingForTime: Bool {
     let record = state.record
     if let until = record.refusedUntil, now < until, record.run == nil { return true }
+    // What the gate let in has its time before the run commits.
+    if let run = record.run, run.phase == .commit, run.block == nil,
+      run.plan.workload == .signalled
+    {
+      let shut = max(run.phaseSince, state.watch.gateShutSince ?? run.phaseSince)
+      if now - shut <= Simulation.commitWaitMax { return true }
+    }
     return record.retry.map { now < $0.at } ?? false
   }
 

@@ -54,6 +54,13 @@ package struct Profile: Sendable {
     return profile
   }()
 
+  /// A service of a cluster whose roll somebody else owns, who asks the gate.
+  package static let ownedCluster: Profile = {
+    var profile = Profile.cluster
+    profile.shapes = [.signalled]
+    return profile
+  }()
+
   /// A service of a cluster to which nothing happens but its releases.
   package static let calmCluster: Profile = {
     var profile = Profile.cluster
