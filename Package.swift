@@ -272,7 +272,8 @@ let package = Package(
       name: "OperatorTests",
       dependencies: [
         "windlass", "DeployedCluster", "KubernetesFleet", "ReleaseFeeds", "SimulatedCluster",
-        "WindlassCore", "WindlassEngine", "WindlassSimulation", "WindlassWire", logging,
+        "WindlassCore", "WindlassEngine", "WindlassSimulation", "WindlassStatus", "WindlassWire",
+        logging,
       ], swiftSettings: strict + busy),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ]

@@ -10,4 +10,9 @@ package protocol StatusSource: Sendable {
 
   /// Its figures as they are now.
   func metrics() async -> [MetricFamily]
+
+  /// Whether whoever owns a roll may start an instance, or has to take some back.
+  ///
+  /// What is not known is answered as a gate that is closed.
+  func gate(_ question: GateQuestion) async -> GateAnswer
 }

@@ -1,5 +1,6 @@
 import NIOCore
 import Testing
+import WindlassCore
 
 @testable import WindlassStatus
 
@@ -21,6 +22,19 @@ import Testing
     }
 
     func metrics() async -> [MetricFamily] { [.gauge("windlass_leader", "Leads.", 1)] }
+
+    /// Open to 1.1.0 of one service; the body says what was understood.
+    func gate(_ question: GateQuestion) async -> GateAnswer {
+      let isOpen = question.subject == .version(Version(1, 1, 0)) && question.kind == .start
+      let subject =
+        switch question.subject {
+        case .version(let version): "\(version)"
+        case .template: "the template's"
+        }
+      return GateAnswer(
+        status: isOpen ? 200 : 403,
+        body: "\(question.kind) \(question.namespace)/\(question.service) \(subject)\n")
+    }
   }
 
   private static let anywhere = "127.0.0.1:0"
@@ -67,7 +81,7 @@ import Testing
     try await Self.serve { port in
       let reply = try await RawClient.get(path, port)
       #expect(reply.status == "HTTP/1.1 404 Not Found")
-      #expect(reply.body == "There is nothing here but /livez, /readyz and /metrics.\n")
+      #expect(reply.body == "There is nothing here but /livez, /readyz, /metrics and /gate.\n")
     }
   }
 
@@ -77,6 +91,64 @@ import Testing
       let reply = try await RawClient.get("/metrics", port, method: method)
       #expect(reply.status == "HTTP/1.1 405 Method Not Allowed")
       #expect(reply.headers.contains("Allow: GET, HEAD"))
+    }
+  }
+
+  @Test(arguments: [
+    ("/gate/shop/web?version=1.1.0", "200 OK", "start shop/web 1.1.0\n"),
+    ("/gate/shop/web?now=1&version=1%2E1.0", "200 OK", "start shop/web 1.1.0\n"),
+    ("/gate/shop/web?version=1.0.0%2Bb1", "403 Forbidden", "start shop/web 1.0.0+b1\n"),
+    ("/gate/shop/web?version=template", "403 Forbidden", "start shop/web the template's\n"),
+    ("/gate/shop/web/rollback?version=1.1.0", "403 Forbidden", "rollback shop/web 1.1.0\n"),
+  ])
+  func `the gate is asked by whatever method a tool knows`(
+    path: String, status: String, body: String
+  ) async throws {
+    try await Self.serve { port in
+      let reply = try await RawClient.get(path, port)
+      #expect(reply.status == "HTTP/1.1 \(status)")
+      #expect(reply.headers.contains("Content-Type: application/json"))
+      #expect(reply.body == body)
+      let sent = #"{"name":"web","namespace":"shop","phase":"Progressing"}"#
+      let text = try await RawClient.send(
+        "POST \(path) HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+          + "Content-Length: \(sent.utf8.count)\r\n\r\n", sent, to: port)
+      #expect(RawReply(text).status == reply.status)
+      #expect(RawReply(text).body == body)
+      let head = try await RawClient.get(path, port, method: "HEAD")
+      #expect(head.status == reply.status)
+      #expect(head.body.isEmpty)
+      let put = try await RawClient.get(path, port, method: "PUT")
+      #expect(put.status == "HTTP/1.1 405 Method Not Allowed")
+      #expect(put.headers.contains("Allow: GET, HEAD, POST"))
+    }
+  }
+
+  @Test(arguments: [
+    ("/gate/", "404 Not Found"), ("/gate/shop", "404 Not Found"),
+    ("/gate/shop/?version=1.1.0", "404 Not Found"),
+    ("/gate/shop/web/rollout?version=1.1.0", "404 Not Found"),
+    ("/gate/shop/web/rollback/?version=1.1.0", "404 Not Found"),
+    ("/gate/shop/..%2Fweb?version=1.1.0", "404 Not Found"),
+    ("/gate/Shop/web?version=1.1.0", "404 Not Found"),
+    ("/gate/shop/web", "400 Bad Request"), ("/gate/shop/web?", "400 Bad Request"),
+    ("/gate/shop/web?version", "400 Bad Request"), ("/gate/shop/web?version=", "400 Bad Request"),
+    ("/gate/shop/web?version=newest", "400 Bad Request"),
+    ("/gate/shop/web?version=1.1.0&version=1.0.0", "400 Bad Request"),
+    ("/gate/shop/web?version=1.1.0%", "400 Bad Request"),
+    ("/gate/shop/web?version=1.1.0%zz", "400 Bad Request"),
+    ("/gate/shop/web?version=1.1.0%ff", "400 Bad Request"),
+    ("/gate/shop/web?Version=1.1.0", "400 Bad Request"),
+  ])
+  func `what asks nothing of the gate finds it closed`(path: String, status: String)
+    async throws
+  {
+    try await Self.serve { port in
+      let reply = try await RawClient.get(path, port)
+      #expect(reply.status == "HTTP/1.1 \(status)")
+      #expect(reply.headers.contains("Content-Type: application/json"))
+      #expect(reply.body.hasPrefix(#"{"open":false,"recalled":false,"#))
+      #expect(reply.body.hasSuffix("\"}\n"))
     }
   }
 

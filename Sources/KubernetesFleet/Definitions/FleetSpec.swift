@@ -124,6 +124,8 @@ package struct WorkloadSpec: DocumentPart, Hashable {
   package var port: Int64?
   package var version = VersionSpec()
   package var adopt = false
+  /// Absent: Windlass itself rolls the workload.
+  package var gate: GateSpec?
 
   package init() {}
 
@@ -147,6 +149,26 @@ package struct WorkloadSpec: DocumentPart, Hashable {
         "adopt", \.adopt,
         "Whether image, paused, minReadySeconds and strategy are taken over from others, once.",
         default: false),
+      DocumentField(
+        "gate", \.gate,
+        "Says that somebody else rolls the workload, and asks the operator's gate when to; nothing "
+          + "is written to it then."),
+    ]
+  }
+}
+
+/// A roll that somebody else owns.
+package struct GateSpec: DocumentPart, Hashable {
+  package var pods = ""
+
+  package init() {}
+
+  package static var fields: [DocumentField<GateSpec>] {
+    [
+      DocumentField(
+        "pods", \.pods,
+        "The labels of all pods of the service, such as app=web or app in (web, web-primary).",
+        .length(1...1_024), .pattern(Patterns.podSelector))
     ]
   }
 }

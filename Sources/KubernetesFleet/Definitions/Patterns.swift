@@ -20,6 +20,12 @@ enum Patterns {
   static let name = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
   /// The name of an object that may have dots.
   static let dottedName = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+  /// Pods by their labels: `app=web`, `app in (web, web-primary)`, or several of these.
+  static let podSelector = "^\(requirement)(,\(requirement))*$"
+  private static let labelValue = "[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
+  private static let labelKey = "([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?\(labelValue)"
+  private static let requirement =
+    "\(labelKey)(=\(labelValue)| in \\(\(labelValue)(, ?\(labelValue))*\\))"
   /// SHA-256, as images and plans have it.
   static let digest = "^sha256:[0-9a-f]{64}$"
 }

@@ -35,22 +35,19 @@ extension KubernetesObject {
     return KubernetesObject(JSONValue.object(members).compact)
   }
 
-  /// A pod as it is kept where nobody asks for it: who made it, and whether it ever had a place.
+  /// A pod as it is kept where nobody asks for it: whose it is, and whether it ever had a place.
   ///
   /// It never looks like a pod that has ended, unless that is one which was to go before it had a
   /// place.
   package var podOutline: KubernetesObject {
     let place = (body["spec"] ?? .object([])).keeping(["nodeName"])
     let outline: JSONValue = .object([
-      JSONMember("metadata", metadata.keeping(Kept.outlineMetadata)), JSONMember("spec", place),
+      JSONMember("metadata", metadata.keeping(Kept.podMetadata)), JSONMember("spec", place),
     ])
     return KubernetesObject(outline.compact)
   }
 
   private enum Kept {
-    static let outlineMetadata = [
-      "name", "namespace", "uid", "resourceVersion", "deletionTimestamp", "ownerReferences",
-    ]
     static let jobMetadata = ["name", "namespace", "uid", "resourceVersion", "labels"]
     static let podMetadata = jobMetadata + ["deletionTimestamp", "ownerReferences"]
     static let podSpec = ["nodeName"] + containers

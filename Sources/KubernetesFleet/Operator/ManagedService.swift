@@ -16,6 +16,9 @@ package final class ManagedService: Sendable {
   package let spec: ManagedServiceSpec
   /// The workload that it is about.
   package let place: WorkloadPlace
+  /// Tells the service's pods from others where somebody else owns the roll, and asks the gate when
+  /// to begin; nil where Windlass rolls the workload.
+  package let gated: PodSelector?
   /// What the core goes by.
   package let policy: ServicePolicy
   /// The engine's name in a manifest.
@@ -57,6 +60,14 @@ package final class ManagedService: Sendable {
         allowed: "Write the port on which a pod tells its version.")
     }
     self.port = Int(port)
+    gated = try named.gate.map { (gate) throws(ObjectError) in
+      guard let selector = PodSelector(gate.pods) else {
+        throw ObjectError(
+          "\(field).gate.pods", "selects no pods",
+          allowed: "Write labels, such as app=web or app in (web, web-primary).")
+      }
+      return selector
+    }
     let rollout = spec.rollout.policy(kind)
     place = WorkloadPlace(
       kind, named.name, in: object.namespace ?? "default", container: named.container,
@@ -65,7 +76,7 @@ package final class ManagedService: Sendable {
       service: ServiceName(object.name), channel: spec.source.channel,
       versions: try ManagedService.range(spec.source.versions),
       minimumAge: spec.source.minimumAge, needsApproval: spec.policy.approval == .always,
-      rollout: rollout, workload: kind.shape)
+      rollout: rollout, workload: gated == nil ? kind.shape : .signalled)
     // An open run goes on with what it began on.
     if pinned == nil { try workload.check(object, field: "\(field).name") }
   }
@@ -73,6 +84,11 @@ package final class ManagedService: Sendable {
   package var name: ServiceName { policy.service }
 
   package var namespace: String { place.namespace }
+
+  /// Where the server keeps it.
+  package var reference: ObjectReference {
+    ObjectReference(.managedServices, key.name, in: namespace)
+  }
 
   /// What the Jobs and documents of the service belong to while no run is open.
   package var owner: StepOwner {
@@ -84,6 +100,7 @@ package final class ManagedService: Sendable {
 
   /// Whether fields of others may be taken over.
   package var adopts: Bool {
+    guard gated == nil else { return false }
     let fleet = spec.fleet
     return (fleet.deployment ?? fleet.statefulSet ?? fleet.daemonSet)?.adopt ?? false
   }

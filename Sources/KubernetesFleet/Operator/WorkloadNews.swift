@@ -8,15 +8,24 @@ import WindlassWire
 /// It is heard of a workload's own change when that leads to another pod; what it does not lead to
 /// is found at the next look.
 package final class WorkloadNews: Sendable {
-  private let signals = Mutex<[ObjectReference: Signal]>([:])
+  private struct Listeners: Sendable {
+    var signals: [ObjectReference: Signal] = [:]
+    /// Where labels alone tell whose a pod is.
+    var selectors: [ObjectReference: PodSelector] = [:]
+  }
+
+  private let listeners = Mutex(Listeners())
 
   package init() {}
 
   /// Where it is told that a workload's pods changed.
-  package func signal(of place: WorkloadPlace) -> Signal {
-    signals.withLock { signals in
-      let signal = signals[place.reference] ?? Signal()
-      signals[place.reference] = signal
+  ///
+  /// - Parameter selector: Tells its pods from others where its controller does not make them.
+  package func signal(of place: WorkloadPlace, selecting selector: PodSelector? = nil) -> Signal {
+    listeners.withLock { listeners in
+      let signal = listeners.signals[place.reference] ?? Signal()
+      listeners.signals[place.reference] = signal
+      listeners.selectors[place.reference] = selector
       return signal
     }
   }
@@ -24,14 +33,26 @@ package final class WorkloadNews: Sendable {
   /// Forgets workloads that no service is about any more.
   package func keep(only places: some Sequence<WorkloadPlace>) {
     let references = Set(places.map(\.reference))
-    signals.withLock { signals in signals = signals.filter { references.contains($0.key) } }
+    listeners.withLock { listeners in
+      listeners.signals = listeners.signals.filter { references.contains($0.key) }
+      listeners.selectors = listeners.selectors.filter { references.contains($0.key) }
+    }
   }
 
   /// Takes in a change of a pod; for the handlers of an `Informer` of pods.
   package func note(_ change: CacheChange) {
     if case .resynced = change { return }
-    guard let workload = WorkloadNews.workload(of: change.object) else { return }
-    signals.withLock { $0[workload] }?.send()
+    let pod = change.object
+    let workload = WorkloadNews.workload(of: pod)
+    let signals = listeners.withLock { listeners in
+      let selecting = listeners.selectors.filter { reference, selector in
+        reference.namespace == pod.namespace && selector.selects(pod.labels)
+      }
+      return Set(selecting.keys).union([workload].compactMap { $0 }).compactMap {
+        listeners.signals[$0]
+      }
+    }
+    for signal in signals { signal.send() }
   }
 
   /// The workload whose controller made a pod, by itself or by a ReplicaSet of its.

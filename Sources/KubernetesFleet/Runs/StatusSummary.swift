@@ -99,6 +99,12 @@ package enum StatusSummary {
     if news.record.isPaused {
       return .no("Paused", "\(run.plan.run) stands in phase \(run.phase.rawValue)")
     }
+    if run.awaitsOwner {
+      return .yes(
+        "WaitingForRollout",
+        "\(run.plan.target.version) may be rolled out now: \(run.plan.run) waits for whoever owns "
+          + "the roll")
+    }
     let text = "\(run.plan.run) goes \(run.direction.rawValue) to \(run.plan.target.version)"
     return .yes(StatusText.word(run.phase.rawValue), text)
   }

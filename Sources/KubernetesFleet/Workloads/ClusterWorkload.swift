@@ -39,11 +39,9 @@ package struct ClusterWorkload: WorkloadFleet {
     let pods = try await pods(of: live, sets)
     // After the pods: a boot that is too new keeps an instance from being taken for dead, one that
     // is too old would not.
-    let nodes = try await nodes(Set(pods.compactMap(\.node)).union(machines))
-    let instances = pods.map { pod in
-      let node = pod.node.flatMap { nodes[$0] }
-      return pod.instance(on: node?.reading, answers: node?.answers ?? true)
-    }
+    let nodes = try await Machine.all(
+      Set(pods.compactMap(\.node)).union(machines), by: client)
+    let instances = pods.map { $0.instance(among: nodes) }
     let ended = await ended(besides: pods, of: live, sets)
     return WorkloadReading(
       instances: instances + ended,
@@ -58,17 +56,13 @@ package struct ClusterWorkload: WorkloadFleet {
   ) async throws(StepFailure) -> [ProbeAnswer] {
     let live = try await workload()
     let pods = try await pods(of: live, try await replicaSets(of: live))
-    let asked = pods.compactMap { pod -> ProbedPod? in
-      guard wave.contains(pod.identity.instance), !pod.isEnded, let address = pod.address else {
-        return nil
-      }
-      return ProbedPod(
-        id: pod.identity.instance, name: pod.identity.name, uid: pod.identity.uid,
-        address: address)
-    }
-    guard !asked.isEmpty else { return [] }
-    let known = Set(asked.map(\.id))
-    return try await prober.probe(asked, with: probes).filter { known.contains($0.id) }
+    return try await prober.probe(wave, among: pods, with: probes)
+  }
+
+  /// The digest of the image that the workload's template names now; nil for a tag alone.
+  package func templateBuild() async throws(StepFailure) -> Digest? {
+    guard let image = image(in: try await workload()) else { throw containerMissing }
+    return Digest(ofImage: image)
   }
 
   // MARK: - Reading
@@ -144,18 +138,6 @@ package struct ClusterWorkload: WorkloadFleet {
     case .statefulSet, .daemonSet:
       return isSelective && owner["kind"]?.string == place.kind.type.kind && name == place.name
     }
-  }
-
-  private func nodes(_ names: Set<String>) async throws(StepFailure) -> [String: Machine] {
-    var machines: [String: Machine] = [:]
-    let client = client
-    for name in names.sorted() {
-      let node = try await asking { () async throws(APIError) in
-        try await client.get(ObjectReference(.nodes, name))
-      }
-      machines[name] = Machine(name, node)
-    }
-    return machines
   }
 
   // MARK: - What the workload says

@@ -15,4 +15,18 @@ struct Machine: Sendable {
     let ready = status?["conditions"]?.array?.first { $0["type"] == "Ready" }
     answers = object != nil && ready?["status"] != "Unknown"
   }
+
+  /// The nodes of these names as they are now, each also where there is none.
+  static func all(
+    _ names: Set<String>, by client: KubernetesClient
+  ) async throws(StepFailure) -> [String: Machine] {
+    var machines: [String: Machine] = [:]
+    for name in names.sorted() {
+      let node = try await asking { () async throws(APIError) in
+        try await client.get(ObjectReference(.nodes, name))
+      }
+      machines[name] = Machine(name, node)
+    }
+    return machines
+  }
 }

@@ -5,6 +5,8 @@ import WindlassWire
 enum WorkloadAnnotation {
   /// The last order, as JSON.
   static let order = "windlass.dev/order"
+  /// The digest of the image to which the gate of a service is open, on the ManagedService.
+  static let gate = "windlass.dev/gate"
   /// What the revision had to be after that order.
   static let revision = "windlass.dev/revision"
   /// The partition of a StatefulSet that is held, to which nothing but the hold was done.
@@ -45,9 +47,9 @@ extension OrderMark {
   ///
   /// - Throws: With `.wait` when the annotation is none that an order left: nobody can tell then
   ///   which orders are too old.
-  static func of(_ object: KubernetesObject, _ place: WorkloadPlace) throws(StepFailure)
-    -> OrderMark?
-  {
+  static func of(
+    _ object: KubernetesObject, _ place: some CustomStringConvertible
+  ) throws(StepFailure) -> OrderMark? {
     guard let text = object.annotations[WorkloadAnnotation.order] else { return nil }
     // A text that is no JSON at all is as unreadable as one that lacks a member.
     let value = try? JSONValue.parse(Array(text.utf8), limits: ClientBounds.documentLimits)
@@ -55,7 +57,7 @@ extension OrderMark {
       throw StepFailure(
         code: "MarkUnreadable", disposition: .wait,
         message: "The annotation \(WorkloadAnnotation.order) of \(place) is not as Windlass left "
-          + "it. Nothing is written to the workload until somebody removes the annotation.")
+          + "it. Nothing is written to it until somebody removes the annotation.")
     }
     return owner == object.uid ? mark : nil
   }

@@ -117,6 +117,12 @@ struct Pod: Sendable {
     [value["reason"]?.string, value["message"]?.string].compactMap { $0 }
   }
 
+  /// The pod as an instance, with what is known of its node among these.
+  func instance(among machines: [String: Machine]) -> WorkloadInstance {
+    let machine = node.flatMap { machines[$0] }
+    return instance(on: machine?.reading, answers: machine?.answers ?? true)
+  }
+
   /// The pod as an instance, with what is known of its node.
   func instance(on machine: MachineReading?, answers: Bool) -> WorkloadInstance {
     var life = InstanceLife.alive

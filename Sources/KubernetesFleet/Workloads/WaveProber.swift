@@ -25,3 +25,22 @@ package protocol WaveProber: Sendable {
     _ pods: [ProbedPod], with probes: [Probe]
   ) async throws(StepFailure) -> [ProbeAnswer]
 }
+
+extension WaveProber {
+  /// Asks those pods of a wave that have an address and did not end.
+  func probe(
+    _ wave: [InstanceID], among pods: [Pod], with probes: [Probe]
+  ) async throws(StepFailure) -> [ProbeAnswer] {
+    let asked = pods.compactMap { pod -> ProbedPod? in
+      guard wave.contains(pod.identity.instance), !pod.isEnded, let address = pod.address else {
+        return nil
+      }
+      return ProbedPod(
+        id: pod.identity.instance, name: pod.identity.name, uid: pod.identity.uid,
+        address: address)
+    }
+    guard !asked.isEmpty else { return [] }
+    let known = Set(asked.map(\.id))
+    return try await probe(asked, with: probes).filter { known.contains($0.id) }
+  }
+}

@@ -12,12 +12,17 @@ struct WorkloadPreflight: Sendable {
   var manager = "windlass"
   /// Whether fields of others may be taken over that are on record as adopted.
   var adopts = false
+  /// Whether somebody else owns the roll, so that nothing is written to the workload.
+  var isGated = false
   var budgets: [KubernetesObject] = []
   var autoscalers: [KubernetesObject] = []
 
   /// All that was found, what blocks first.
   var findings: [WorkloadFinding] {
-    let all = [containers, numbers, hands, images, draining, neighbours].flatMap { $0 }
+    let all =
+      isGated
+      ? containers + draining
+      : [containers, numbers, hands, images, draining, neighbours].flatMap { $0 }
     return all.filter { $0.weight == .blocks } + all.filter { $0.weight == .warns }
   }
 
@@ -185,10 +190,15 @@ struct WorkloadPreflight: Sendable {
 
 extension ClusterWorkload {
   /// What stands in the way of a roll, or should be known before it; what blocks comes first.
+  ///
+  /// - Parameter isGated: Whether somebody else owns the roll.
   package func preflight(
-    _ rules: DrainRules = DrainRules()
+    _ rules: DrainRules = DrainRules(), isGated: Bool = false
   ) async throws(StepFailure) -> [WorkloadFinding] {
     let live = try await workload()
+    if isGated {
+      return WorkloadPreflight(place: place, live: live, rules: rules, isGated: true).findings
+    }
     let budgets = try await neighbours(.disruptionBudgets)
     let autoscalers = try await neighbours(.autoscalers)
     let findings = WorkloadPreflight(

@@ -3,7 +3,8 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// Answers whoever asks how a daemon is, by HTTP/1.1: `/livez`, `/readyz` and `/metrics`.
+/// Answers whoever asks how a daemon is, by HTTP/1.1: `/livez`, `/readyz` and `/metrics`; and
+/// whoever owns a roll, at `/gate`.
 ///
 /// One thread reads and writes; what is answered is made on the shared pool, so that one that is
 /// stuck is seen by no answer coming. There is no TLS and nobody is asked who he is: what is told

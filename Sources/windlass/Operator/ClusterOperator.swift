@@ -23,6 +23,8 @@ struct ClusterOperator: Sendable {
   let journal: JournalMaker
   var carriers = OperatorCarriers.curl
   var failpoint = Failpoints.fromEnvironment()
+  /// Is told which services there are, while the process leads.
+  var roster = ServiceRoster()
 
   /// What one of its tasks has come to.
   private enum Turn: Sendable { case signal, electionOver, overtime, other }
@@ -77,9 +79,10 @@ struct ClusterOperator: Sendable {
     let client: KubernetesClient
     let view: ClusterView
     let office = OperatorOffice()
-    let roster = ServiceRoster()
+    let roster: ServiceRoster
 
     init(_ running: ClusterOperator) {
+      roster = running.roster
       recorder = OperatorRecorder(clock: running.clock)
       rights = running.missingRights()
       client = running.client(recorder, rights)
@@ -145,7 +148,7 @@ struct ClusterOperator: Sendable {
     let client = client(recorder, station.rights, while: right)
     let events = EventRecorder(client, instance: settings.identity)
     let turns = RunTurns(workingMax: settings.concurrency)
-    roster.begin(turns)
+    roster.begin(turns, right)
     let host: ServiceHost
     do {
       host = ServiceHost(

@@ -61,23 +61,33 @@ struct OperatorAssembly: Sendable {
       service.name, spec: service.wish, settings: settings.steps(in: service.namespace),
       client: client, watch: watch, owner: service.owner, turns: turns)
     let pace = ServicePace(
-      service.uid, clock: clock, news: workloads.signal(of: service.place), turns: turns)
+      service.uid, clock: clock,
+      news: workloads.signal(of: service.place, selecting: service.gated), turns: turns)
+    let prober = WaveJobs(steps, port: service.port)
     let workload = ClusterWorkload(
-      service.place, of: client, adopts: service.adopts,
-      prober: WaveJobs(steps, port: service.port), ends: ends)
+      service.place, of: client, adopts: service.adopts, prober: prober, ends: ends)
+    let gate = service.gated.map { pods in
+      GatedWorkload(
+        of: service.reference, pods: pods, container: service.place.container, by: client,
+        prober: prober, ends: ends)
+    }
     let claims = claims
     let jobs = ServiceJobs(
       steps,
       claim: { database throws(StepFailure) in try claims.claim(database, for: service) },
       workload: { () async throws(StepFailure) in
-        for finding in try await workload.readiness() {
+        for finding in try await workload.readiness(isGated: gate != nil) {
           logger.warning(
             "Workload was found fit with a reservation",
             metadata: ["finding": "\(finding.code.rawValue)", "detail": "\(finding.message)"])
         }
       },
-      bar: { epoch throws(StepFailure) in try await workload.bar(under: epoch) })
-    let paced = PacedWorkload(workload, pace, steps)
+      bar: { epoch throws(StepFailure) in
+        guard let gate else { return try await workload.bar(under: epoch) }
+        try await gate.bar(under: epoch)
+      })
+    let fleet: any WorkloadFleet = if let gate { gate } else { workload }
+    let paced = PacedWorkload(fleet, pace, steps)
     let ports = ServicePorts(
       database: jobs, backups: jobs, rehearsal: jobs, fleet: .workload(paced),
       artifacts: jobs, backupsKept: Int(service.spec.backup.keep))

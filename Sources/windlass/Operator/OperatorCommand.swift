@@ -101,7 +101,7 @@ struct OperatorCommand: ReportingCommand {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Answer /livez, /readyz and /metrics there, such as 127.0.0.1:8080, or :8080 for all "
+      "Answer /livez, /readyz, /metrics and /gate there, such as 127.0.0.1:8080, or :8080 for all "
         + "addresses (default: nowhere).", valueName: "address:port"))
   var listen: String?
 

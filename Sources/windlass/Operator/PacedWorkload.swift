@@ -3,12 +3,12 @@ import WindlassCore
 
 /// A workload whose readings set the pace, and to which nothing is written out of turn.
 struct PacedWorkload: WorkloadFleet {
-  private let workload: ClusterWorkload
+  private let workload: any WorkloadFleet
   private let pace: ServicePace
   private let steps: ServiceSteps
 
   /// - Parameter steps: Know whose turn it is.
-  init(_ workload: ClusterWorkload, _ pace: ServicePace, _ steps: ServiceSteps) {
+  init(_ workload: any WorkloadFleet, _ pace: ServicePace, _ steps: ServiceSteps) {
     self.workload = workload
     self.pace = pace
     self.steps = steps

@@ -86,6 +86,14 @@ final class ServiceDrive: Sendable {
     }
   }
 
+  /// What drives the service now; nil while nothing does.
+  var driven: DrivenService? {
+    switch work.withLock({ $0 }) {
+    case .notBegun, .refused: nil
+    case .driven(let driven): driven
+    }
+  }
+
   /// What is to be done next.
   private enum Turn: Sendable {
     /// Nothing ever: the object is gone.
@@ -391,7 +399,7 @@ enum StandStill {
     let waitsForApproval =
       run.phase == .approve && state.record.policy.needsApproval
       && state.record.approved != run.plan.target.version
-    return run.block != nil || state.record.isPaused || waitsForApproval
+    return run.block != nil || state.record.isPaused || waitsForApproval || run.awaitsOwner
   }
 }
 

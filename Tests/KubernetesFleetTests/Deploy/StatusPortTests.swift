@@ -33,7 +33,10 @@ struct StatusPortTests {
     let policy = try body("NetworkPolicy")
     #expect(policy.value(at: "/spec/ingress/0/ports/0/port")?.integer == port)
     #expect(policy.value(at: "/spec/ingress")?.array?.count == 1)
-    #expect(policy.value(at: "/spec/ingress/0/from")?.array?.isEmpty == false)
+    let asking = (policy.value(at: "/spec/ingress/0/from")?.array ?? []).compactMap {
+      $0.value(at: "/namespaceSelector/matchLabels")?.object?.first?.name
+    }
+    #expect(asking == ["windlass.dev/scrapes", "windlass.dev/asks-gate"])
   }
 
   @Test func `each probe asks what there is to be asked`() throws {

@@ -57,6 +57,7 @@ struct TrimmedPodTests {
       #expect(outline.key == pod.key && outline.uid == pod.uid)
       #expect(outline.resourceVersion == pod.resourceVersion)
       #expect(WorkloadNews.workload(of: outline) == WorkloadNews.workload(of: pod))
+      #expect(outline.labels == pod.labels)
       let (before, after) = (
         Pod(object: pod, container: ""), Pod(object: outline, container: "")
       )

@@ -43,6 +43,23 @@ struct ManagedServiceTests {
     #expect(service.adopts)
   }
 
+  @Test func `a service with a gate is rolled by somebody else, and has pods by their labels`()
+    throws
+  {
+    let service = try ManagedService(
+      Self.object([
+        ("spec/fleet/deployment/gate", ["pods": "app in (web, web-primary)"]),
+        ("spec/fleet/deployment/adopt", true),
+      ]))
+    #expect(service.policy.workload == .signalled)
+    #expect(service.gated == PodSelector("app in (web, web-primary)"))
+    #expect(service.place.description == "deployments.apps shop/beacon")
+    // Nothing is written to it, so that nothing is taken over.
+    #expect(!service.adopts)
+    let own = try ManagedService(Self.object())
+    #expect(own.gated == nil)
+  }
+
   @Test func `an open run goes by the wish that it was opened with`() throws {
     let old = Self.object().body["spec"]
     let edited = Self.object([("spec/fleet/deployment/name", "another")])
@@ -64,6 +81,8 @@ struct ManagedServiceTests {
       ("spec/backup/volumeClaim", nil, "spec.backup.volumeClaim"),
       ("spec/fleet/deployment/port", nil, "spec.fleet.deployment.port"),
       ("spec/fleet/deployment/image", "web:{version}", "spec.fleet.deployment.image"),
+      ("spec/fleet/deployment/gate", ["pods": "app"], "spec.fleet.deployment.gate.pods"),
+      ("spec/fleet/deployment/gate", .object([]), "spec.fleet.deployment.gate.pods"),
       ("spec/fleet", ["signal": ["webhook": ["url": "http://x/"]]], "spec.fleet"),
       ("spec/source", ["github": ["repository": "a/b"]], "spec.source"),
       ("spec/source/versions", "newest", "spec.source.versions"),

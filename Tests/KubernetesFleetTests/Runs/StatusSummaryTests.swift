@@ -76,6 +76,27 @@ struct StatusSummaryTests {
     #expect(ServiceStanding.allCases.count == 8)
   }
 
+  @Test func `a run whose roll somebody else owns says when it waits for that`() {
+    var state = rest()
+    state.record = Chronicle.opening(state.record)
+    let progress = { (state: ServiceState) in
+      StatusSummary.service(self.news(state), after: nil).conditions?
+        .first { $0.type == "Progressing" }
+    }
+    state.record.run?.phase = .roll
+    state.record.run?.orderedAt = start
+    #expect(progress(state)?.reason == "Roll")
+    state.record.run?.plan.workload = .signalled
+    #expect(progress(state)?.reason == "WaitingForRollout")
+    #expect(progress(state)?.status == .yes)
+    // Before the gate is open there is nothing to wait for, and after the roll neither.
+    state.record.run?.orderedAt = nil
+    #expect(progress(state)?.reason == "Roll")
+    state.record.run?.orderedAt = start
+    state.record.run?.phase = .soak
+    #expect(progress(state)?.reason == "Soak")
+  }
+
   @Test func `one that waits for its turn says so, and is as ready as it was`() {
     var waiting = news(rest())
     waiting.waiting = Block(code: "WaitsForTurn", message: "50 are at work")

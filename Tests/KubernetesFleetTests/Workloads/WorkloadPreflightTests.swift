@@ -47,6 +47,16 @@ struct WorkloadPreflightTests {
     #expect(codes(preflight(document(), .statefulSet)) == [])
   }
 
+  @Test func `where somebody else owns the roll, only what its pods are like matters`() {
+    var gated = preflight(document().setting(["spec", "replicas"], to: 0))
+    #expect(codes(gated) == [.nothingRuns])
+    gated.isGated = true
+    #expect(codes(gated) == [])
+    var bare = preflight(document(container: ["readinessProbe": .null]))
+    bare.isGated = true
+    #expect(codes(bare) == [.noReadinessProbe])
+  }
+
   @Test func `what ends a pod too early is found with the numbers that would do`() {
     let none = preflight(document(container: ["lifecycle": .null]))
     #expect(codes(none) == [.noEndpointDelay])

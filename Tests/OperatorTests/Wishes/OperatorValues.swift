@@ -213,6 +213,9 @@ struct OperatorValues {
       Trial.quiet("\(deployment).version.path", "another path", "/nope"),
       Trial.quiet("\(deployment).version.pointer", "another place", "/no/such/place"),
       Trial.quiet("\(deployment).adopt", "not adopted", false),
+      Trial.good("\(deployment).gate", ["pods": "app in (beacon, web)"]),
+      Trial.told(
+        "\(deployment).gate.pods", "selects nothing", "app=nobody", "app=nobody"),
       Trial.declined(
         "spec.fleet.statefulSet", "another workload", [moved],
         naming: "spec.fleet.statefulSet.name"),

@@ -25,6 +25,9 @@ enum WishStage {
     ),
     ("spec.fleet.statefulSet", ["spec.fleet.deployment"], workload),
     ("spec.fleet.daemonSet", ["spec.fleet.deployment"], workload),
+    ("spec.fleet.deployment.gate", [], gate),
+    ("spec.fleet.statefulSet.gate", [], gate),
+    ("spec.fleet.daemonSet.gate", [], gate),
     (
       "spec.fleet.signal", ["spec.fleet.deployment"],
       ["webhook": ["url": "https://hooks.example/"]]
@@ -33,6 +36,7 @@ enum WishStage {
   ]
 
   private static let secret: JSONValue = ["secretKeyRef": ["name": "url", "key": "url"]]
+  private static let gate: JSONValue = ["pods": "app in (beacon, web)"]
   private static let workload: JSONValue = ["name": "web", "container": "server", "port": 8080]
 
   /// Inside of these one of three kinds of sources has to be chosen.

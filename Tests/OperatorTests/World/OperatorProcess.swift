@@ -13,6 +13,8 @@ final class OperatorProcess: Sendable {
   private enum Condition: Sendable { case lives, isFrozen, isDead }
 
   let identity: String
+  /// What it drives while it leads.
+  let roster = ServiceRoster()
   private let condition = Mutex(Condition.lives)
   private let news = Signal()
   private let ending = Signal()

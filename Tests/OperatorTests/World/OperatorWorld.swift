@@ -204,7 +204,7 @@ final class OperatorWorld: Sendable {
       failpoint: { name, moment in
         meets(process, name, moment)
         return .pass
-      })
+      }, roster: process.roster)
     process.start(on: time) { ending in
       if isInstalled {
         do {

@@ -29,6 +29,10 @@ struct OperatorStatus: StatusSource {
     ])
   }
 
+  func gate(_ question: GateQuestion) async -> GateAnswer {
+    await GateDesk(roster: roster, clock: clock).answer(question)
+  }
+
   func metrics() async -> [MetricFamily] {
     let head = [
       MetricFamily(
