@@ -123,6 +123,33 @@ struct LockBudgetTests {
     try await whilePolled(fixture) { try await expectRetry(fixture) }
   }
 
+  // Others wait for a row, and the list is old: InnoDB's own report alone tells who it is.
+  @Test func `a statement that works for too long is no one that waits on a server that is polled`()
+    async throws
+  {
+    let fixture = try Fixture(["2_rows.up.sql": "INSERT INTO u SELECT 1 + SLEEP(600)"])
+      .with(deadline: .milliseconds(300), lockBudget: .milliseconds(50), holdBudget: .seconds(1))
+    defer { fixture.remove() }
+    let holder = try fixture.other()
+    try holder.run("CREATE TABLE t (a INT PRIMARY KEY, n INT)")
+    try holder.run("CREATE TABLE u (a INT PRIMARY KEY)")
+    try holder.run("INSERT INTO t VALUES (1, 0)")
+    try await whilePolled(fixture) {
+      try holder.run("START TRANSACTION")
+      try holder.run("UPDATE t SET n = 10")
+      let waiter = Waiter(fixture)
+      async let hasWaited: Void = waiter.wait()
+      try await waiter.waits(on: holder)
+      let failure = await #expect(throws: StepFailure.self) {
+        try await fixture.migrator().migrate(request(fixture)) { _ in }
+      }
+      #expect(failure?.code == "HoldBudgetExceeded", "\(failure?.description ?? "none")")
+      try holder.run("COMMIT")
+      try await hasWaited
+    }
+    #expect(try holder.rows("SELECT * FROM u").isEmpty)
+  }
+
   /// Lets somebody hold a row that a migration changes, and expects that it waits for them in vain,
   /// and is applied behind them.
   private func expectRetry(_ fixture: Fixture) async throws {
@@ -274,6 +301,30 @@ private actor Poller {
       polled.add("polled")
       usleep(10_000)
     } while end.all.isEmpty
+  }
+}
+
+/// Somebody who waits for a row that another one holds.
+private actor Waiter {
+  private let executor = BlockingExecutor(label: "waiter")
+  private let fixture: Fixture
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  init(_ fixture: Fixture) { self.fixture = fixture }
+
+  func wait() throws {
+    let connection = try fixture.other()
+    try connection.run("SET SESSION innodb_lock_wait_timeout = 600")
+    try connection.run("UPDATE t SET n = n + 1", within: .minutes(5))
+  }
+
+  /// Returns when somebody on the server waits for a row, as another session sees.
+  nonisolated func waits(on other: MySQLConnection) async throws {
+    let question = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
+    while try other.rows(question).first?.values.last?.text == "0" {
+      try await Task.sleep(for: .milliseconds(5))
+    }
   }
 }
 
