@@ -322,9 +322,7 @@ private actor Waiter {
   /// Returns when somebody on the server waits for a row, as another session sees.
   nonisolated func waits(on other: MySQLConnection) async throws {
     let question = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
-    while try other.rows(question).first?.values.last?.text == "0" {
-      try await Task.sleep(for: .milliseconds(5))
-    }
+    while try other.rows(question).first?.values.last?.text == "0" { await Task.yield() }
   }
 }
 
