@@ -211,7 +211,8 @@ let package = Package(
     .testTarget(
       name: "ProcessFleetTests",
       dependencies: [
-        "WindlassCore", "WindlassWire", "WindlassContracts", "ProcessFleet", "CLinux",
+        "WindlassCore", "WindlassWire", "WindlassContracts", "WindlassSimulation", "ProcessFleet",
+        "CLinux",
       ],
       // Compiled by the tests themselves, because it must not be a Swift program.
       exclude: ["Fixtures"], swiftSettings: strict),
@@ -256,8 +257,8 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         "windlass", "WindlassContracts", "WindlassCore", "WindlassSchema", "WindlassWire",
-        "WindlassJournal", "WindlassProof", "WindlassStatus", "KubernetesFleet", "ReleaseFeeds",
-        "MariaDBDriver",
+        "WindlassJournal", "WindlassProof", "WindlassStatus", "KubernetesFleet", "ProcessFleet",
+        "ReleaseFeeds", "MariaDBDriver",
         "PostgresDriver", "SQLiteDriver", "SimulatedCluster", "WindlassSimulation", argumentParser,
         yams,
       ],

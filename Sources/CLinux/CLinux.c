@@ -57,6 +57,29 @@ int clinux_pidfd_getfd(int pidfd, int descriptor) {
 
 int clinux_become_subreaper(void) { return result_of(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)); }
 
+static sigset_t held_signals(void) {
+  sigset_t held;
+  sigemptyset(&held);
+  sigaddset(&held, SIGTERM);
+  sigaddset(&held, SIGINT);
+  sigaddset(&held, SIGHUP);
+  sigaddset(&held, SIGCHLD);
+  return held;
+}
+
+int clinux_hold_signals(void) {
+  sigset_t held = held_signals();
+  return -pthread_sigmask(SIG_BLOCK, &held, NULL);
+}
+
+int clinux_next_signal(int milliseconds) {
+  sigset_t held = held_signals();
+  struct timespec patience = {milliseconds / 1000, (milliseconds % 1000) * 1000000L};
+  int result = sigtimedwait(&held, NULL, &patience);
+  if (result >= 0) return result;
+  return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
 /// Control data for the most descriptors, aligned as the kernel wants it.
 union control {
   struct cmsghdr header;

@@ -298,6 +298,39 @@ public enum Bounds {
   public static let shimStartTimeout = Interval.seconds(10)
   /// Time for one answer of a shim.
   public static let shimReplyTimeout = Interval.seconds(10)
+  /// Pause between two looks of a launcher at its orders, when nothing wakes it up.
+  public static let launcherPollInterval = Interval.milliseconds(200)
+  /// How long a start waits for the launcher to take its order.
+  public static let launcherPatience = Interval.seconds(5)
+  /// Pause between two looks at whether the launcher has taken an order.
+  public static let launcherLookInterval = Interval.milliseconds(20)
+  /// Pause between two beats of a sidecar in its slot, each with what it sees and after a look at
+  /// what it is told.
+  public static let slotBeatInterval = Interval.seconds(1)
+  /// How long a slot's beat may stand still before its instances are in doubt.
+  public static let slotSilenceMax = Interval.seconds(15)
+  /// Slots of one service: those of replicas that are gone stay until a person lets them go.
+  public static let slotsMax = 256
+  /// Bytes of what one slot holds.
+  public static let slotSizeMax = 1_048_576
+  /// How old what a slot shows as ready may be, and still count.
+  public static let slotReadyMax = Interval.seconds(5)
+  /// Time that lease and slots may be waited for behind locks of others.
+  public static let slotLockDeadline = Interval.seconds(5)
+  /// Pause between two looks at whether a sidecar has taken an order.
+  public static let slotLookInterval = Interval.milliseconds(200)
+  /// How long a start waits for a sidecar to take its order.
+  public static let slotPatience = Interval.seconds(30)
+  /// How long others wait for a leader's lease that stands still.
+  public static let leaseLength = Interval.seconds(15)
+  /// How long a leader goes on without a renewal.
+  public static let leaseRenewalMax = Interval.seconds(10)
+  /// Pause between two looks at the lease.
+  public static let leaseInterval = Interval.seconds(2)
+  /// States that sidecars keep of those that they remember together; only the newest is needed.
+  public static let sharedStatesKept = 20
+  /// Other records that sidecars keep of those that they remember together.
+  public static let sharedRecordsKept = 10_000
   /// Pause between two moments at which the daemon gives back memory of code that ran once.
   public static let codePagesInterval = Interval.seconds(30)
   /// Bytes of the kernel's list of this process's mappings.

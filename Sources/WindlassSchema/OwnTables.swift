@@ -8,8 +8,10 @@ package enum OwnTables {
   package static let lock = "windlass_lock"
   /// Which daemon acts.
   package static let lease = "windlass_lease"
-  /// Which instance may be replaced now.
+  /// What each replica of a service runs and is told to run, one row for each.
   package static let slot = "windlass_slot"
+  /// What the sidecars of a service that has several remember together.
+  package static let journal = "windlass_journal"
   /// What was applied, with checksum, run and duration.
   package static let history = "windlass_migration_log"
   /// The runs that passed their commit point.
@@ -26,7 +28,9 @@ package enum OwnTables {
   package static let backfill = "windlass_backfill"
 
   /// The tables that stand outside counts, digests and fingerprints, and are emptied in a backup.
-  package static let volatile: Set<String> = [fence, identity, lock, lease, slot]
+  package static let volatile: Set<String> = [
+    fence, identity, lock, lease, slot, journal,
+  ]
 
   /// Whether a table is one of Windlass's own, also one of a later version of Windlass.
   package static func isOwn(_ name: String) -> Bool {

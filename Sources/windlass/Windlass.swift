@@ -28,6 +28,7 @@ struct Windlass: AsyncParsableCommand {
     DowngradeCommand.self,
     GateCommand.self,
     HistoryCommand.self,
+    LaunchCommand.self,
     LoadCommand.self,
     ManifestCommand.self,
     MigrateCommand.self,

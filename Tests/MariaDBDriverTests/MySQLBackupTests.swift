@@ -40,6 +40,28 @@ struct MySQLBackupTests {
     )
   }
 
+  @Test func `what sidecars share stands outside a backup and its comparison`() async throws {
+    let (fixture, store, directory) = try await world()
+    defer { fixture.remove() }
+    let session = MySQLSession(fixture.options)
+    let coordination = DatabaseCoordination(session, .mysql)
+    let lease = Lease(holder: "a", term: 1)
+    #expect(try await coordination.take(lease, after: nil))
+    _ = try await coordination.report("before", of: "r1")
+    let journal = try await DatabaseJournal.open(session, .mysql, under: lease)
+    let record = JournalRecord(
+      service: "s", kind: .state, at: Timestamp(milliseconds: 1), payload: "{}")
+    _ = try await journal.append(record)
+    _ = try await store.backUp("b-1", run: "run-1", purpose: .beforeExpand)
+    // While the backup is compared the slots beat on.
+    _ = try await coordination.report("later", of: "r2")
+    #expect(try await store.verify("b-1").isVerified)
+    let text = try String(contentsOfFile: "\(directory)/b-1.sql", encoding: .utf8)
+    for table in [OwnTables.lease, OwnTables.slot, OwnTables.journal] {
+      #expect(!text.contains(table), "\(table)")
+    }
+  }
+
   @Test func `a backup is verified by restoring it, and its copy is migrated`() async throws {
     let (fixture, store, directory) = try await world()
     defer { fixture.remove() }

@@ -19,6 +19,32 @@ struct MySQLContractTests {
   func `a session keeps its contract`(clause: DatabaseSessionContract.Clause) async throws {
     try await clause.check(MySQLSessionSubject())
   }
+
+  @Test(arguments: CoordinationContract.clauses)
+  func `lease, slots and journal of sidecars keep their contract`(
+    clause: CoordinationContract.Clause
+  ) async throws {
+    try await clause.check(MySQLCoordinationSubject())
+  }
+}
+
+/// What sidecars share in a database on the shared server.
+final class MySQLCoordinationSubject: CoordinationSubject {
+  private let fixture: Fixture
+
+  init() throws { fixture = try Fixture() }
+
+  deinit { fixture.remove() }
+
+  private var session: MySQLSession {
+    MySQLSession(fixture.with(deadline: .seconds(30)).options)
+  }
+
+  func connect() -> any Coordination { DatabaseCoordination(session, .mysql) }
+
+  func journal(under lease: Lease) async throws -> any RunJournal {
+    try await DatabaseJournal.open(session, .mysql, under: lease)
+  }
 }
 
 extension MySQLBackupTests {

@@ -64,6 +64,30 @@ struct BackupTests {
     #expect(try world.leftovers() == [])
   }
 
+  @Test func `what sidecars share stands outside a backup and its comparison`() async throws {
+    let session = PostgresSession(PostgresOptions(url: world.url))
+    let coordination = DatabaseCoordination(session, .postgres)
+    let lease = Lease(holder: "a", term: 1)
+    #expect(try await coordination.take(lease, after: nil))
+    _ = try await coordination.report("before", of: "r1")
+    let journal = try await DatabaseJournal.open(session, .postgres, under: lease)
+    let record = JournalRecord(
+      service: "s", kind: .state, at: Timestamp(milliseconds: 1), payload: "{}")
+    _ = try await journal.append(record)
+    try await take()
+    // While the backup is compared the slots beat on.
+    _ = try await coordination.report("later", of: "r2")
+    #expect(try await store.verify("b1").isVerified)
+    let scratch = PostgresScratch(
+      world.service, backups: world.backups, locate: { _ in nil }, now: BackupWorld.now)
+    let copy = try await scratch.restore("b1", label: "old-1")
+    let connection = try PostgresConnection(PostgresOptions(url: PostgresURL(copy.url)))
+    for table in [OwnTables.lease, OwnTables.slot, OwnTables.journal] {
+      #expect(try connection.scalar("SELECT count(*) FROM \(table)") == .integer(0), "\(table)")
+    }
+    try await scratch.discard(copy)
+  }
+
   @Test func `a backup is taken once, and listed, and pruned`() async throws {
     try await take()
     let first = try await store.receipt(of: "b1")

@@ -23,6 +23,30 @@ struct PostgresContractTests {
   func `a session keeps its contract`(clause: DatabaseSessionContract.Clause) async throws {
     try await clause.check(PostgresSessionSubject())
   }
+
+  @Test(arguments: CoordinationContract.clauses)
+  func `lease, slots and journal of sidecars keep their contract`(
+    clause: CoordinationContract.Clause
+  ) async throws {
+    try await clause.check(PostgresCoordinationSubject())
+  }
+}
+
+/// What sidecars share in a database on the shared server.
+struct PostgresCoordinationSubject: CoordinationSubject {
+  private let url: PostgresURL
+
+  init() throws { url = try PostgresServer.shared.makeDatabase() }
+
+  private var session: PostgresSession {
+    PostgresSession(PostgresOptions(url: url, lockDeadline: .seconds(30)))
+  }
+
+  func connect() -> any Coordination { DatabaseCoordination(session, .postgres) }
+
+  func journal(under lease: Lease) async throws -> any RunJournal {
+    try await DatabaseJournal.open(session, .postgres, under: lease)
+  }
 }
 
 /// A service's database on the shared server.

@@ -29,7 +29,7 @@ import WindlassCore
   }
 
   @Test func `an instance that ignores SIGTERM is killed when its time is over`() async throws {
-    try await inWorld(FleetWorld(["--ignore-term"], drain: .milliseconds(200))) { world in
+    try await inWorld(FleetWorld(["--ignore-term"], drain: .seconds(1))) { world in
       try await world.start("a", try await world.release())
       #expect(try await world.isReady("a"))
       try await world.fleet.stop("a")

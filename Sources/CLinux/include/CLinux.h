@@ -118,6 +118,13 @@ ssize_t clinux_send(int socket, const void *bytes, size_t size, const int *descr
 ssize_t clinux_receive(int socket, void *bytes, size_t size, int *descriptors, int capacity,
                        int *count);
 
+/// Keeps SIGTERM, SIGINT, SIGHUP and SIGCHLD from this thread and those that it makes, so that
+/// `clinux_next_signal` gets them; a program that is spawned begins without this.
+int clinux_hold_signals(void);
+
+/// Waits for one of the held signals, and returns it, or 0 when the time was over first.
+int clinux_next_signal(int milliseconds);
+
 /// Accepts a connection, non-blocking and with close-on-exec; returns it.
 int clinux_accept(int socket);
 

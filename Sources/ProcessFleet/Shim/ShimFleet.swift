@@ -16,10 +16,18 @@ final class ShimFleet {
   private var checks: [Int64] = []
   private var housekeepingAt: Int64 = 0
 
+  /// What instances write to; nil for a file of each one's own.
+  private let output: Descriptor?
+
   /// Reads the records of an earlier shim, looks for its instances and takes its listeners back.
-  init(directory: ShimDirectory, here: HostIdentity) throws(StepFailure) {
+  ///
+  /// - Parameter output: what instances write to; nil for a file of each one's own.
+  init(
+    directory: ShimDirectory, here: HostIdentity, output: Descriptor? = nil
+  ) throws(StepFailure) {
     self.directory = directory
     self.here = here
+    self.output = output
     do throws(SystemError) {
       nullDevice = try Descriptor.checked(open("/dev/null", O_RDWR | O_CLOEXEC), "open")
     } catch {
@@ -196,6 +204,12 @@ final class ShimFleet {
     }
   }
 
+  /// What an instance with that log writes to.
+  private func outlet(_ log: String) throws(SystemError) -> Descriptor {
+    if let output { return output }
+    return try LogFile.open(log)
+  }
+
   /// Makes the process, which executes nothing yet, and the record of it.
   private func prepare(
     _ order: InstanceOrder, executable: Descriptor
@@ -209,7 +223,7 @@ final class ShimFleet {
         environment: order.environment + [cookie],
         listeners: listeners.entries.map { ($0.record.name, $0.socket.descriptor) }
           + [(ListenerTable.privateName, socket.descriptor)],
-        directory: order.directory, input: nullDevice, output: try LogFile.open(log),
+        directory: order.directory, input: nullDevice, output: try outlet(log),
         flags: order.isScript ? [.newSession, .keepsExecutable] : .newSession))
     guard let startTime = ProcessTable.startTime(of: child.pid) else {
       throw SystemError("read", "/proc/\(child.pid)/stat", number: ENOENT)

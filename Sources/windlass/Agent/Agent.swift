@@ -18,7 +18,8 @@ struct Agent {
 
   /// Opens the journal and wires every service; nothing is started yet.
   init(
-    _ configurations: [ServiceConfiguration], state: StateDirectory, logger: Logger
+    _ configurations: [ServiceConfiguration], state: StateDirectory,
+    launcher: LauncherPlace? = nil, logger: Logger
   ) async throws {
     let journal = try await state.openJournal()
     let clock = SystemClock(floor: await journal.newestTime())
@@ -26,7 +27,8 @@ struct Agent {
     let assembly = AgentAssembly(
       state: state, journal: journal, clock: clock, logger: logger, transport: transport,
       artifacts: ArtifactDirectory(path: state.artifacts, transport: transport),
-      failpoint: Failpoints.fromEnvironment())
+      failpoint: Failpoints.fromEnvironment(),
+      keeper: launcher.map { .launcher($0) } ?? .shim)
     services = try configurations.map { try assembly.service($0) }
     self.state = state
     self.clock = clock

@@ -14,7 +14,6 @@ struct AgentService: Sendable {
   let configuration: ServiceConfiguration
   let `operator`: ServiceOperator
   let feed: FeedLoop
-  let fleet: ProcessFleet
   let sweep: RehearsalSweep
 }
 
@@ -28,6 +27,8 @@ struct AgentAssembly {
   /// One for all services: they share what was unpacked.
   let artifacts: ArtifactDirectory
   let failpoint: Failpoint
+  /// Who runs the instances.
+  let keeper: InstanceKeeper
 
   /// Makes everything that one service needs; nothing is started or touched yet.
   func service(_ configuration: ServiceConfiguration) throws -> AgentService {
@@ -37,14 +38,7 @@ struct AgentAssembly {
     let now: @Sendable () -> Timestamp = { clock.now() }
     let drivers = try ServiceDrivers(
       configuration, url: database, folder: folder, locate: migrations(in: artifacts), now: now)
-    let prober = ProbeRunner(transport: transport, configuration: probes(configuration))
-    let fleet = ProcessFleet(
-      settings: try settings(configuration, database: database), artifacts: artifacts,
-      transport: transport,
-      prober: { probes, url throws(StepFailure) in
-        try await prober.runSafe(probes, against: url)
-      },
-      now: now, shim: ShimInvocation(bootIDPath: Failpoints.bootIDPath))
+    let (fleet, listeners) = try fleet(configuration, database: database)
     let servers = IsolatedServers(
       settings: rehearsalSettings(configuration, drivers), artifacts: artifacts)
     let artifacts = artifacts
@@ -59,8 +53,7 @@ struct AgentAssembly {
       reports: ReportDirectory(path: folder + "/reports"))
     let ports = ServicePorts(
       database: drivers.database, backups: drivers.backups, rehearsal: rehearsal,
-      fleet: .instances(fleet),
-      listeners: fleet, artifacts: artifacts,
+      fleet: .instances(fleet), listeners: listeners, artifacts: artifacts,
       backupsKept: configuration.backup.keep)
     let service = ServiceOperator(
       policy: policy(configuration), ports: ports, journal: journal, clock: clock,
@@ -68,9 +61,25 @@ struct AgentAssembly {
     return AgentService(
       configuration: configuration, operator: service,
       feed: try feed(configuration, receiver: service, folder: folder, engine: drivers.engine),
-      fleet: fleet,
       sweep: RehearsalSweep(
         servers: servers, scratch: drivers.scratch, logger: logger.for(configuration.name)))
+  }
+
+  /// The instances, and the listeners where this daemon can have them bound.
+  private func fleet(
+    _ configuration: ServiceConfiguration, database: Secret
+  ) throws -> (any Fleet, (any PublicListeners)?) {
+    let fleets = FleetAssembly(
+      state: state, clock: clock, transport: transport, artifacts: artifacts)
+    switch keeper {
+    case .shim:
+      let fleet = try fleets.shim(configuration, database: database)
+      return (fleet, fleet)
+    case .launcher(let place):
+      let fleet = try fleets.launcher(configuration, at: place)
+      return (fleet, fleet)
+    case .slots(let fleet): return (fleet, nil)
+    }
   }
 
   private func feed(
@@ -101,33 +110,6 @@ struct AgentAssembly {
 
   private func probes(_ configuration: ServiceConfiguration) -> ProbeConfiguration {
     ProbeConfiguration(readinessPath: configuration.fleet.readinessPath)
-  }
-
-  private func settings(
-    _ configuration: ServiceConfiguration, database: Secret
-  ) throws -> ProcessFleetSettings {
-    let fleet = configuration.fleet
-    return ProcessFleetSettings(
-      command: fleet.command, environment: fleet.environment,
-      database: configuration.database.injection.map {
-        InjectedDatabase(variable: $0.environmentVariable, url: database.reveal())
-      },
-      listeners: try fleet.listeners.map { try listener($0, of: configuration.name) },
-      readinessPath: fleet.readinessPath, versionPath: fleet.versionPath,
-      versionPointer: fleet.versionPointer, drain: fleet.drain, grace: fleet.grace,
-      stateDirectory: state.service(configuration.name) + "/shim")
-  }
-
-  private func listener(
-    _ listener: ListenerConfiguration, of service: ServiceName
-  ) throws -> ListenerSpecification {
-    guard let address = SocketAddress(listener.address.description) else {
-      throw CommandFailure(
-        .usage, "BadConfiguration",
-        "\(service) can't listen on \(listener.address): write HOST:PORT with an address of this "
-          + "machine, such as 127.0.0.1:8080.")
-    }
-    return ListenerSpecification(name: listener.name, address: address)
   }
 
   private func rehearsalSettings(

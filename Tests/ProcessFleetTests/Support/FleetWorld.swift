@@ -42,7 +42,7 @@ struct FleetWorld {
   }
 
   /// Asks each probe's path, and looks at the status alone.
-  private static let prober: ProcessFleet.Prober = { probes, baseURL in
+  static let prober: ProcessFleet.Prober = { probes, baseURL in
     for probe in probes {
       let limits = HTTPLimits(bodySizeMax: 65_536, deadline: .seconds(30))
       do throws(HTTPError) {

@@ -43,6 +43,16 @@ struct ContractStrengthTests {
     }
   }
 
+  @Test(arguments: CoordinationContract.clauses)
+  func `each clause on what sidecars share catches what strays`(
+    clause: CoordinationContract.Clause
+  ) async throws {
+    let stray = try #require(StrayCoordination.Way.breaking(clause.sentence))
+    await expectCaught(stray) {
+      try await clause.check(SimulatedCoordinationSubject(stray: stray))
+    }
+  }
+
   @Test(arguments: ArtifactStoreContract.clauses)
   func `each clause on artifacts catches a store that strays`(
     clause: ArtifactStoreContract.Clause

@@ -31,6 +31,13 @@ struct SimulatedContractTests {
     try await clause.check(SimulatedJournalSubject())
   }
 
+  @Test(arguments: CoordinationContract.clauses)
+  func `what simulated sidecars share keeps its contract`(
+    clause: CoordinationContract.Clause
+  ) async throws {
+    try await clause.check(SimulatedCoordinationSubject())
+  }
+
   @Test(arguments: RunClockContract.clauses)
   func `the simulated clock keeps its contract`(clause: RunClockContract.Clause) async throws {
     try await clause.check(SimulatedClockSubject())

@@ -91,6 +91,24 @@ struct SimulatedJournalSubject: RunJournalSubject {
   func breakDisk() { journal.fill() }
 }
 
+/// What the simulation's sidecars share.
+struct SimulatedCoordinationSubject: CoordinationSubject {
+  private let coordination = SimulatedCoordination()
+  /// How it strays; nil where it does not.
+  var stray: StrayCoordination.Way?
+
+  func connect() -> any Coordination {
+    guard let stray else { return coordination }
+    return StrayCoordination(coordination: coordination, way: stray)
+  }
+
+  func journal(under lease: Lease) -> any RunJournal {
+    let journal = coordination.journal(under: lease)
+    guard let stray else { return journal }
+    return StrayMemory(journal: journal, way: stray)
+  }
+}
+
 /// The simulation's clock.
 struct SimulatedClockSubject: RunClockSubject {
   func start(after floor: Timestamp?) -> any RunClock { SimulatedClock(floor: floor) }
