@@ -146,23 +146,13 @@ package enum MySQLURL {
   private static func decoded(
     _ text: Substring, _ what: String
   ) throws(StepFailure) -> String {
-    var bytes: [UInt8] = []
-    var rest = text.utf8[...]
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      guard let digits = String(rest.prefix(2)), digits.utf8.count == 2, digits.first != "+",
-        let value = UInt8(digits, radix: 16)
-      else { throw wrong("a % in \(what) is not followed by two hexadecimal digits") }
-      bytes.append(value)
-      rest = rest.dropFirst(2)
-    }
-    guard let result = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
+    do throws(PercentText.Flaw) {
+      return try PercentText.decoded(text)
+    } catch .escape {
+      throw wrong("a % in \(what) is not followed by two hexadecimal digits")
+    } catch {
       throw wrong("\(what) is not UTF-8 or has a zero byte")
     }
-    return result
   }
 
   private static func wrong(_ reason: String) -> StepFailure {

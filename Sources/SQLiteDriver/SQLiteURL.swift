@@ -14,10 +14,15 @@ package enum SQLiteURL {
     {
       throw wrong("a database in memory can't be shared with a service")
     }
-    guard let path = decoded(parts[0]) else {
+    let path: String
+    do throws(PercentText.Flaw) {
+      path = try PercentText.decoded(parts[0])
+    } catch .escape {
       throw wrong("a % in its path is not followed by two hexadecimal digits")
+    } catch {
+      throw wrong("its path is not UTF-8 or has a zero byte")
     }
-    guard path.hasPrefix("/"), path.utf8.count > 1, !path.utf8.contains(0) else {
+    guard path.hasPrefix("/"), path.utf8.count > 1 else {
       throw wrong("its path is not absolute; behind sqlite:// comes a third slash")
     }
     return path
@@ -36,23 +41,6 @@ package enum SQLiteURL {
       }
     }
     return url
-  }
-
-  private static func decoded(_ text: Substring) -> String? {
-    var bytes: [UInt8] = []
-    var rest = text.utf8[...]
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      guard let digits = String(rest.prefix(2)), digits.utf8.count == 2,
-        let value = UInt8(digits, radix: 16), digits.first != "+"
-      else { return nil }
-      bytes.append(value)
-      rest = rest.dropFirst(2)
-    }
-    return String(validating: bytes, as: UTF8.self)
   }
 
   private static func wrong(_ reason: String) -> StepFailure {

@@ -286,23 +286,13 @@ package struct PostgresURL: Hashable, Sendable {
   }
 
   private static func decoded(_ text: Substring) throws(StepFailure) -> String {
-    var bytes: [UInt8] = []
-    var rest = text.utf8[...]
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      guard let digits = String(rest.prefix(2)), digits.utf8.count == 2,
-        let value = UInt8(digits, radix: 16), digits.first != "+", value != 0
-      else { throw wrong("a % is not followed by two hexadecimal digits") }
-      bytes.append(value)
-      rest = rest.dropFirst(2)
+    do throws(PercentText.Flaw) {
+      return try PercentText.decoded(text)
+    } catch .escape {
+      throw wrong("a % is not followed by two hexadecimal digits")
+    } catch {
+      throw wrong("it is not UTF-8 or has a zero byte")
     }
-    guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
-      throw wrong("it is not UTF-8")
-    }
-    return text
   }
 
   private static func wrong(_ reason: String) -> StepFailure {

@@ -1,3 +1,5 @@
+import WindlassCore
+
 /// Where a manifest and its signature come from.
 package enum ManifestSource: Hashable, Sendable {
   /// By HTTP; the signature has the same URL with `.minisig` behind the path.
@@ -15,7 +17,7 @@ package enum ManifestSource: Hashable, Sendable {
       let rest = text.dropFirst(5)
       let path = rest.hasPrefix("//") ? rest.dropFirst(2) : rest
       guard path.hasPrefix("/"), !path.hasPrefix("//"),
-        let decoded = ManifestSource.unescaped(path)
+        let decoded = try? PercentText.decoded(path)
       else { return nil }
       self = .file(path: decoded)
     } else {
@@ -46,22 +48,5 @@ package enum ManifestSource: Hashable, Sendable {
       guard let user = authority.lastIndex(of: "@") else { return String(shown) }
       return String(shown[..<start] + shown[shown.index(after: user)...])
     }
-  }
-
-  /// The text with `%41` as `A`; nil for a broken escape or a zero byte.
-  private static func unescaped(_ text: Substring) -> String? {
-    var bytes: [UInt8] = []
-    var rest = text.utf8
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      guard rest.count >= 2, let value = UInt8(Substring(rest.prefix(2)), radix: 16), value != 0
-      else { return nil }
-      bytes.append(value)
-      rest = rest.dropFirst(2)
-    }
-    return String(validating: bytes, as: UTF8.self)
   }
 }

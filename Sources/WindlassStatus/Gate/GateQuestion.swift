@@ -81,26 +81,8 @@ package struct GateQuestion: Hashable, Sendable {
     let values = query.dropFirst().split(separator: "&").compactMap { pair -> String? in
       let name = pair.prefix { $0 != "=" }
       guard name == "version", name.endIndex < pair.endIndex else { return nil }
-      return decoded(pair[pair.index(after: name.endIndex)...])
+      return try? PercentText.decoded(pair[pair.index(after: name.endIndex)...])
     }
     return values.count == 1 && !values[0].isEmpty ? values[0] : nil
-  }
-
-  /// A text without its percent-encoding; nil for one that has none of its form.
-  private static func decoded(_ text: Substring) -> String? {
-    var bytes: [UInt8] = []
-    var rest = text.utf8[...]
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      guard let digits = String(rest.prefix(2)), digits.utf8.count == 2,
-        digits.allSatisfy(\.isHexDigit), let value = UInt8(digits, radix: 16)
-      else { return nil }
-      bytes.append(value)
-      rest = rest.dropFirst(2)
-    }
-    return String(validating: bytes, as: UTF8.self)
   }
 }
