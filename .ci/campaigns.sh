@@ -14,7 +14,7 @@ began=$(date +%s)
 swift build --build-tests --scratch-path "$scratch"
 echo "campaigns: built in $(($(date +%s) - began)) s"
 [ $# -gt 0 ] || set -- WorldTests PlanTests EpochTests FirstWishTests WishCoverageTests \
-  WishCampaignTests OperatorRightsTests GateTests
+  WishCampaignTests OpenRunWishTests OperatorRightsTests GateTests
 failed=""
 for suite in "$@"; do
   began=$(date +%s)

@@ -8,6 +8,7 @@ package final class ManagedService: Sendable {
   /// Namespace and name of the object.
   package let key: ObjectKey
   package let uid: String
+  /// The newest generation of the object that is known to have had the wish.
   package let generation: Int64
   /// When the object was made, as the server wrote it.
   package let created: String
@@ -34,9 +35,12 @@ package final class ManagedService: Sendable {
   package init(_ object: KubernetesObject, spec pinned: JSONValue? = nil) throws(ObjectError) {
     key = object.key
     uid = object.uid
-    generation = object.generation
     created = object.metadata["creationTimestamp"]?.string ?? ""
-    wish = pinned ?? object.body["spec"] ?? .object([])
+    let now = object.body["spec"] ?? .object([])
+    wish = pinned ?? now
+    // One that an open run has kept is of a generation that was told before.
+    let told = object.body.value(at: "/status/observedGeneration")?.integer ?? 0
+    generation = wish == now ? object.generation : min(told, object.generation)
     let spec = try ManagedServiceSpec.read(wish, at: "spec")
     try ManagedService.checkBuilt(spec)
     try WishLimits(spec: spec).check()
@@ -79,6 +83,13 @@ package final class ManagedService: Sendable {
       rollout: rollout, workload: gated == nil ? kind.shape : .signalled)
     // An open run goes on with what it began on.
     if pinned == nil { try workload.check(object, field: "\(field).name") }
+  }
+
+  /// Whether the object wishes for something else than this, but for a pause, which acts at once.
+  package func isOtherwise(than object: KubernetesObject) -> Bool {
+    let pause = ["policy", "paused"]
+    let now = object.body["spec"] ?? .object([])
+    return now.setting(pause, to: false) != wish.setting(pause, to: false)
   }
 
   package var name: ServiceName { policy.service }

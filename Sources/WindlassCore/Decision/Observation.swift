@@ -22,6 +22,9 @@ public struct Decision: Hashable, Codable, Sendable {
     case approve(Version)
     /// Turn the open run back.
     case rollback
+    /// End the open run if it stands and was not to change anything yet, so that another one may
+    /// begin. Nothing is held against its release. Any other run is left alone.
+    case giveUp
     case quarantine(Version)
     /// Let a quarantined version be tried again.
     case release(Version)

@@ -46,7 +46,7 @@ extension Oracle {
   mutating func judge(givingFree decision: Decision) {
     switch decision.choice {
     case .resume, .rollback, .adopt: isTouched = false
-    case .pause, .approve, .quarantine, .release, .confirmDead: break
+    case .pause, .approve, .giveUp, .quarantine, .release, .confirmDead: break
     }
   }
 

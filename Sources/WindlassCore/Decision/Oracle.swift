@@ -181,7 +181,7 @@ public struct Oracle: Sendable {
       failed[version] = nil
       if run?.plan.target.version == version { run?.isForgiven = true }
     case .confirmDead(let id): bury(id, at)
-    case .pause, .approve, .quarantine, .adopt: break
+    case .pause, .approve, .giveUp, .quarantine, .adopt: break
     }
   }
 

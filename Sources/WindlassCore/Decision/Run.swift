@@ -2,6 +2,17 @@
 public enum RunPhase: String, Codable, Sendable, CaseIterable {
   case prepare, preflight, backUp, verify, prove, approve, expand, observe, roll, soak, commit
   case contractBackUp, contractVerify, contract, finish, rollBack
+
+  /// Whether nothing that lasts was begun yet: no step that changes a database or an instance can
+  /// be on its way.
+  public var isBeforeExpansion: Bool {
+    switch self {
+    case .prepare, .preflight, .backUp, .verify, .prove, .approve: true
+    case .expand, .observe, .roll, .soak, .commit, .contractBackUp, .contractVerify, .contract,
+      .finish, .rollBack:
+      false
+    }
+  }
 }
 
 /// Which way a run goes; it changes at most once (invariant J2).

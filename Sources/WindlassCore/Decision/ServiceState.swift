@@ -42,6 +42,13 @@ public struct Retry: Hashable, Codable, Sendable {
   public var attempts: Int
   public var at: Timestamp
   public var failure: StepFailure
+
+  package init(action: String, attempts: Int, at: Timestamp, failure: StepFailure) {
+    self.action = action
+    self.attempts = attempts
+    self.at = at
+    self.failure = failure
+  }
 }
 
 /// Everything about a service that outlives the daemon; journaled before each effect.

@@ -19,7 +19,7 @@ extension Stepper {
   }
 
   /// Whether it is known what became of everything that was begun.
-  private var isSettled: Bool { record.inFlight == nil && record.unresolved == nil }
+  var isSettled: Bool { record.inFlight == nil && record.unresolved == nil }
 
   /// A run is turned back only when it is known what its last action did.
   private mutating func take(_ decision: Decision) {

@@ -6,6 +6,7 @@ extension Stepper {
     case .resume: goOn()
     case .approve(let version): record.approved = version
     case .rollback: turnBack(by: decision)
+    case .giveUp: giveUp(by: decision)
     case .quarantine(let version):
       let build = watch.offer?.releases.first { $0.version == version }?.build ?? ""
       quarantine(version, build: build, for: Block(code: "ByPerson", message: note(decision)))
@@ -60,6 +61,22 @@ extension Stepper {
     } else {
       turnBack(reason, blame: false, isDecided: true)
     }
+  }
+
+  /// Ends a run that stands before it has changed anything; the next one may begin at once.
+  private mutating func giveUp(by decision: Decision) {
+    guard let run = record.run, run.phase.isBeforeExpansion, hasChangedNothing(run), isSettled,
+      mayStandLong(run)
+    else { return }
+    end(.refused, Block(code: "GivenUp", message: note(decision)))
+    record.refusals = 0
+    record.refusedUntil = nil
+  }
+
+  /// Whether nothing but somebody from outside, or another wish, has the run go on.
+  private func mayStandLong(_ run: Run) -> Bool {
+    run.block != nil || record.retry?.failure.disposition == .wait
+      || watch.unreadable?.disposition == .wait
   }
 
   /// Takes a person's word for what is deployed, unless it can't be true of this schema.

@@ -161,7 +161,7 @@ private struct FractionGenerator: RandomNumberGenerator, Sendable {
 
 extension Run {
   /// Whether it has changed something, or is on its way back.
-  fileprivate var hasBegun: Bool {
+  var hasBegun: Bool {
     orderedAt != nil || begun != nil || !applied.isEmpty || direction != .forward
   }
 }

@@ -42,6 +42,8 @@ final class ServiceDrive: Sendable {
   /// Whether something was told on the object, which a copy may not show yet.
   private let hasTold = Mutex(false)
   private let work = Mutex<Work>(.notBegun)
+  /// The standstill for which the run was to be given up last.
+  private let givenUp = Mutex<StandStill.Place?>(nil)
   private let news = Signal()
 
   /// - Parameters:
@@ -330,7 +332,7 @@ final class ServiceDrive: Sendable {
     }
     assembly.logger.notice(
       "Service is driven",
-      metadata: ["service": "\(key)", "generation": "\(object.generation)"])
+      metadata: ["service": "\(key)", "generation": "\(found.service.generation)"])
     let exchange = DecisionExchange(
       driven, assembly, journal: found.journal, stored: found.stored?.record, clock: clock)
     _ = await exchange.turn(object)
@@ -381,6 +383,7 @@ final class ServiceDrive: Sendable {
       return nil
     }
     let isWishNew = (object.body["spec"] ?? .object([])) != driven.service.wish
+    if isWishNew { giveUpRun(of: driven, state, for: object) }
     if object.isDeleting || isWishNew || sight.rival != nil {
       driven.operator.stopAtRest()
       assembly.turns.callAway(uid)
@@ -388,6 +391,27 @@ final class ServiceDrive: Sendable {
     let now = clock.now()
     let last = now + driven.pace.tick
     return min(max(due ?? last, now + Self.turnInterval), last)
+  }
+}
+
+extension ServiceDrive {
+  /// Has a run that can't go on and has changed nothing make room for another wish, which may mend
+  /// what it stands for: while it is open it goes by the wish that it was opened with.
+  private func giveUpRun(
+    of driven: DrivenService, _ state: ServiceState, for object: KubernetesObject
+  ) {
+    guard let place = StandStill.forAnotherWish(state), driven.service.isOtherwise(than: object)
+    else { return }
+    // Once for each attempt: the core gives up only what still stands when that has ended.
+    let isNew = givenUp.withLock { last in
+      defer { last = place }
+      return last != place
+    }
+    guard isNew else { return }
+    driven.operator.decide(
+      Decision(
+        choice: .giveUp, by: "spec of \(key)",
+        reason: "it was changed, and \(place.run), which had changed nothing yet, stood"))
   }
 }
 
@@ -400,6 +424,32 @@ enum StandStill {
       run.phase == .approve && state.record.policy.needsApproval
       && state.record.approved != run.plan.target.version
     return run.block != nil || state.record.isPaused || waitsForApproval || run.awaitsOwner
+  }
+
+  /// Where a run stands.
+  struct Place: Hashable, Sendable {
+    var run: RunID
+    /// What is tried once more, if something is.
+    var effect: EffectID?
+    var attempts: Int
+    var block: String?
+  }
+
+  /// Where a run stands for something that another wish may mend: not for its turn, and not for its
+  /// approval. Nil for one that goes on, or has changed something.
+  static func forAnotherWish(_ state: ServiceState) -> Place? {
+    let record = state.record
+    guard let run = record.run, run.phase.isBeforeExpansion, !run.hasBegun,
+      record.unresolved == nil
+    else { return nil }
+    let retry = record.retry.flatMap { $0.failure.disposition == .wait ? $0 : nil }
+    let unreadable = state.watch.unreadable
+    let isBlind = unreadable?.disposition == .wait && unreadable?.code != RunTurns.waiting
+    if let action = record.inFlight?.action.name, action != retry?.action { return nil }
+    guard run.block != nil || retry != nil || isBlind else { return nil }
+    return Place(
+      run: run.plan.run, effect: record.inFlight?.id, attempts: retry?.attempts ?? 0,
+      block: run.block?.code)
   }
 }
 
