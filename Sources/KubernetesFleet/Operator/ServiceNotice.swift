@@ -120,15 +120,13 @@ package struct ServiceNotice: Sendable {
   }
 
   /// Changes the object as it is now, anew when it changed meanwhile; another one of the same name
-  /// is left alone.
+  /// is left alone. Who may not read it goes by the copy that was seen, where that is not outdated.
   private func change(
     _ seen: KubernetesObject, _ body: (KubernetesObject) async throws(APIError) -> Void
   ) async throws(APIError) {
     var last: APIError?
     for attempt in 1...Self.attemptsMax {
-      guard let live = try await client.get(Self.reference(seen)), live.uid == seen.uid else {
-        return
-      }
+      guard let live = try await current(seen), live.uid == seen.uid else { return }
       do throws(APIError) {
         return try await body(live)
       } catch {
@@ -139,5 +137,14 @@ package struct ServiceNotice: Sendable {
       }
     }
     if let last { throw last }
+  }
+
+  private func current(_ seen: KubernetesObject) async throws(APIError) -> KubernetesObject? {
+    do throws(APIError) {
+      return try await client.get(Self.reference(seen))
+    } catch {
+      guard error.code == .forbidden else { throw error }
+      return seen
+    }
   }
 }

@@ -50,6 +50,9 @@ package final class ServiceSteps: Sendable {
     self.turns = turns
   }
 
+  /// Why nobody can see what becomes of the step that is under way; nil while that is not so.
+  package var hindrance: Block? { watch.hindrance }
+
   /// Says where to look what is under way; before, nothing is.
   package func follow(_ look: @escaping @Sendable () -> StepStanding) {
     standing.withLock { $0 = look }

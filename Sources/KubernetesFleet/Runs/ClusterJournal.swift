@@ -102,6 +102,7 @@ package actor ClusterJournal: RunJournal {
       chapter.runs[open.run] = try await begin(open, of: &chapter)
     }
     let left = chapter.place
+    let hasEnded = chapter.outline.plan.map { outline?.outcome(of: $0.run) != nil } ?? false
     if let left, let plan = outline?.plan, plan.run != left, chapter.outline.plan?.run == left {
       // The run that ends without a record of its own gets this one as its last: who else is at
       // work in its object is then stopped there.
@@ -117,7 +118,7 @@ package actor ClusterJournal: RunJournal {
     if let outline { chapter.outline = outline }
     if !chapter.isMarked { try await mark(&chapter) }
     chapters[record.service] = chapter
-    if left != chapter.place { chapters[record.service] = await tidied(chapter) }
+    if left != chapter.place || hasEnded { chapters[record.service] = await tidied(chapter) }
     return record.sequence
   }
 

@@ -45,17 +45,30 @@ package actor ServiceDesk {
   ) async throws(StepFailure) -> Turn {
     tell(news.shared, about: object)
     let journaled = try await JournaledDecisions(journal, of: ServiceName(object.name))
+    var blindness: StepFailure?
+    var run: KubernetesObject?
+    do throws(StepFailure) {
+      run = try await waitingRun(news.record, in: object)
+    } catch {
+      // What is can be shown all the same, and why the run can't be read is part of it.
+      blindness = error
+    }
     let mail = inbox.look(
       DecisionInbox.Look(
-        service: object, run: try await waitingRun(news.record, in: object), state: news.state,
+        service: object, run: run, state: news.state,
         isIdle: isIdle, isFeedPending: news.feed.isFetched == nil, journaled: journaled,
         now: news.now))
     var shown = news
     shown.answers += mail.answers
+    if let blindness, blindness.disposition == .wait, shown.hindrance == nil {
+      shown.hindrance = Block(code: blindness.code, message: blindness.message)
+    }
     tell(mail.answers, about: object)
     do throws(StepFailure) {
       try await DecisionDesk.clear(mail.answered, from: object, by: client)
-      return Turn(deliveries: mail.deliveries, due: try await writer.show(shown))
+      let due = try await writer.show(shown, over: object)
+      if let blindness { throw blindness }
+      return Turn(deliveries: mail.deliveries, due: due)
     } catch {
       // What was looked at counts as handed over: it must reach the operator all the same.
       guard mail.deliveries.isEmpty else { return Turn(deliveries: mail.deliveries, due: news.now) }

@@ -11,30 +11,35 @@ package struct StatusNews: Hashable, Sendable {
   package var trouble: StepFailure?
   /// Why nothing is done although there is something to do; nil while that is not so.
   package var waiting: Block?
+  /// Why nobody can see what becomes of the step that is under way; nil while that is not so.
+  package var hindrance: Block?
   /// What became of decisions since they were last told.
   package var answers: [DecisionStatus]
   package var now: Timestamp
 
   package init(
     shared: SharedState, feed: FeedReport, generation: Int64, trouble: StepFailure? = nil,
-    waiting: Block? = nil, answers: [DecisionStatus] = [], now: Timestamp
+    waiting: Block? = nil, hindrance: Block? = nil, answers: [DecisionStatus] = [],
+    now: Timestamp
   ) {
     self.shared = shared
     self.feed = feed
     self.generation = generation
     self.trouble = trouble
     self.waiting = waiting
+    self.hindrance = hindrance
     self.answers = answers
     self.now = now
   }
 
   package init(
     state: ServiceState, feed: FeedReport, generation: Int64, trouble: StepFailure? = nil,
-    waiting: Block? = nil, answers: [DecisionStatus] = [], now: Timestamp
+    waiting: Block? = nil, hindrance: Block? = nil, answers: [DecisionStatus] = [],
+    now: Timestamp
   ) {
     self.init(
       shared: SharedState(state), feed: feed, generation: generation, trouble: trouble,
-      waiting: waiting, answers: answers, now: now)
+      waiting: waiting, hindrance: hindrance, answers: answers, now: now)
   }
 
   /// The service as its operator knows it.

@@ -152,6 +152,7 @@ package enum StatusSummary {
   private static func degraded(_ news: StatusNews) -> Finding {
     if let trouble = news.trouble { return .yes(trouble.code, trouble.message) }
     if let block = news.block { return .yes(block.code, block.message) }
+    if let hindrance = news.hindrance { return .yes(hindrance.code, hindrance.message) }
     if let failure = news.state.watch.unreadable ?? news.record.retry?.failure {
       return .yes(failure.code, failure.message)
     }

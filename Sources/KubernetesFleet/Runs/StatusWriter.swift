@@ -24,11 +24,14 @@ package actor StatusWriter {
 
   /// Shows what is new.
   ///
+  /// - Parameter seen: The object as it was seen last, for who may not read it.
   /// - Returns: when to ask again because something is not shown yet; nil when all is.
   /// - Throws: the server's failure. Nothing else is lost by it: ask again later.
-  package func show(_ news: StatusNews) async throws(StepFailure) -> Timestamp? {
+  package func show(
+    _ news: StatusNews, over seen: KubernetesObject? = nil
+  ) async throws(StepFailure) -> Timestamp? {
     if shown == nil || readAt.map({ news.now - $0 >= RunBounds.statusReadInterval }) ?? true {
-      try await readShown(news)
+      try await readShown(news, seen)
     }
     let service = StatusSummary.service(news, after: shown)
     let isServiceNew = service != shown
@@ -39,7 +42,7 @@ package actor StatusWriter {
       return writtenAt + RunBounds.statusInterval
     }
     writtenAt = news.now
-    if isServiceNew { shown = try await write(service) }
+    if isServiceNew { shown = try await write(service, seen) }
     if isRunNew, let run { try await write(run) }
     return nil
   }
@@ -50,10 +53,10 @@ package actor StatusWriter {
   }
 
   /// Reads what the server shows, as it is after a restart or after somebody's edit.
-  private func readShown(_ news: StatusNews) async throws(StepFailure) {
-    let client = client
-    let reference = reference
-    let found = try await asking { () async throws(APIError) in try await client.get(reference) }
+  private func readShown(
+    _ news: StatusNews, _ seen: KubernetesObject?
+  ) async throws(StepFailure) {
+    let found = try await current(seen)
     guard let found else { throw JournalTrouble.missing(reference) }
     shown = status(of: found)
     uid = found.uid
@@ -61,9 +64,28 @@ package actor StatusWriter {
     shownRuns = [:]
     guard let run = news.record.run?.plan.run ?? news.record.pastRuns.last?.run else { return }
     let name = ObjectReference(.upgradeRuns, run.text, in: reference.namespace)
-    let object = try await asking { () async throws(APIError) in try await client.get(name) }
+    let object: KubernetesObject?
+    do throws(APIError) {
+      object = try await client.get(name)
+    } catch {
+      // The service can tell what is missing all the same.
+      guard error.code == .forbidden else { throw StepFailure(error) }
+      return
+    }
     if let value = object?.body["status"], let status = runStatus(value) {
       shownRuns[run] = status
+    }
+  }
+
+  /// The object as it is; as it was seen last, where it may not be read.
+  private func current(
+    _ seen: KubernetesObject?
+  ) async throws(StepFailure) -> KubernetesObject? {
+    do throws(APIError) {
+      return try await client.get(reference)
+    } catch {
+      guard error.code == .forbidden, let seen else { throw StepFailure(error) }
+      return seen
     }
   }
 
@@ -87,11 +109,11 @@ package actor StatusWriter {
 
   /// A patch of a status is held to a version and to nothing else: so the object is read first.
   private func write(
-    _ status: ManagedServiceStatus
+    _ status: ManagedServiceStatus, _ seen: KubernetesObject?
   ) async throws(StepFailure) -> ManagedServiceStatus {
     let client = client
     let reference = reference
-    let live = try await asking { () async throws(APIError) in try await client.get(reference) }
+    let live = try await current(seen)
     guard let live, live.uid == uid else { throw JournalTrouble.missing(reference) }
     let change: JSONValue = ["status": status.summary]
     let stored = try await asking { () async throws(APIError) in

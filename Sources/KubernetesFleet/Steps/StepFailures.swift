@@ -59,7 +59,7 @@ package struct StepFailures: Hashable, Sendable {
   /// Its state can't be read.
   func unreadable(_ error: APIError) -> StepFailure {
     failure(
-      "StepUnreadable", error.disposition == .stop ? .stop : .retry,
+      "StepUnreadable", error.disposition,
       "may be running, but nobody can read it: \(error.description) It is looked for again by its"
         + " name.")
   }

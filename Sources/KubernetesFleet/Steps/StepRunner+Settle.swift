@@ -20,6 +20,7 @@ extension StepRunner {
     let now = clock.now()
     var patience = Patience(
       end: now + job.order.kind.deadline + StepBounds.patience, obstacleSince: now)
+    defer { watch.note(hindrance: nil) }
     while true {
       guard !Task.isCancelled else { throw job.failures.abandoned }
       let seen = watch.news.count
@@ -27,6 +28,7 @@ extension StepRunner {
       do throws(APIError) {
         judgement = try await look(job, uid)
         patience.readFailures = 0
+        watch.note(hindrance: nil)
       } catch {
         try await endure(error, job, &patience)
         continue
@@ -88,6 +90,11 @@ extension StepRunner {
     patience.readFailures += 1
     guard error.disposition != .stop, clock.now() < patience.end, !Task.isCancelled else {
       throw job.failures.unreadable(error)
+    }
+    // Nothing but somebody's doing helps, so that it has to be known.
+    if error.disposition == .wait {
+      let failure = job.failures.unreadable(error)
+      watch.note(hindrance: Block(code: failure.code, message: failure.message))
     }
     let delay = await client.delay(afterFailures: patience.readFailures, error)
     await clock.sleep(until: clock.now() + min(delay, StepBounds.readDelayMax))

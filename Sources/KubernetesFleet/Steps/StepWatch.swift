@@ -14,6 +14,7 @@ package final class StepWatch: Sendable {
   let label: String
   private let attempts = Mutex<[String: Int]>([:])
   private let told = Mutex<Set<String>>([])
+  private let hindering = Mutex<Block?>(nil)
   /// Told when a step was turned away by the fence.
   private let refusals = Mutex<@Sendable () -> Void>({})
   let sightings = StepSightings()
@@ -72,6 +73,15 @@ package final class StepWatch: Sendable {
 
   /// Takes in that it is worth looking.
   func tell() { news.send() }
+
+  // MARK: - What is in the way
+
+  /// Why nobody can see what becomes of the step that is under way, which may go on meanwhile; nil
+  /// while that is not so.
+  var hindrance: Block? { hindering.withLock { $0 } }
+
+  /// Notes what is in the way; nil for nothing.
+  func note(hindrance: Block?) { hindering.withLock { $0 = hindrance } }
 
   // MARK: - Late Jobs
 

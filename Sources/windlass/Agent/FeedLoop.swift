@@ -15,6 +15,8 @@ final class FeedLoop: Service {
   private let last = Mutex(FeedCondition.pending)
   private let polls = Mutex(0)
   private let seen = Mutex(FeedSighting())
+  /// Told when something is amiss that was not before, or no more.
+  private let changed = Mutex<@Sendable () -> Void>({})
 
   /// - Parameter receiver: Is handed what is trusted, and must return at once.
   init(
@@ -37,6 +39,9 @@ final class FeedLoop: Service {
 
   /// Polls that have ended since the daemon started.
   var pollCount: Int { polls.withLock { $0 } }
+
+  /// Says who is told when polls begin to fail, fail otherwise, or succeed again.
+  func report(to tell: @escaping @Sendable () -> Void) { changed.withLock { $0 = tell } }
 
   func run() async throws {
     await cancelWhenGracefulShutdown { await self.follow() }
@@ -93,7 +98,11 @@ final class FeedLoop: Service {
   private func fetched() {
     let now = clock.now()
     seen.withLock { $0.fetchedAt = now }
-    last.withLock { $0 = FeedCondition(isFetched: true, code: "Fetched", message: "") }
+    let wasAmiss = last.withLock { last in
+      defer { last = FeedCondition(isFetched: true, code: "Fetched", message: "") }
+      return !last.isFetched && last.code != FeedCondition.pending.code
+    }
+    if wasAmiss { changed.withLock { $0 }() }
   }
 
   private func note(_ failure: PollFailure) {
@@ -104,7 +113,9 @@ final class FeedLoop: Service {
       return last.code != failure.code || last.message != failure.message
     }
     // The same failure again says nothing new; the condition shows it as long as it lasts.
-    if isNew { logger.warning("Manifest was not fetched", metadata: ["failure": "\(failure)"]) }
+    guard isNew else { return }
+    logger.warning("Manifest was not fetched", metadata: ["failure": "\(failure)"])
+    changed.withLock { $0 }()
   }
 }
 

@@ -58,7 +58,8 @@ actor DecisionExchange {
     count(shared)
     let news = StatusNews(
       shared: shared, feed: feed, generation: generation,
-      waiting: turns.block(of: driven.service.uid), now: clock.now())
+      waiting: turns.block(of: driven.service.uid), hindrance: driven.steps.hindrance,
+      now: clock.now())
     do throws(StepFailure) {
       let turn = try await desk.turn(object, news, isIdle: isIdle, journal: journal)
       failure = nil

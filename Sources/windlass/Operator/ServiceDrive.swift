@@ -330,6 +330,7 @@ final class ServiceDrive: Sendable {
       steps.forget()
       news.send()
     }
+    driven.feed.report { [news] in news.send() }
     assembly.logger.notice(
       "Service is driven",
       metadata: ["service": "\(key)", "generation": "\(found.service.generation)"])

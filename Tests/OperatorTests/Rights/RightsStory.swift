@@ -22,7 +22,8 @@ enum RightsStory: Hashable, Sendable {
   /// The one in which the operator needs a right.
   static func needing(_ right: Right) -> RightsStory {
     switch (right.resource, right.verb) {
-    case ("statefulsets", _): .upgrade(.statefulSet)
+    // Every story needs the second, and this one is short.
+    case ("statefulsets", _), ("jobs", "get"): .upgrade(.statefulSet)
     case ("daemonsets", _), ("pods", "delete"): .upgrade(.daemonSet)
     default: .life
     }
@@ -45,15 +46,24 @@ enum RightsStory: Hashable, Sendable {
 
   /// Lets the service live, under operators that the cluster knows as `deploy/` has it.
   ///
-  /// - Parameter mayGoOn: Whether the second attempt may begin: what could not be done for want of
-  ///   a right at the end of the first is done then, or never in this story.
+  /// - Parameters:
+  ///   - mayGoOn: Whether the second attempt may begin: what could not be done for want of a right
+  ///     at the end of the first is done then, or never in this story.
+  ///   - inRun: Done in the midst of the run that brings the new release: before anything is
+  ///     changed in a life, after the first migration in an upgrade.
   func live(
-    in world: OperatorWorld, mayGoOn: @escaping @Sendable () -> Bool = { true }
+    in world: OperatorWorld, mayGoOn: @escaping @Sendable () -> Bool = { true },
+    inRun: @escaping @Sendable () async throws -> Void = {}
   ) async throws {
     try await Self.start(in: world)
     try await world.reaches("adoption") { $0.isAtRest(at: "1.0.0") }
     try await world.publish(releases: 2)
-    if self == .life { try await Self.liveOn(in: world, mayGoOn) }
+    if self == .life {
+      try await Self.liveOn(in: world, mayGoOn, inRun)
+    } else {
+      try await world.waits("the first migration") { world.model.schema == 3 }
+      try await inRun()
+    }
     try await world.reaches("the upgrade") { $0.isAtRest(at: "1.1.0") }
     guard self == .life else { return }
     try await world.waits("the end of what was left behind") {
@@ -66,7 +76,8 @@ enum RightsStory: Hashable, Sendable {
 
   /// From the first attempt of an upgrade to the approval of the second.
   private static func liveOn(
-    in world: OperatorWorld, _ mayGoOn: @Sendable () -> Bool
+    in world: OperatorWorld, _ mayGoOn: @Sendable () -> Bool,
+    _ inRun: @Sendable () async throws -> Void
   ) async throws {
     try await waitForApproval(in: world)
     try await leaveRun(in: world)
@@ -87,6 +98,7 @@ enum RightsStory: Hashable, Sendable {
       "release-1", DecisionOrder(choice: .release, by: "ann", version: "1.1.0"))
     try await waitForApproval(in: world)
     try await world.waits("a right that was lacking") { mayGoOn() }
+    try await inRun()
     try await approve(in: world)
   }
 
