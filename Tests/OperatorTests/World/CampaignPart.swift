@@ -11,6 +11,9 @@ enum CampaignPart {
   /// The courses that `WINDLASS_COURSES` names; nil for the usual ones.
   static let courses = environment["WINDLASS_COURSES"]?.split(separator: " ").map(String.init)
 
+  /// The kinds of faults that `WINDLASS_FAULTS` names; nil for all.
+  static let faults = environment["WINDLASS_FAULTS"]?.split(separator: " ").map(String.init)
+
   /// Of how many plans one is carried out: what `WINDLASS_PLANS` says, or all, or few.
   static func stride(usually few: Int) -> Int {
     let asked = environment["WINDLASS_PLANS"].flatMap { Int($0) }
