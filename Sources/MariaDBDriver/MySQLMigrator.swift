@@ -72,7 +72,7 @@ package actor MySQLMigrator: MigrationEngine {
     _ options: MySQLServiceOptions
   ) throws(StepFailure) -> MigrateForecast {
     try connection.snapshot { connection throws(StepFailure) in
-      try forecast(request, directory, on: connection, options).describing(
+      try forecast(request, directory, nil, on: connection, options).describing(
         directory, dialect: .mysql
       ) { backfill throws(StepFailure) in
         try MySQLBackfillTable(backfill, on: connection).estimate(on: connection)
@@ -84,14 +84,16 @@ package actor MySQLMigrator: MigrationEngine {
     _ request: MigrateRequest, progress: @escaping @Sendable (MigrateProgress) -> Void
   ) async throws(StepFailure) -> MigrateOutcome {
     let directory = try MigrationDirectory.read(at: request.directory)
+    // While the server is reached and asked.
+    let sums = MigrationSums(of: directory)
     let options = options
     let work = MySQLWork(options, name: "migrate")
     let forecast = try await work.retrying { () throws(StepFailure) -> MigrateForecast in
       try DirtyMark.settled { () throws(StepFailure) in
-        try Self.forecast(request, directory, on: work.connection(), options)
+        try Self.forecast(request, directory, sums, on: work.connection(), options)
       } underLock: { () throws(StepFailure) in
         try work.withSharedLock { () throws(StepFailure) in
-          try Self.forecast(request, directory, on: work.connection(), options)
+          try Self.forecast(request, directory, sums, on: work.connection(), options)
         }
       }
     }
@@ -178,8 +180,8 @@ package actor MySQLMigrator: MigrationEngine {
   }
 
   private static func forecast(
-    _ request: MigrateRequest, _ directory: MigrationDirectory, on connection: MySQLConnection,
-    _ options: MySQLServiceOptions
+    _ request: MigrateRequest, _ directory: MigrationDirectory, _ sums: MigrationSums?,
+    on connection: MySQLConnection, _ options: MySQLServiceOptions
   ) throws(StepFailure) -> MigrateForecast {
     let own = MySQLOwnSchema(connection: connection, ledger: options.ledger)
     let overview = try MySQLOverview(own)
@@ -196,7 +198,7 @@ package actor MySQLMigrator: MigrationEngine {
       version = last.after
     }
     let history = if let overview { overview.history } else { try own.history(tables) }
-    try MigrationHistory.check(directory, against: history, ledger: version)
+    try MigrationHistory.check(directory, against: history, ledger: version, sums: sums)
     if overview?.isAsRecorded != true, let drift = try own.drift(tables) {
       throw drift.failure(
         database: options.address.name, reference: options.address.publicURL)

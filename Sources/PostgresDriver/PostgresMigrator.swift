@@ -36,7 +36,7 @@ package actor PostgresMigrator: MigrationEngine {
   ) async throws(StepFailure) -> MigrateForecast {
     let directory = try MigrationDirectory.read(at: request.directory)
     let connection = try options.connect(for: "forecast")
-    return try forecast(request, directory, on: connection).describing(
+    return try forecast(request, directory, nil, on: connection).describing(
       directory, dialect: .postgres
     ) { backfill throws(StepFailure) in
       try PostgresBackfillTable(backfill.directive, on: connection).estimate(on: connection)
@@ -49,10 +49,12 @@ package actor PostgresMigrator: MigrationEngine {
     _ request: MigrateRequest, progress: @escaping @Sendable (MigrateProgress) -> Void
   ) async throws(StepFailure) -> MigrateOutcome {
     let directory = try MigrationDirectory.read(at: request.directory)
+    // While the server is reached and asked.
+    let sums = MigrationSums(of: directory)
     var session = MigratingSession(options: options)
     // A server that is not reached is told at once, and not tried for as long as a lock is.
     _ = try session.connection()
-    let forecast = try await forecast(request, directory, &session)
+    let forecast = try await forecast(request, directory, sums, &session)
     guard !forecast.pending.isEmpty else { return MigrateOutcome(forecast: forecast, applied: []) }
     var batches = try batches(forecast, directory, run: request.run)
     if options.url.dialect == .postgres, forecast.from == nil,
@@ -86,11 +88,12 @@ package actor PostgresMigrator: MigrationEngine {
   }
 
   private func forecast(
-    _ request: MigrateRequest, _ directory: MigrationDirectory, _ session: inout MigratingSession
+    _ request: MigrateRequest, _ directory: MigrationDirectory, _ sums: MigrationSums,
+    _ session: inout MigratingSession
   ) async throws(StepFailure) -> MigrateForecast {
     try await options.retrying { () throws(StepFailure) in
       try session.use { connection, _ throws(StepFailure) in
-        try forecast(request, directory, on: connection)
+        try forecast(request, directory, sums, on: connection)
       }
     }
   }
@@ -187,12 +190,14 @@ package actor PostgresMigrator: MigrationEngine {
   }
 
   private func forecast(
-    _ request: MigrateRequest, _ directory: MigrationDirectory, on connection: PostgresConnection
+    _ request: MigrateRequest, _ directory: MigrationDirectory, _ sums: MigrationSums?,
+    on connection: PostgresConnection
   ) throws(StepFailure) -> MigrateForecast {
     let options = options
     return try settled(on: connection).read { own throws(StepFailure) in
       let version = try own.settledVersion()
-      try MigrationHistory.check(directory, against: own.history(), ledger: version)
+      try MigrationHistory.check(
+        directory, against: own.history(), ledger: version, sums: sums)
       if let drift = try own.drift() { throw drift.failure(options.url) }
       return try MigrateForecast(request, directory, from: version) { body in
         PostgresMigration.refusal(of: body, options)

@@ -47,13 +47,16 @@ extension SQLiteConnection {
 
   /// The digest of the schema's stored text, from which the whole catalogue follows.
   func schemaFingerprint(ledger: SQLiteLedger) throws(StepFailure) -> Digest {
-    var text = "sqlite_schema\n"
+    var text = Array("sqlite_schema\n".utf8)
     for entry in try serviceEntries(ledger: ledger) {
       // Each field with its length, so that no two schemas run together into one text.
       for field in [entry.type, entry.name, entry.table, entry.definition ?? ""] {
-        text += "\(field.utf8.count):\(field)"
+        text.append(contentsOf: String(field.utf8.count).utf8)
+        text.append(UInt8(ascii: ":"))
+        text.append(contentsOf: field.utf8)
       }
-      text += entry.definition == nil ? "-\n" : "\n"
+      if entry.definition == nil { text.append(UInt8(ascii: "-")) }
+      text.append(UInt8(ascii: "\n"))
     }
     return SHA256.digest(of: text)
   }

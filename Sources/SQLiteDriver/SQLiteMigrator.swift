@@ -39,7 +39,7 @@ package actor SQLiteMigrator: MigrationEngine {
     let directory = try MigrationDirectory.read(at: request.directory)
     guard request.createsDatabase, !FilePath.exists(options.path) else {
       let connection = try options.connectExisting()
-      return try forecast(request, directory, on: connection).describing(
+      return try forecast(request, directory, nil, on: connection).describing(
         directory, dialect: .sqlite
       ) { backfill throws(StepFailure) in
         try SQLiteBackfillTable(backfill.directive, on: connection).estimate(on: connection)
@@ -63,10 +63,13 @@ package actor SQLiteMigrator: MigrationEngine {
       try RunLock(options)
     }
     defer { withExtendedLifetime(lock) {} }
+    // While the database is opened and asked.
+    let sums = MigrationSums(of: directory)
     let connection =
       request.createsDatabase && !FilePath.exists(options.path)
       ? try options.connect(.create) : try options.connectExisting(mayKeepJournal: true)
-    let forecast = try forecast(request, directory, on: connection)
+    let forecast = try forecast(request, directory, sums, on: connection)
+    guard !forecast.pending.isEmpty else { return MigrateOutcome(forecast: forecast, applied: []) }
     let series = MigrationSeries(
       first: forecast.pending.first?.version, last: forecast.pending.last?.version)
     var after = forecast.from
@@ -190,15 +193,19 @@ package actor SQLiteMigrator: MigrationEngine {
   // MARK: Forecast
 
   private func forecast(
-    _ request: MigrateRequest, _ directory: MigrationDirectory, on connection: SQLiteConnection
+    _ request: MigrateRequest, _ directory: MigrationDirectory, _ sums: MigrationSums?,
+    on connection: SQLiteConnection
   ) throws(StepFailure) -> MigrateForecast {
     let options = options
     return try connection.snapshot { connection throws(StepFailure) in
       let own = OwnSchema(connection: connection, ledger: options.ledger)
       let (version, isDirty) = try own.ledgerRow()
       guard !isDirty else { throw MigrationHistory.dirty(version, database: options.path) }
-      try MigrationHistory.check(directory, against: own.history(), ledger: version)
-      if let drift = try own.drift() { throw drift.failure(path: options.path) }
+      let history = try own.history()
+      // The files are still being read meanwhile; what is wrong with one is told first.
+      let drift = try own.drift()
+      try MigrationHistory.check(directory, against: history, ledger: version, sums: sums)
+      if let drift { throw drift.failure(path: options.path) }
       return try MigrateForecast(request, directory, from: version, refusal: options.refusal)
     }
   }

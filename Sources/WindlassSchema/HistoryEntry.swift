@@ -26,14 +26,17 @@ package struct HistoryEntry: Hashable, Sendable {
     self.appliedAt = appliedAt
   }
 
-  /// Reads the columns `version, file, checksum, phase, run, duration_ms, applied_at`.
+  /// Reads the columns `version, file, checksum, phase, run, duration_ms, applied_at`, which are in
+  /// this order, by their places, since a history is long.
   package init(_ row: SQLRow) {
+    let values = row.values
+    precondition(values.count == 7, "a line of the history has seven columns")
     self.init(
-      version: SchemaVersion(UInt64(bitPattern: row["version"].integer ?? 0)),
-      file: row["file"].text ?? "", checksum: Digest(row["checksum"].text ?? ""),
-      phase: row["phase"].text ?? "", run: RunID(row["run"].text ?? ""),
-      duration: .milliseconds(row["duration_ms"].integer ?? 0),
-      appliedAt: Timestamp(milliseconds: row["applied_at"].integer ?? 0))
+      version: SchemaVersion(UInt64(bitPattern: values[0].integer ?? 0)),
+      file: values[1].text ?? "", checksum: Digest(values[2].text ?? ""),
+      phase: values[3].text ?? "", run: RunID(values[4].text ?? ""),
+      duration: .milliseconds(values[5].integer ?? 0),
+      appliedAt: Timestamp(milliseconds: values[6].integer ?? 0))
   }
 
   /// The values of the columns that `init(_: SQLRow)` reads, in that order.

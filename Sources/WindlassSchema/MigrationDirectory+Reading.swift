@@ -15,7 +15,7 @@ extension MigrationDirectory {
           String(cString: $0)
         }
       }
-      guard name != ".", name != "..", !isDirectory(record, "\(path)/\(name)") else { continue }
+      guard name != ".", name != "..", !isDirectory(record, name, in: path) else { continue }
       guard names.count < Bounds.migrationFilesMax else {
         throw unreadable(path, "it has more than \(Bounds.migrationFilesMax) files")
       }
@@ -42,13 +42,15 @@ extension MigrationDirectory {
     return try Self.contents(of: "\(path)/\(file)")
   }
 
-  private static func isDirectory(_ record: UnsafeMutablePointer<dirent>, _ path: String) -> Bool {
+  private static func isDirectory(
+    _ record: UnsafeMutablePointer<dirent>, _ name: String, in path: String
+  ) -> Bool {
     // Most file systems tell the kind with the name.
     let kind = Int(record.pointee.d_type)
     guard kind == Int(DT_UNKNOWN) else { return kind == Int(DT_DIR) }
     var status = stat()
     // A link to a directory is a file to the other tool as well, and reading it then fails.
-    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    return lstat("\(path)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
   private static func contents(of path: String) throws(StepFailure) -> [UInt8] {

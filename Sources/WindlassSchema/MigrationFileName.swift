@@ -6,10 +6,9 @@ package struct MigrationFileName: Hashable, Sendable {
   package enum Direction: String, Hashable, Sendable { case up, down }
 
   package var version: SchemaVersion
-  package var title: String
   package var direction: Direction
-  /// What follows the direction, which that tool does not look at.
-  package var fileExtension: String
+  /// Whether `sql` follows the direction; that tool does not look at it.
+  package var isSQL: Bool
 
   /// What a name turns out to be.
   package enum Reading: Hashable, Sendable {
@@ -22,37 +21,62 @@ package struct MigrationFileName: Hashable, Sendable {
 
   /// Reads a name.
   package static func read(_ name: String) -> Reading {
-    let bytes = Array(name.utf8)
+    var name = name
+    return name.withUTF8 { read($0) }
+  }
+
+  /// Reads a name without making a text of any part of it, since a directory may have thousands.
+  private static func read(_ bytes: UnsafeBufferPointer<UInt8>) -> Reading {
     // In the tool's pattern a point stands for anything but the end of a line.
     guard !bytes.contains(0x0A),
       let digitsEnd = bytes.firstIndex(where: { !(0x30...0x39).contains($0) }), digitsEnd > 0,
       bytes[digitsEnd] == UInt8(ascii: "_"),
-      let (mark, direction) = lastDirection(in: bytes, from: digitsEnd + 1)
+      let (direction, end) = lastDirection(in: bytes, from: digitsEnd + 1)
     else { return .other }
-    let digits = String(decoding: bytes[..<digitsEnd], as: UTF8.self)
-    guard let version = UInt64(digits), version <= UInt64(Int64.max) else {
-      return .versionTooLarge
-    }
-    let extensionStart = mark + direction.rawValue.utf8.count + 2
+    guard let number = number(bytes[..<digitsEnd]) else { return .versionTooLarge }
     return .migration(
       MigrationFileName(
-        version: SchemaVersion(version),
-        title: String(decoding: bytes[(digitsEnd + 1)..<mark], as: UTF8.self),
-        direction: direction,
-        fileExtension: String(decoding: bytes[extensionStart...], as: UTF8.self)))
+        version: SchemaVersion(number), direction: direction,
+        isSQL: ends(with: "sql", in: bytes, from: end)))
   }
 
-  /// The last `.up.` or `.down.`: the title is greedy.
+  /// Reads digits; nil for a number that no ledger holds.
+  private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> UInt64? {
+    var number: Int64 = 0
+    for digit in digits {
+      let (tens, isTooLarge) = number.multipliedReportingOverflow(by: 10)
+      guard !isTooLarge else { return nil }
+      let (sum, isLarger) = tens.addingReportingOverflow(Int64(digit) - 0x30)
+      guard !isLarger else { return nil }
+      number = sum
+    }
+    return UInt64(number)
+  }
+
+  /// The last `.up.` or `.down.`, since the title is greedy, and where it ends.
   private static func lastDirection(
-    in bytes: [UInt8], from start: Int
-  ) -> (mark: Int, direction: Direction)? {
+    in bytes: UnsafeBufferPointer<UInt8>, from start: Int
+  ) -> (direction: Direction, end: Int)? {
     for mark in stride(from: bytes.count - 1, through: start, by: -1)
     where bytes[mark] == UInt8(ascii: ".") {
-      for direction in [Direction.up, .down]
-      where bytes[mark...].starts(with: ".\(direction.rawValue).".utf8) {
-        return (mark, direction)
-      }
+      if holds(".up.", in: bytes, at: mark) { return (.up, mark + 4) }
+      if holds(".down.", in: bytes, at: mark) { return (.down, mark + 6) }
     }
     return nil
+  }
+
+  private static func ends(
+    with word: StaticString, in bytes: UnsafeBufferPointer<UInt8>, from start: Int
+  ) -> Bool {
+    bytes.count - start == word.utf8CodeUnitCount && holds(word, in: bytes, at: start)
+  }
+
+  private static func holds(
+    _ word: StaticString, in bytes: UnsafeBufferPointer<UInt8>, at start: Int
+  ) -> Bool {
+    guard bytes.count - start >= word.utf8CodeUnitCount else { return false }
+    for offset in 0..<word.utf8CodeUnitCount
+    where bytes[start + offset] != word.utf8Start[offset] { return false }
+    return true
   }
 }

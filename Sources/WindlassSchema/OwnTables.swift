@@ -34,6 +34,8 @@ package enum OwnTables {
 
   /// Whether a table is one of Windlass's own, also one of a later version of Windlass.
   package static func isOwn(_ name: String) -> Bool {
-    name.lowercased().hasPrefix("windlass_")
+    // No other letter's small one is a w, and most names are the service's.
+    guard let first = name.utf8.first, first | 0x20 == UInt8(ascii: "w") else { return false }
+    return name.lowercased().hasPrefix("windlass_")
   }
 }
