@@ -14,15 +14,18 @@ package actor MySQLMigrator: MigrationEngine {
 
   /// Makes an engine; nothing is connected yet.
   ///
-  /// - Parameter checkpoint: called at each point at which a test may cut the work off.
+  /// - Parameters:
+  ///   - executor: where it works; nil for a thread of its own.
+  ///   - checkpoint: called at each point at which a test may cut the work off.
   package init(
-    _ options: MySQLServiceOptions, now: @escaping @Sendable () -> Timestamp,
+    _ options: MySQLServiceOptions, on executor: BlockingExecutor? = nil,
+    now: @escaping @Sendable () -> Timestamp,
     checkpoint: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.options = options
     self.now = now
     self.checkpoint = checkpoint
-    executor = BlockingExecutor(label: "windlass.mysql-migrator")
+    self.executor = executor ?? BlockingExecutor(label: "windlass.mysql-migrator")
   }
 
   package func schema() async throws(StepFailure) -> SchemaReport {

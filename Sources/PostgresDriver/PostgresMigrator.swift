@@ -12,10 +12,15 @@ package actor PostgresMigrator: MigrationEngine {
   }
 
   /// Makes an engine; nothing is connected yet.
-  package init(_ options: PostgresServiceOptions, now: @escaping @Sendable () -> Timestamp) {
+  ///
+  /// - Parameter executor: where it works; nil for a thread of its own.
+  package init(
+    _ options: PostgresServiceOptions, on executor: BlockingExecutor? = nil,
+    now: @escaping @Sendable () -> Timestamp
+  ) {
     self.options = options
     self.now = now
-    executor = BlockingExecutor(label: "windlass.postgres-migrator")
+    self.executor = executor ?? BlockingExecutor(label: "windlass.postgres-migrator")
   }
 
   package func schema() async throws(StepFailure) -> SchemaReport {

@@ -12,10 +12,15 @@ package actor SQLiteMigrator: MigrationEngine {
   }
 
   /// Makes an engine; no file is touched yet.
-  package init(_ options: SQLiteServiceOptions, now: @escaping @Sendable () -> Timestamp) {
+  ///
+  /// - Parameter executor: where it works; nil for a thread of its own.
+  package init(
+    _ options: SQLiteServiceOptions, on executor: BlockingExecutor? = nil,
+    now: @escaping @Sendable () -> Timestamp
+  ) {
     self.options = options
     self.now = now
-    executor = BlockingExecutor(label: "windlass.migrator")
+    self.executor = executor ?? BlockingExecutor(label: "windlass.migrator")
   }
 
   /// Reads ledger, history and drift.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import WindlassSchema
 import WindlassWire
 
 /// The program: parses arguments, runs the command, and turns every ending into an exit code.
@@ -55,6 +56,12 @@ struct Windlass: AsyncParsableCommand {
   static func main() async {
     let arguments = Array(CommandLine.arguments.dropFirst())
     let root = root(calledBy: CommandLine.arguments.first ?? "")
+    // What there is most often nothing to do for begins no thread for that.
+    if root == Windlass.self, PlainArguments.migrateOrder(arguments) != nil {
+      let end = BlockingExecutor.run { await status(of: arguments, on: $0) }
+      // Everything is written; what thirty libraries would clean up ends with the process.
+      _exit(end.rawValue)
+    }
     Glibc.exit(await status(of: arguments, as: root).rawValue)
   }
 
@@ -64,14 +71,17 @@ struct Windlass: AsyncParsableCommand {
   }
 
   /// Runs the program on the arguments and says how it ends.
+  ///
+  /// - Parameter executor: where a migration engine works; nil for a thread of its own.
   static func status(
-    of arguments: [String], as root: any AsyncParsableCommand.Type = Windlass.self
+    of arguments: [String], as root: any AsyncParsableCommand.Type = Windlass.self,
+    on executor: BlockingExecutor? = nil
   ) async -> ExitStatus {
     let output = Output(isJSON: FormatOptions.isJSON(arguments))
     do {
       try ProcessSetUp.perform()
       if root == Windlass.self, let order = PlainArguments.migrateOrder(arguments) {
-        return await order.run(output)
+        return await order.run(output, on: executor)
       }
       var command = try root.parseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {

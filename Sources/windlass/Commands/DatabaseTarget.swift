@@ -172,11 +172,15 @@ enum DatabaseTarget {
   }
 
   /// The migration engine by itself.
-  func migrator(now: @escaping @Sendable () -> Timestamp) -> any MigrationEngine {
+  ///
+  /// - Parameter executor: where it works; nil for a thread of its own.
+  func migrator(
+    on executor: BlockingExecutor? = nil, now: @escaping @Sendable () -> Timestamp
+  ) -> any MigrationEngine {
     switch self {
-    case .sqlite(let options): SQLiteMigrator(options, now: now)
-    case .postgres(let options): PostgresMigrator(options, now: now)
-    case .mysql(let options): MySQLMigrator(options, now: now)
+    case .sqlite(let options): SQLiteMigrator(options, on: executor, now: now)
+    case .postgres(let options): PostgresMigrator(options, on: executor, now: now)
+    case .mysql(let options): MySQLMigrator(options, on: executor, now: now)
     }
   }
 

@@ -18,9 +18,11 @@ struct MigrateOrder: Hashable, Sendable {
   var dryRun = false
 
   /// Does the work and says how the program ends; an error is written out.
-  func run(_ output: Output) async -> ExitStatus {
+  ///
+  /// - Parameter executor: where the engine works; nil for a thread of its own.
+  func run(_ output: Output, on executor: BlockingExecutor? = nil) async -> ExitStatus {
     do {
-      return try await perform(output)
+      return try await perform(output, on: executor)
     } catch {
       let failure = CommandFailure(error)
       output.failure(failure)
@@ -29,12 +31,16 @@ struct MigrateOrder: Hashable, Sendable {
   }
 
   /// Does the work and says how the program ends.
-  func perform(_ output: Output) async throws -> ExitStatus {
+  ///
+  /// - Parameter executor: where the engine works; nil for a thread of its own.
+  func perform(
+    _ output: Output, on executor: BlockingExecutor? = nil
+  ) async throws -> ExitStatus {
     let clock = SystemClock(floor: nil)
     let migrator = try DatabaseTarget(database.resolve(), ledgerTable: ledgerTable)
       .limited(by: limits).enforcing(foreignKeys: foreignKeys)
       .watching(replicas.map { try $0.resolve(option: "--replica") }, from: "--replica")
-      .migrator(now: clock.now)
+      .migrator(on: executor, now: clock.now)
     let request = MigrateRequest(
       directory: path, target: to.map { SchemaVersion($0) }, phase: phase,
       run: RunID("migrate-\(clock.now().compactText)-\(getpid())"), createsDatabase: create)
