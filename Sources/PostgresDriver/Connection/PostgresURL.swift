@@ -109,7 +109,9 @@ package struct PostgresURL: Hashable, Sendable {
       let port = ports.isEmpty ? "" : String(ports[min(index, ports.count - 1)])
       return port.isEmpty ? host : "\(host):\(port)"
     }
-    return "\(servers.isEmpty ? "localhost" : servers.joined(separator: ","))/\(database)"
+    // Most name one, for which nothing is to be joined.
+    let names = servers.count > 1 ? servers.joined(separator: ",") : servers.first ?? "localhost"
+    return "\(names)/\(database)"
   }
 
   /// The URL's user for a person, behind an article.
@@ -173,10 +175,10 @@ package struct PostgresURL: Hashable, Sendable {
       ports.append(String(port))
     }
     if hosts.contains(where: { !$0.isEmpty }) {
-      parameters["host"] = Secret(hosts.joined(separator: ","))
+      parameters["host"] = Secret(hosts.count > 1 ? hosts.joined(separator: ",") : hosts[0])
     }
     if ports.contains(where: { !$0.isEmpty }) {
-      parameters["port"] = Secret(ports.joined(separator: ","))
+      parameters["port"] = Secret(ports.count > 1 ? ports.joined(separator: ",") : ports[0])
     }
   }
 

@@ -26,18 +26,17 @@ extension PostgresConnection {
     if serverVersion >= 140_000 {
       settings.append(("client_connection_check_interval", Bounds.connectionCheckInterval))
     }
-    try execute(
-      "SELECT "
-        + settings.map { "set_config('\($0.0)', '\($0.1.milliseconds)', false)" }.joined(
-          separator: ", "))
+    var setting = "SELECT pg_backend_pid()"
+    var reading = setting
+    for (name, limit) in settings {
+      setting += ", set_config('\(name)', '\(limit.milliseconds)', false)"
+      reading +=
+        ", current_setting('\(name)')::interval = interval '\(limit.milliseconds) milliseconds'"
+    }
+    try execute(setting)
     // In a round trip of its own: behind a pooler this one may reach another server process. The
     // server writes a limit with its unit, and reads what it wrote.
-    let kept = settings.map {
-      "current_setting('\($0.0)')::interval = interval '\($0.1.milliseconds) milliseconds'"
-    }
-    let answers = try pipeline([
-      SQLStatement("SELECT pg_backend_pid(), " + kept.joined(separator: ", ")), Self.identity,
-    ])
+    let answers = try pipeline([SQLStatement(reading), Self.identity])
     guard let values = answers[0].first?.values, values.count == 1 + settings.count,
       values[0] == .integer(Int64(process)), let row = answers[1].first
     else { throw pooled() }
