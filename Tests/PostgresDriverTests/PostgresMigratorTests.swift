@@ -1,7 +1,8 @@
-import PostgresDriver
 import Testing
 import WindlassCore
 import WindlassSchema
+
+@testable import PostgresDriver
 
 struct PostgresMigratorTests {
   @Test func `the ledger equals golang-migrate's to the row, with version 0 and gaps`() async throws
@@ -128,6 +129,26 @@ struct PostgresMigratorTests {
     #expect(try await world.migrator().schema().drift == nil)
     try world.connection().execute("DROP TABLE t1")
     #expect(try await world.migrator().schema().drift != nil)
+  }
+
+  @Test func `a stamp of an earlier Windlass is believed, and a change since then is seen`()
+    async throws
+  {
+    let world = try PostgresWorld(["1_a.up.sql": "CREATE TABLE a (b int)"])
+    try await world.migrate()
+    let connection = try world.connection()
+    let former = FormerCatalogueStamp.digest(
+      in: try connection.rows(FormerCatalogueStamp.question.text, limit: 1))
+    #expect(former.isWellFormed)
+    // Who looks at the schema can't read the record.
+    try connection.execute(
+      "UPDATE windlass_catalogue SET fingerprint = $1, catalogue = 'unread'", [.text(former.text)])
+    #expect(try await world.migrator().schema().drift == nil)
+    #expect(try await world.migrate().applied.isEmpty)
+    try connection.execute("ALTER TABLE a ADD c int")
+    await #expect(throws: StepFailure.self) { try await world.migrator().schema() }
+    try world.write(["2_b.up.sql": "SELECT 1"])
+    await #expect(throws: StepFailure.self) { try await world.migrate() }
   }
 
   @Test func `files for a fresh database are one transaction`() async throws {

@@ -122,6 +122,22 @@ extension PostgresConnection {
     within limit: Interval? = nil, asOf moment: String? = nil,
     _ body: (PostgresConnection) throws(StepFailure) -> Result
   ) throws(StepFailure) -> Result {
+    try snapshot(within: limit, asOf: moment, beginningWith: []) {
+      connection, _ throws(StepFailure) in
+      try body(connection)
+    }
+  }
+
+  /// The same, with questions that travel together with `BEGIN`.
+  ///
+  /// - Parameters:
+  ///   - first: what is read at the beginning.
+  ///   - body: gets the rows of each of them.
+  func snapshot<Result>(
+    within limit: Interval? = nil, asOf moment: String? = nil,
+    beginningWith first: [SQLStatement],
+    _ body: (PostgresConnection, [[SQLRow]]) throws(StepFailure) -> Result
+  ) throws(StepFailure) -> Result {
     guard isAlive else { throw lost() }
     precondition(!isInTransaction, "a snapshot never begins inside a transaction")
     let usual = patience
@@ -131,12 +147,19 @@ extension PostgresConnection {
       rollBack()
     }
     let level = dialect == .postgres ? "REPEATABLE READ" : "SERIALIZABLE"
-    var text = "BEGIN ISOLATION LEVEL \(level), READ ONLY"
-    if let moment { text += ", AS OF SYSTEM TIME '\(moment)'" }
-    text += "; SET LOCAL lock_timeout = \(Bounds.readLockWait.milliseconds)"
-    if let limit { text += "; SET LOCAL statement_timeout = \(limit.milliseconds)" }
-    try run(script: text)
-    return try body(self)
+    var begin = "BEGIN ISOLATION LEVEL \(level), READ ONLY"
+    if let moment { begin += ", AS OF SYSTEM TIME '\(moment)'" }
+    var beginning = [begin, "SET LOCAL lock_timeout = \(Bounds.readLockWait.milliseconds)"]
+    if let limit { beginning.append("SET LOCAL statement_timeout = \(limit.milliseconds)") }
+    // CockroachDB's own course through a transaction is kept as it is.
+    if first.isEmpty || dialect == .cockroachdb {
+      try run(script: beginning.joined(separator: "; "))
+      var answers: [[SQLRow]] = []
+      for question in first { answers.append(try rows(question.text, question.parameters)) }
+      return try body(self, answers)
+    }
+    let answers = try pipeline(beginning.map { SQLStatement($0) } + first)
+    return try body(self, Array(answers.dropFirst(beginning.count)))
   }
 
   private func commit() throws(StepFailure) {

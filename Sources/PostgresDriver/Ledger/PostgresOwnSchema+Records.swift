@@ -122,17 +122,22 @@ extension PostgresOwnSchema {
     var record = RecordedCatalogue(
       version: row["version"].integer.map { SchemaVersion(UInt64(bitPattern: $0)) },
       fingerprint: row["fingerprint"].text ?? "", json: "")
-    if record.version == version, connection.dialect == .postgres,
-      try CatalogueStamp.digest(in: rows(CatalogueStamp.question, limit: 1)).text
-        == record.fingerprint
-    {
-      return nil
-    }
+    if record.version == version, try isStamped(record.fingerprint) { return nil }
     record.json =
       try connection.scalar("SELECT catalogue FROM \(place.own(OwnTables.catalogue))").text ?? ""
     return try record.drift(
       to: connection.catalogue(place, countsRows: false), version: version,
       database: connection.place)
+  }
+
+  /// Whether the schema as it is now bears a stamp that was recorded; false where one has to look.
+  private func isStamped(_ recorded: String) throws(StepFailure) -> Bool {
+    guard connection.dialect == .postgres else { return false }
+    if try CatalogueStamp.digest(in: rows(CatalogueStamp.question, limit: 1)).text == recorded {
+      return true
+    }
+    let former = try rows(FormerCatalogueStamp.question, limit: 1)
+    return FormerCatalogueStamp.digest(in: former).text == recorded
   }
 
   // MARK: Locking by rows

@@ -16,15 +16,25 @@ struct PostgresOwnSchema {
 
   /// Looks which tables there are.
   init(_ connection: PostgresConnection, _ place: LedgerPlace) throws(StepFailure) {
+    let question = Self.tablesQuestion(place)
+    self.init(connection, place, tables: try connection.rows(question.text, question.parameters))
+  }
+
+  /// Takes the answer to `tablesQuestion`.
+  init(_ connection: PostgresConnection, _ place: LedgerPlace, tables: [SQLRow]) {
     self.connection = connection
     self.place = place
-    let rows = try connection.rows(
+    existing = Set(tables.compactMap { $0.values[0].text })
+  }
+
+  /// Asks which of Windlass's tables, the ledger's and its lock's there are.
+  static func tablesQuestion(_ place: LedgerPlace) -> SQLStatement {
+    SQLStatement(
       """
       SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
         AND (c.relname LIKE 'windlass\\_%' OR c.relname = $2 OR c.relname = $3)
       """, [.text(place.schema), .text(place.table), .text(place.lockTable)])
-    existing = Set(rows.compactMap { $0.values[0].text })
   }
 
   /// Asks for ledger, history and the stamp of the schema in one turn; call it inside a snapshot.

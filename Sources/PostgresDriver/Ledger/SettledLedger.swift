@@ -53,8 +53,9 @@ struct SettledLedger {
   private func snapshot<Result>(
     _ body: (PostgresOwnSchema) throws(StepFailure) -> Result
   ) throws(StepFailure) -> Result {
-    try connection.snapshot { connection throws(StepFailure) in
-      var own = try PostgresOwnSchema(connection, place)
+    try connection.snapshot(beginningWith: [PostgresOwnSchema.tablesQuestion(place)]) {
+      connection, answers throws(StepFailure) in
+      var own = PostgresOwnSchema(connection, place, tables: answers[0])
       try own.readAhead()
       return try body(own)
     }
