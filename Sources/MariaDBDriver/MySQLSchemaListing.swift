@@ -44,8 +44,13 @@ struct MySQLSchemaListing {
   ///
   /// - Parameter definitions: the answers to the questions.
   func stamp(_ definitions: some Sequence<MySQLOutcome>) -> Digest {
-    var hash = SHA256()
-    let add = { (text: String) in hash.update(Array("\(text.utf8.count) \(text)\n".utf8)) }
+    var bytes: [UInt8] = []
+    func add(_ text: String) {
+      bytes.append(contentsOf: String(text.utf8.count).utf8)
+      bytes.append(UInt8(ascii: " "))
+      bytes.append(contentsOf: text.utf8)
+      bytes.append(UInt8(ascii: "\n"))
+    }
     let own = ownTables
     for (kind, outcome) in listed.enumerated() {
       for row in outcome.rows where kind > 0 || !own.contains(row.text("TABLE_NAME")) {
@@ -59,7 +64,7 @@ struct MySQLSchemaListing {
         for column in row.columns { add(MySQLConnection.withoutCounter(row.text(column))) }
       }
     }
-    return hash.finish()
+    return SHA256.digest(of: bytes)
   }
 }
 

@@ -43,7 +43,11 @@ enum MySQLText {
 
   /// A name in back quotes.
   static func quoted(_ name: String) -> String {
-    "`" + name.split(separator: "`", omittingEmptySubsequences: false).joined(separator: "``") + "`"
+    // Hardly any name has one in it.
+    guard name.holds("`") else { return "`" + name + "`" }
+    return "`"
+      + name.split(separator: "`", omittingEmptySubsequences: false).joined(separator: "``")
+      + "`"
   }
 
   private static func hexadecimal(_ bytes: [UInt8]) -> String {

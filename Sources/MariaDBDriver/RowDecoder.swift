@@ -28,12 +28,19 @@ struct RowDecoder {
 
   /// The next row's values; nil behind the last one.
   func next() -> [SQLValue]? {
-    var values: [SQLValue]?
-    withNext { fields in
-      values = zip(kinds, fields).map { kind, field in
-        guard let field else { return .null }
-        return Self.value(kind, field)
+    guard let row = library.fetchRow(result), let lengths = library.fetchLengths(result) else {
+      return nil
+    }
+    var values: [SQLValue] = []
+    values.reserveCapacity(kinds.count)
+    for index in kinds.indices {
+      guard let field = row[index] else {
+        values.append(.null)
+        continue
       }
+      values.append(
+        Self.value(
+          kinds[index], UnsafeRawBufferPointer(start: field, count: Int(lengths[index]))))
     }
     return values
   }
