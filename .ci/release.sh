@@ -12,7 +12,9 @@ static=$PWD/.build/static
 library=$(cc -print-file-name=libstdc++.a 2>/dev/null || true)
 mkdir -p "$static"
 [ ! -e "$library" ] || ln -sf "$library" "$static/libstdc++.a"
-swift build -c release --static-swift-stdlib --product "$product" -Xlinker "-L$static"
+# Libraries are the system's: none is looked for beside the program, at every start.
+swift build -c release --static-swift-stdlib --disable-local-rpath --product "$product" \
+  -Xlinker "-L$static"
 directory=$(swift build -c release --static-swift-stdlib --show-bin-path)
 mkdir -p dist
 strip -o "dist/$product.new" "$directory/$product"
