@@ -20,7 +20,9 @@ package enum DecisionObjection {
         $0.id.text == order.instance && $0.mayBeAlive
       }
       return isKnown ? nil : "no instance \(order.instance ?? "") is in doubt"
-    case .adopt: return adopt(order, state)
+    case .adopt:
+      let version = order.version.flatMap { Version($0) }
+      return version.flatMap { state.objection(toAdopting: $0) }
     }
   }
 
@@ -42,22 +44,5 @@ package enum DecisionObjection {
     }
     return "\(source.version)" == order.version
       ? nil : "\(run.plan.run) can go back to \(source.version) and to nothing else"
-  }
-
-  /// A release that runs already may be adopted over only where a controller keeps the instances,
-  /// as the core has it.
-  private static func adopt(_ order: DecisionOrder, _ state: ServiceState) -> String? {
-    let record = state.record
-    if let run = record.run { return "\(run.plan.run) is open" }
-    guard let offer = state.watch.offer else { return "no manifest was verified yet" }
-    let known = offer.releases.map { "\($0.version)" }
-    guard known.contains(order.version ?? "") else {
-      return "the manifest does not know \(order.version ?? ""); it knows "
-        + known.joined(separator: ", ")
-    }
-    guard record.deployed == nil || record.policy.workload != nil else {
-      return "the service is under Windlass already"
-    }
-    return nil
   }
 }

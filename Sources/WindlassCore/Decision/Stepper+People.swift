@@ -81,9 +81,8 @@ extension Stepper {
 
   /// Takes a person's word for what is deployed, unless it can't be true of this schema.
   private mutating func adopt(_ version: Version) {
-    guard record.run == nil, record.deployed == nil || shape != nil,
-      let release = watch.offer?.releases.first(where: { $0.version == version }),
-      watch.ledger.map({ release.window.contains($0.version) }) ?? true
+    guard state.objection(toAdopting: version) == nil,
+      let release = watch.offer?.releases.first(where: { $0.version == version })
     else { return }
     record.deployed = release
     letWorkloadStand()

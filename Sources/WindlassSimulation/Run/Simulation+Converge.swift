@@ -135,15 +135,18 @@ extension Simulation {
     return !strays.isEmpty
   }
 
-  /// A person knows what is deployed: what serves well, or at all, or else what suits the schema.
+  /// A person knows what is deployed: of what suits the schema, what serves well, or at all.
   private func adopt() {
-    let living = fleet.instances.filter { $0.isAlive(at: now) }.map(\.release)
-    let alive = living.first { released($0)?.behaviour == .good } ?? living.first
+    func good(_ versions: [Version]) -> Version? {
+      versions.first { released($0)?.behaviour == .good } ?? versions.first
+    }
     let suitable = (published?.releases ?? []).map(\.version).filter {
       released($0)?.window.contains(database.version) ?? false
     }
-    let good = suitable.first { released($0)?.behaviour == .good }
-    if let version = alive ?? good ?? suitable.first { decide(.adopt(version)) }
+    let living = fleet.instances.filter { $0.isAlive(at: now) }.map(\.release)
+    if let version = good(living.filter(suitable.contains)) ?? good(suitable) {
+      decide(.adopt(version))
+    }
   }
 
   /// Undoes what was done to the ledger by hand, and what was cut off.

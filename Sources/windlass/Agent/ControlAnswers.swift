@@ -133,14 +133,10 @@ struct ControlAnswers: Sendable {
       return record.run?.phase == .approve
         ? nil : "no run of \(record.policy.service) waits for an approval"
     case .adopt:
-      if let deployed = record.deployed {
-        return "\(record.policy.service) is under Windlass already, with \(deployed.version)"
+      guard let version = request.text("version").flatMap({ Version($0) }) else {
+        return "\(request.text("version") ?? "nothing") is no version"
       }
-      let known = state.watch.offer?.releases.map(\.version.description) ?? []
-      return known.contains(request.text("version") ?? "")
-        ? nil
-        : "the manifest does not know \(request.text("version") ?? "that version"); it knows "
-          + known.joined(separator: ", ")
+      return state.objection(toAdopting: version)
     case .confirmDead:
       let isKnown = record.instances.contains {
         $0.id.text == request.text("instance") && $0.mayBeAlive
