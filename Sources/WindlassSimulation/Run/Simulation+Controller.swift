@@ -98,7 +98,8 @@ extension Simulation {
       return
     }
     let isUnseen = dice.strikes(scenario.hazards.endUnseen, "the end of \(id) goes unseen")
-    end(id, isUnseen: isUnseen)
+    // Who watches hears of each that appears: nobody could tell anything of one without a beginning.
+    end(id, isUnseen: isUnseen && post.wasRead)
   }
 
   private func end(_ id: InstanceID, isUnseen: Bool) {

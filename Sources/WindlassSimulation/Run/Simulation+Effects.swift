@@ -45,6 +45,13 @@ extension Simulation {
       inbox.workload = stale
     } else {
       inbox.workload = reading
+      noteRead(Set(reading?.instances.map(\.id) ?? []))
+    }
+  }
+
+  private func noteRead(_ named: Set<InstanceID>) {
+    for index in fleet.instances.indices where named.contains(fleet.instances[index].id) {
+      fleet.instances[index].post?.wasRead = true
     }
   }
 

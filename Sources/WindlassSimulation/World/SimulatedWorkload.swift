@@ -16,6 +16,8 @@ struct SimulatedPost {
   var crashes = 0
   /// Interruptions of its readiness that its server has nothing to do with.
   var interruptions = 0
+  /// Whether a reading has named it.
+  var wasRead = false
   /// Whether its object stays when it is dead.
   var isEvicted = false
   /// Whether its object went, whatever became of its process.
