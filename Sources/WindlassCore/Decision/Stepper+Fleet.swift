@@ -38,8 +38,11 @@ extension Stepper {
   func isOverdue(_ instance: InstanceRecord, _ policy: RolloutPolicy, since: Timestamp) -> Bool {
     guard !isReady(instance), !isInDoubt(instance) else { return false }
     let began = max(patience(with: instance), since)
-    return now - began > policy.progressDeadline + policy.stability
+    return seenAt - began > policy.progressDeadline + policy.stability
   }
+
+  /// The moment of what is known of the fleet: by a reading of before, nothing is late yet.
+  var seenAt: Timestamp { min(now, watch.fleet?.asOf ?? now) }
 
   /// Since when an instance has had the time to become good.
   func patience(with instance: InstanceRecord) -> Timestamp {

@@ -106,7 +106,7 @@ extension Stepper {
           + "\(reported)")
     }
     let detail = reading.map { $0.detail.isEmpty ? "" : " (\($0.detail))" } ?? ""
-    let isLate = now - patience(with: instance) > policy.progressDeadline
+    let isLate = seenAt - patience(with: instance) > policy.progressDeadline
     if !instance.wasGood, !isReady(instance), isLate {
       return Block(
         code: "NeverReady",
@@ -115,7 +115,7 @@ extension Stepper {
     }
     let isDown =
       watch.unreadySince[instance.id].map {
-        now - $0 >= max(policy.stability, Bounds.unreadyToleranceMin)
+        seenAt - $0 >= max(policy.stability, Bounds.unreadyToleranceMin)
       } ?? false
     if instance.wasGood, isDown || isOverdue(instance, policy, since: instance.startedAt) {
       return Block(
