@@ -203,7 +203,8 @@ extension Simulation {
       let serving = kept.filter(isServing)
       let newUnready = new - serving.count { $0.release == version }
       let room = new + old - floor - max(0, newUnready)
-      let idle = kept.count { $0.release != version && !isServing($0) }
+      // Those that could not be made yet go first as well, as a Deployment's controller has it.
+      let idle = max(0, old - serving.count { $0.release != version })
       let unready = max(0, min(idle, room))
       drop = unready + max(0, min(old - unready, serving.count - floor))
     }
