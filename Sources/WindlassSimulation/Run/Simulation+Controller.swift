@@ -98,7 +98,7 @@ extension Simulation {
       return
     }
     let isUnseen = dice.strikes(scenario.hazards.endUnseen, "the end of \(id) goes unseen")
-    // Who watches hears of each that appears: nobody could tell anything of one without a beginning.
+    // Who watches hears of each that appears: of one without a beginning nobody could tell a thing.
     end(id, isUnseen: isUnseen && post.wasRead)
   }
 

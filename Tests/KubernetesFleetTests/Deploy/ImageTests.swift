@@ -49,7 +49,7 @@ struct ImageTests {
     ].flatMap { path in
       try text(path).matches(of: /"(lib[a-z]+\.so\.[0-9]+)"/).map { String($0.1) }
     }
-    #expect(loaded.count == 4)
+    #expect(loaded.count == 5)
     return Set(linked + loaded)
   }
 
