@@ -6,6 +6,9 @@ package actor DatabaseCoordination: Coordination {
   private let dialect: CoordinationDialect
   private var hasTables = false
 
+  /// Time in which the tables must be made, over all attempts.
+  private static let makingMax = Interval.seconds(30)
+
   /// Makes nothing yet; the tables are made with the first use.
   package init(_ session: any DatabaseSession, _ dialect: CoordinationDialect) {
     self.session = session
@@ -123,17 +126,16 @@ package actor DatabaseCoordination: Coordination {
   /// Makes the tables of lease, slots and journal where they are missing.
   package func makeTables() async throws(StepFailure) {
     guard !hasTables else { return }
-    var backoff = LockBackoff(deadline: Bounds.slotLockDeadline)
+    var backoff = LockBackoff(deadline: Self.makingMax)
     // Looked at first: a definition waits for a backup's locks, also where nothing is missing.
     while try await !areThere() {
       do throws(StepFailure) {
-        for statement in dialect.creation { try await create(statement) }
+        try await create()
       } catch {
-        // Of several that make one table at once some are told of a lock, or of a name in use.
-        let told = error
         var failure = error
-        failure.disposition = .retry
-        try await backoff.pause(after: failure, overdue: { _, _ in told })
+        // Of several that make one table at once some are told of a lock, or of a name in use.
+        if failure.code == "ConstraintViolated" { failure.disposition = .retry }
+        try await backoff.pause(after: failure, overdue: { failure, _ in failure })
       }
     }
     hasTables = true
@@ -151,11 +153,15 @@ package actor DatabaseCoordination: Coordination {
     return rows.first?["found"] == .integer(Int64(tables.count))
   }
 
-  private func create(_ statement: String) async throws(StepFailure) {
+  private func create() async throws(StepFailure) {
     switch dialect {
-    case .postgres: _ = try await session.apply(StatementBatch(parts: [.script(statement)]))
-    // It commits by itself, and is no part of a batch.
-    case .mysql: _ = try await session.rows(SQLStatement(statement), limit: 1)
+    case .postgres:
+      _ = try await session.apply(StatementBatch(parts: dialect.creation.map { .script($0) }))
+    // Each commits by itself, and is no part of a batch.
+    case .mysql:
+      for statement in dialect.creation {
+        _ = try await session.rows(SQLStatement(statement), limit: 1)
+      }
     }
   }
 
