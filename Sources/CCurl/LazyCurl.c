@@ -52,6 +52,7 @@ static void *symbol(const char *name) {
 FORWARD(CURLcode, curl_global_init, (long flags), (flags))
 FORWARD(CURL *, curl_easy_init, (void), ())
 FORWARD(void, curl_easy_cleanup, (CURL *easy), (easy))
+FORWARD(void, curl_easy_reset, (CURL *easy), (easy))
 FORWARD(const char *, curl_easy_strerror, (CURLcode code), (code))
 FORWARD(void, curl_free, (void *memory), (memory))
 FORWARD(CURLM *, curl_multi_init, (void), ())

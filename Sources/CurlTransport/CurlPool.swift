@@ -7,6 +7,8 @@ final class CurlPool {
   /// Transfers to one host where a connection carries many: servers allow about a hundred on each,
   /// and long watches must not keep short requests waiting.
   private static let streamsPerHostMax = 200
+  /// Handles that wait for a transfer; more than this many at once are rare.
+  private static let spareMax = 8
 
   private let multi: UnsafeMutableRawPointer
   private let security: HTTPSecurity
@@ -15,6 +17,8 @@ final class CurlPool {
   private var transfers: [ObjectIdentifier: Transfer] = [:]
   /// Those that libcurl knows, by their handle.
   private var underWay: [UnsafeMutableRawPointer: Transfer] = [:]
+  /// Handles of transfers that went well: to make one anew costs more than to use it again.
+  private var spare: [EasyHandle] = []
   /// No deadline comes earlier; nil when there is none.
   private var nextDeadline: ContinuousClock.Instant?
 
@@ -85,7 +89,7 @@ final class CurlPool {
   }
 
   private func launch(_ transfer: Transfer) throws(HTTPError) {
-    let easy = try EasyHandle()
+    let easy = if let used = spare.popLast() { used } else { try EasyHandle() }
     try easy.prepare(
       for: transfer,
       remaining: Interval(ContinuousClock.now.duration(to: transfer.order.deadline)),
@@ -131,7 +135,11 @@ final class CurlPool {
     }
     do throws(HTTPError) {
       let reply = transfer.reply
+      let easy = transfer.easy
       land(transfer)
+      if let easy, spare.count < CurlPool.spareMax, (try? easy.reset()) != nil {
+        spare.append(easy)
+      }
       guard try transfer.followRedirect() else { return end(transfer, .success(reply)) }
       admission.enqueue(transfer, host: transfer.url.origin)
     } catch {

@@ -16,6 +16,21 @@ final class EasyHandle {
     self.pointer = pointer
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+    try noteErrors()
+  }
+
+  /// Gives the handle libcurl's defaults again: nothing of the request that it carried is left.
+  ///
+  /// No pool may have it. Connections are the pool's and stay.
+  func reset() throws(HTTPError) {
+    curl_easy_reset(pointer)
+    curl_slist_free_all(headers)
+    headers = nil
+    errorText[0] = 0
+    try noteErrors()
+  }
+
+  private func noteErrors() throws(HTTPError) {
     try check(ccurl_set_pointer(pointer, CURLOPT_ERRORBUFFER, errorText))
   }
 

@@ -67,6 +67,24 @@ struct PoolTests {
     #expect(server.requests.count == 10)
   }
 
+  @Test func `a request takes nothing along from the one before`() async throws {
+    let server = try echoServer()
+    defer { server.stop() }
+    let transport = try CurlTransport()
+    _ = try await transport.send(
+      HTTPRequest(
+        method: "PATCH", url: server.url("/first"),
+        headers: [HTTPHeader("Authorization", "Bearer first"), HTTPHeader("X-First", "")],
+        body: Array("first".utf8)),
+      limits: .test(keepsConnection: false))
+    let reply = try await transport.send(HTTPRequest(url: server.url("/second")), limits: .test())
+    #expect(reply.status == 200 && reply.body == Array("/second".utf8))
+    let request = try #require(server.requests.last)
+    #expect(request.hasPrefix("GET /second HTTP/1.1\r\n"))
+    let names = request.split(separator: "\r\n").dropFirst().map { $0.prefix { $0 != ":" } }
+    #expect(Set(names) == ["Host", "User-Agent", "Accept"])
+  }
+
   @Test func `a connection that is not to be kept is closed after its reply`() async throws {
     let server = try echoServer()
     defer { server.stop() }

@@ -11,6 +11,7 @@ final class FeedLoop: Service {
   private let receiver: @Sendable (Offer) -> Void
   private let engine: String
   private let clock: any RunClock
+  private let beat: PollBeat?
   private let logger: Logger
   private let last = Mutex(FeedCondition.pending)
   private let polls = Mutex(0)
@@ -18,16 +19,18 @@ final class FeedLoop: Service {
   /// Told when something is amiss that was not before, or no more.
   private let changed = Mutex<@Sendable () -> Void>({})
 
-  /// - Parameter receiver: Is handed what is trusted, and must return at once.
+  /// - Parameters:
+  ///   - receiver: Is handed what is trusted, and must return at once.
+  ///   - beat: When polls begin, for those who are one of many.
   init(
     poller: ManifestPoller, receiver: @escaping @Sendable (Offer) -> Void, engine: String,
-    clock: any RunClock,
-    logger: Logger
+    clock: any RunClock, beat: PollBeat? = nil, logger: Logger
   ) {
     self.poller = poller
     self.receiver = receiver
     self.engine = engine
     self.clock = clock
+    self.beat = beat
     self.logger = logger
   }
 
@@ -52,7 +55,8 @@ final class FeedLoop: Service {
     await apart { await self.tellRemembered() }
     while !Task.isCancelled {
       let pause = await apart { await self.poll() }
-      await clock.sleep(until: clock.now() + pause)
+      let now = clock.now()
+      await clock.sleep(until: beat?.begin(after: pause, from: now) ?? now + pause)
     }
   }
 

@@ -20,10 +20,13 @@ struct SystemClock: RunClock {
   }
 
   func sleep(until time: Timestamp) async {
-    let left = time - now()
-    guard left > .zero else { return }
+    guard time > now() else { return }
+    // Both count from the start of the machine. Who sleeps until the same time wakes at the same
+    // moment, which a rest that is reckoned anew each time would not do.
+    let sinceBoot = baseUptime + (time - base).milliseconds
+    let moment = ContinuousClock().systemEpoch.advanced(by: .milliseconds(sinceBoot))
     // A cancelled sleep returns early, which is what the caller asked for.
-    try? await Task.sleep(for: .milliseconds(left.milliseconds))
+    try? await Task.sleep(until: moment, clock: .continuous)
   }
 
   private static func read(_ clock: clockid_t) -> Int64 {

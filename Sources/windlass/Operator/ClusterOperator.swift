@@ -1,5 +1,6 @@
 import KubernetesFleet
 import Logging
+import ReleaseFeeds
 import Synchronization
 import UnixSignals
 import WindlassCore
@@ -156,7 +157,8 @@ struct ClusterOperator: Sendable {
           settings: settings, client: client, transport: try carriers.manifests(), journal: journal,
           claims: ServiceClaims(), events: events,
           turns: turns, workloads: view.workloads, recorder: recorder, roster: roster,
-          random: random, failpoint: failpoint, logger: logger), view: view, clock: clock)
+          random: random, beat: PollBeat(at: random.fraction()), failpoint: failpoint,
+          logger: logger), view: view, clock: clock)
     } catch {
       logger.critical("Transport could not be made", metadata: ["failure": "\(error)"])
       return

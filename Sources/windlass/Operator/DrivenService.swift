@@ -42,6 +42,8 @@ struct OperatorAssembly: Sendable {
   let beginnings = Turnstile(atOnce: 16)
   /// Spreads polls of manifests.
   var random: any RandomSource = SystemRandom()
+  /// When polls of manifests begin.
+  var beat = PollBeat(at: 0)
   var failpoint = Failpoints.fromEnvironment()
   let logger: Logger
 
@@ -142,7 +144,7 @@ struct OperatorAssembly: Sendable {
       transport: transport, generator: FractionGenerator(random), now: { clock.now() })
     return FeedLoop(
       poller: poller, receiver: { offers.take($0) }, engine: service.engine, clock: clock,
-      logger: logger(of: service))
+      beat: beat, logger: logger(of: service))
   }
 }
 
