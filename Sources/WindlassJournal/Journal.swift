@@ -14,9 +14,8 @@ package actor Journal: RunJournal {
   private let executor = JournalExecutor()
   /// The failure after which nothing is written any more.
   private var poison: StepFailure?
-  /// Whether an append is between its first and its last step; the others wait in `queue`.
-  private var isAppending = false
-  private var queue: [CheckedContinuation<Void, Never>] = []
+  /// Whose turn it is to append.
+  private let turn = ActorTurn()
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor {
     executor.asUnownedSerialExecutor()
@@ -36,8 +35,8 @@ package actor Journal: RunJournal {
   package func newestTime() -> Timestamp? { contents.newest }
 
   package func append(_ record: JournalRecord) async throws(StepFailure) -> UInt64 {
-    await takeTurn()
-    defer { passTurn() }
+    await turn.take()
+    defer { turn.pass() }
     if let poison { throw JournalFailure.poisoned(by: poison) }
     guard record.payload.utf8.count <= Bounds.journalPayloadMax else {
       throw JournalFailure.tooLarge(record)
@@ -106,23 +105,5 @@ package actor Journal: RunJournal {
       records.append(stored.record)
     }
     return records
-  }
-
-  /// Waits until no other append is under way; the turn is then this one's.
-  private func takeTurn() async {
-    guard isAppending else {
-      isAppending = true
-      return
-    }
-    await withCheckedContinuation { queue.append($0) }
-  }
-
-  /// Gives the turn to the append that waits longest.
-  private func passTurn() {
-    guard !queue.isEmpty else {
-      isAppending = false
-      return
-    }
-    queue.removeFirst().resume()
   }
 }

@@ -20,9 +20,8 @@ package actor ClusterJournal: RunJournal {
   private var chapters: [ServiceName: JournalChapter] = [:]
   /// The failures after which nothing is written any more.
   private var poison: [ServiceName: StepFailure] = [:]
-  /// Whether somebody is between his first and his last step; the others wait in `queue`.
-  private var isTaken = false
-  private var queue: [CheckedContinuation<Void, Never>] = []
+  /// Whose turn it is to read or to append.
+  private let turn = ActorTurn()
 
   /// A journal of the services of that namespace.
   ///
@@ -54,8 +53,8 @@ package actor ClusterJournal: RunJournal {
   // MARK: - The port
 
   package func append(_ record: JournalRecord) async throws(StepFailure) -> UInt64 {
-    await takeTurn()
-    defer { passTurn() }
+    await turn.take()
+    defer { turn.pass() }
     if let cause = poison[record.service] {
       throw JournalTrouble.poisoned(record.service, by: cause)
     }
@@ -126,8 +125,8 @@ package actor ClusterJournal: RunJournal {
 
   /// The chapter of a service, in turn with those who write.
   private func opened(_ service: ServiceName) async throws(StepFailure) -> JournalChapter {
-    await takeTurn()
-    defer { passTurn() }
+    await turn.take()
+    defer { turn.pass() }
     return try await chapter(service)
   }
 
@@ -136,23 +135,5 @@ package actor ClusterJournal: RunJournal {
     let chapter = try await read(service)
     chapters[service] = chapter
     return chapter
-  }
-
-  /// Waits until nobody else is at work; the turn is then this one's.
-  private func takeTurn() async {
-    guard isTaken else {
-      isTaken = true
-      return
-    }
-    await withCheckedContinuation { queue.append($0) }
-  }
-
-  /// Gives the turn to who waits longest.
-  private func passTurn() {
-    guard !queue.isEmpty else {
-      isTaken = false
-      return
-    }
-    queue.removeFirst().resume()
   }
 }

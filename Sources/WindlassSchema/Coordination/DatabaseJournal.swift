@@ -11,9 +11,8 @@ package actor DatabaseJournal: RunJournal {
   private var newest: Int64
   /// The failure after which nothing is written any more.
   private var poison: StepFailure?
-  /// Whether an append is between its first and its last step; the others wait in `queue`.
-  private var isAppending = false
-  private var queue: [CheckedContinuation<Void, Never>] = []
+  /// Whose turn it is to append.
+  private let turn = ActorTurn()
   /// The latest time of any record when the journal was opened; nil when it held none.
   package nonisolated let newestTime: Timestamp?
 
@@ -46,8 +45,8 @@ package actor DatabaseJournal: RunJournal {
   }
 
   package func append(_ record: JournalRecord) async throws(StepFailure) -> UInt64 {
-    await takeTurn()
-    defer { passTurn() }
+    await turn.take()
+    defer { turn.pass() }
     if let poison { throw poison }
     let number = newest + 1
     do throws(StepFailure) {
@@ -135,24 +134,6 @@ package actor DatabaseJournal: RunJournal {
         \(clause) LIMIT \(limit)
         """, parameters), limit: limit)
     return try rows.map { (row) throws(StepFailure) in try JournalRecord(shared: row) }
-  }
-
-  /// Waits until no other append is under way; the turn is then this one's.
-  private func takeTurn() async {
-    guard isAppending else {
-      isAppending = true
-      return
-    }
-    await withCheckedContinuation { queue.append($0) }
-  }
-
-  /// Gives the turn to the append that waits longest.
-  private func passTurn() {
-    guard !queue.isEmpty else {
-      isAppending = false
-      return
-    }
-    queue.removeFirst().resume()
   }
 }
 
