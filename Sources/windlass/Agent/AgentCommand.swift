@@ -55,8 +55,8 @@ struct AgentCommand: ReportingCommand {
     }
     if let wake, LauncherWake(text: wake) == nil {
       throw ValidationError(
-        "--wake \(wake) is no way to tell a launcher: write file, signal, or an http URL such as "
-          + "http://127.0.0.1:9000/orders.")
+        "--wake \(wake) is no way to tell a launcher: write file, signal, or an http URL of this "
+          + "pod such as http://127.0.0.1:9000/orders.")
     }
   }
 

@@ -36,8 +36,22 @@ extension LauncherWake {
     switch text {
     case "file": self = .file
     case "signal": self = .signal
-    case _ where text.hasPrefix("http://") && TextRules.isManifestURL(text): self = .webhook(text)
+    case _ where LauncherWake.isOfThisPod(text): self = .webhook(text)
     default: return nil
     }
+  }
+
+  /// Whether it is an http URL whose host is this machine by its writing: orders go nowhere else.
+  private static func isOfThisPod(_ url: String) -> Bool {
+    guard url.hasPrefix("http://"), TextRules.isManifestURL(url) else { return false }
+    let authority = url.dropFirst("http://".count).prefix { $0 != "/" && $0 != "?" }
+    let version6 = "[::1]"
+    if authority.hasPrefix(version6) {
+      let rest = authority.dropFirst(version6.count)
+      return rest.isEmpty || rest.hasPrefix(":")
+    }
+    let host = authority.prefix { $0 != ":" }.lowercased()
+    let parts = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+    return host == "localhost" || parts.count == 4 && parts[0] == 127 && !parts.contains(nil)
   }
 }
