@@ -16,8 +16,11 @@ package struct Installation: Sendable {
 
   /// What the files hold, read once.
   private static let files = Result {
-    try ["crds", "kustomize/base", "kustomize/steps", "kustomize/overlays/namespaced/shop"]
-      .flatMap { try DeployedDocument.all(in: $0) }
+    try [
+      "crds", "kustomize/base", "kustomize/operator", "kustomize/steps",
+      "kustomize/overlays/namespaced/shop",
+    ]
+    .flatMap { try DeployedDocument.all(in: $0) }
   }
 
   /// - Parameter allowed: What the ConfigMap `windlass-allowed` says; nil leaves it out.

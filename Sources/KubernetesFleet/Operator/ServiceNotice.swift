@@ -90,12 +90,22 @@ package struct ServiceNotice: Sendable {
 
   // MARK: - The finalizer
 
-  /// Has the finalizer on the object; on one that is being deleted none can be put any more.
-  package func hold(_ seen: KubernetesObject) async throws(APIError) {
-    guard !seen.finalizers.contains(Self.finalizer) else { return }
+  /// Has the finalizer on the object, and on record which shard takes it up; on one that is being
+  /// deleted no finalizer can be put any more.
+  package func hold(_ seen: KubernetesObject, by shard: ServiceShard) async throws(APIError) {
+    if seen.finalizers.contains(Self.finalizer), shard.isRecorded(on: seen) { return }
     try await change(seen) { (live: KubernetesObject) async throws(APIError) in
-      guard !live.isDeleting, !live.finalizers.contains(Self.finalizer) else { return }
-      try await write(live.finalizers + [Self.finalizer], on: live)
+      guard !live.isDeleting else { return }
+      var metadata: [JSONMember] = []
+      if !live.finalizers.contains(Self.finalizer) {
+        metadata.append(Self.finalizers(live.finalizers + [Self.finalizer]))
+      }
+      if !shard.isRecorded(on: live) {
+        let record: JSONValue = shard.name.isEmpty ? .null : .string(shard.name)
+        metadata.append(
+          JSONMember("annotations", .object([JSONMember(ServiceShard.record, record)])))
+      }
+      try await write(metadata, on: live)
     }
   }
 
@@ -103,16 +113,21 @@ package struct ServiceNotice: Sendable {
   package func release(_ seen: KubernetesObject) async throws(APIError) {
     try await change(seen) { (live: KubernetesObject) async throws(APIError) in
       guard live.finalizers.contains(Self.finalizer) else { return }
-      try await write(live.finalizers.filter { $0 != Self.finalizer }, on: live)
+      try await write(
+        [Self.finalizers(live.finalizers.filter { $0 != Self.finalizer })], on: live)
     }
   }
 
+  private static func finalizers(_ names: [String]) -> JSONMember {
+    JSONMember("finalizers", .array(names.map { .string($0) }))
+  }
+
   private func write(
-    _ finalizers: [String], on live: KubernetesObject
+    _ metadata: [JSONMember], on live: KubernetesObject
   ) async throws(APIError) {
-    let metadata: JSONValue = ["finalizers": .array(finalizers.map { .string($0) })]
+    guard !metadata.isEmpty else { return }
     _ = try await client.patch(
-      Self.reference(live), .merge(["metadata": metadata]), if: live.unchanged)
+      Self.reference(live), .merge(["metadata": .object(metadata)]), if: live.unchanged)
   }
 
   private static func reference(_ object: KubernetesObject) -> ObjectReference {

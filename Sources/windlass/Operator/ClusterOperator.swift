@@ -98,12 +98,13 @@ struct ClusterOperator: Sendable {
     let (client, view, office) = (station.client, station.view, station.office)
     let elector = LeaderElector(
       client, identity: settings.identity, namespace: settings.leaseNamespace,
-      name: settings.leaseName)
+      name: settings.shard.lease(settings.leaseName))
     logger.notice(
       "Operator started",
       metadata: [
         "identity": "\(settings.identity)",
         "namespaces": "\(settings.namespaces?.joined(separator: ",") ?? "all")",
+        "shard": "\(settings.shard)",
       ])
     await withTaskGroup(of: Turn.self) { group in
       group.addTask {

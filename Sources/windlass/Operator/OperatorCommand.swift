@@ -68,6 +68,13 @@ struct OperatorCommand: ReportingCommand {
 
   @Option(
     name: .long,
+    help: ArgumentHelp(
+      "Look after the ManagedServices whose label windlass.dev/shard is that, and no others; it is "
+        + "added to the Lease's name (default: those without the label).", valueName: "name"))
+  var shard: String?
+
+  @Option(
+    name: .long,
     help: ArgumentHelp("The Lease that makes one of several lead.", valueName: "name"))
   var leaseName = "windlass-operator"
 
@@ -138,7 +145,8 @@ struct OperatorCommand: ReportingCommand {
       let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
       throw ValidationError("--log-level \"\(logLevel)\" is none; write one of \(known).")
     }
-    for name in namespace + [serviceAccount, leaseName] + imagePullSecret
+    let shards = shard.map { [$0] } ?? []
+    for name in namespace + [serviceAccount, leaseName] + imagePullSecret + shards
     where !TextRules.isName(name) {
       throw ValidationError(
         "\"\(name)\" is no name of an object: lower-case letters, digits and hyphens.")
@@ -158,7 +166,8 @@ struct OperatorCommand: ReportingCommand {
     logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
     let settings = OperatorSettings(
       namespaces: allNamespaces ? nil : (namespace.isEmpty ? [access.namespace] : namespace),
-      image: image, serviceAccount: serviceAccount, imagePullSecrets: imagePullSecret,
+      shard: shard.map { ServiceShard($0) } ?? ServiceShard(), image: image,
+      serviceAccount: serviceAccount, imagePullSecrets: imagePullSecret,
       leaseNamespace: leaseNamespace ?? access.namespace, leaseName: leaseName,
       concurrency: concurrency, requestsPerSecond: requestsPerSecond,
       listen: listen.flatMap(ListenAddress.init),

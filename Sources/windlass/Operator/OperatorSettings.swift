@@ -5,12 +5,14 @@ import WindlassStatus
 struct OperatorSettings: Hashable, Sendable {
   /// The namespaces whose services it upgrades; nil for all.
   var namespaces: [String]?
+  /// Which of their services it looks after.
+  var shard = ServiceShard()
   /// Windlass's own image, by digest: what steps are made of.
   var image: String
   /// Whom the pods of steps run as.
   var serviceAccount: String
   var imagePullSecrets: [String]
-  /// The Lease by which one of several is chosen.
+  /// The Lease by which one of several is chosen; each shard has its own.
   var leaseNamespace: String
   var leaseName: String
   /// How many services may be at work at a time.

@@ -5,8 +5,8 @@ import WindlassCore
 import WindlassEngine
 import WindlassWire
 
-/// Looks after one ManagedService as long as this process leads and the object exists: drives it,
-/// takes changes of its wish, and lets it go.
+/// Looks after one ManagedService as long as this process leads, the object exists and is of its
+/// shard: drives it, takes changes of its wish, and lets it go.
 ///
 /// What goes wrong with one service is told on it, and is tried again; no other one is touched.
 final class ServiceDrive: Sendable {
@@ -28,6 +28,8 @@ final class ServiceDrive: Sendable {
 
   /// The shortest time between two looks that nobody asked for.
   private static let turnInterval = Interval.milliseconds(100)
+  /// How often it is looked at whether another shard's run has ended, when nothing tells.
+  private static let othersInterval = Interval.minutes(1)
   private static let failureDelay = Interval.seconds(1)
   private static let failureDelayMax = Interval.minutes(1)
 
@@ -74,9 +76,20 @@ final class ServiceDrive: Sendable {
       return old.object?.generation != object?.generation
         || old.object?.decisionOrders != object?.decisionOrders
         || old.object?.isDeleting != object?.isDeleting || old.rival != rival
-        || old.object?.isPinned != object?.isPinned
+        || old.object?.isPinned != object?.isPinned || duty(old.object) != duty(object)
+        || mayDrive(old.object) != mayDrive(object)
     }
     if isNews { news.send() }
+  }
+
+  private var shard: ServiceShard { assembly.settings.shard }
+
+  private func duty(_ object: KubernetesObject?) -> ServiceShard.Duty {
+    object.map { shard.duty(for: $0) } ?? .nothing
+  }
+
+  private func mayDrive(_ object: KubernetesObject?) -> Bool {
+    object.map { shard.mayDrive($0) } ?? false
   }
 
   /// How the service is now, in figures.
@@ -98,15 +111,15 @@ final class ServiceDrive: Sendable {
 
   /// What is to be done next.
   private enum Turn: Sendable {
-    /// Nothing ever: the object is gone.
+    /// Nothing ever: the object is gone, or another shard's.
     case end
-    /// Nothing until something changes.
-    case rest
+    /// Nothing until something changes, or until then.
+    case rest(until: Timestamp? = nil)
     /// With `isLast` the service is let go afterwards.
     case drive(Driving, isLast: Bool)
   }
 
-  /// Drives the service until its object is gone, or the task is cancelled.
+  /// Drives the service until its object is gone or another shard's, or the task is cancelled.
   func run() async {
     watch.reportRefusals { [news] in news.send() }
     await watch.join()
@@ -125,7 +138,8 @@ final class ServiceDrive: Sendable {
       do {
         switch try await apart(take) {
         case .end: return
-        case .rest: await news.wait(after: seen)
+        case .rest(nil): await news.wait(after: seen)
+        case .rest(let moment?): await news.wait(after: seen, orUntil: moment, clock)
         case .drive(let driving, let isLast):
           try await drive(driving)
           guard isLast else { break }
@@ -159,19 +173,29 @@ final class ServiceDrive: Sendable {
   private func turn() async throws -> Turn {
     let sight = sight.withLock { $0 }
     guard let object = sight.object else { return .end }
+    guard duty(object) != .nothing else {
+      stepBack()
+      return .end
+    }
     if object.isDeleting {
       guard object.finalizers.contains(ServiceNotice.finalizer) else {
         stepBack()
-        return .rest
+        return .rest()
       }
     } else if let rival = sight.rival {
       stepBack()
       await tell(rival.block(ServiceName(object.name)), of: object)
-      return .rest
+      return .rest()
     }
-    if let driving = try await begin(object) { return .drive(driving, isLast: object.isDeleting) }
-    try await letGo()
-    return .rest
+    switch try await begin(object) {
+    case .driven(let driving): return .drive(driving, isLast: object.isDeleting)
+    case .nothing:
+      if object.isDeleting, duty(object) == .all { try await letGo() }
+      return .rest()
+    case .others:
+      stepBack()
+      return .rest(until: clock.now() + Self.othersInterval)
+    }
   }
 
   /// Gives the object up, which somebody deleted.
@@ -220,6 +244,8 @@ final class ServiceDrive: Sendable {
     var service: ManagedService
     var journal: any RunJournal
     var stored: (record: ServiceRecord, at: Timestamp)?
+    /// Whether a run is open, or something is under way.
+    var isOpen: Bool
   }
 
   /// What drives a service, and keeps it and people in touch; by reference, since it is kept for as
@@ -234,16 +260,26 @@ final class ServiceDrive: Sendable {
     }
   }
 
-  /// Begins to drive the service; nil when nothing is to be driven.
+  /// What a beginning came to.
+  private enum Beginning {
+    case driven(Driving)
+    /// There is nothing to drive.
+    case nothing
+    /// Another shard brings its run to an end first.
+    case others
+  }
+
+  /// Begins to drive the service, if there is something to drive.
   ///
   /// An open run goes by the wish that it was opened with; a new one is taken when it has ended.
-  private func begin(_ object: KubernetesObject) async throws -> Driving? {
-    guard let found = try await lookUp(object) else { return nil }
+  private func begin(_ object: KubernetesObject) async throws -> Beginning {
+    guard let found = try await lookUp(object) else { return .nothing }
+    guard shard.mayDrive(object, isOpen: found.isOpen) else { return .others }
     if let rival = assembly.claims.begin(found.service) {
       throw StepFailure(rival.block(found.service.name), disposition: .wait)
     }
     do {
-      return try await begin(found, object)
+      return .driven(try await begin(found, object))
     } catch {
       giveBack(found.service)
       throw error
@@ -286,8 +322,12 @@ final class ServiceDrive: Sendable {
   }
 
   private func showEnd(of driving: Driving) async {
-    guard let object = sight.withLock(\.object) else { return }
-    _ = await driving.exchange.turn(object)
+    while let object = sight.withLock(\.object), !Task.isCancelled {
+      let due = await driving.exchange.turn(object)
+      // Whoever goes on with it shows the rest; another shard does not until all of it is shown.
+      guard let due, duty(object) == .openRun else { return }
+      await clock.sleep(until: due)
+    }
   }
 
   /// Takes in what the figures of the service are about; nil while nothing is driven.
@@ -303,20 +343,21 @@ final class ServiceDrive: Sendable {
     let stored = try await ServiceOperator.recorded(in: journal, of: name)
     let isOpen = stored.map { $0.record.run != nil || $0.record.inFlight != nil } ?? false
     assembly.turns.declare(uid, isOpen: isOpen)
-    guard isOpen || !object.isDeleting else { return nil }
+    guard isOpen || !object.isDeleting && duty(object) == .all else { return nil }
     var wish: JSONValue?
     if let plan = stored?.record.run?.plan {
       wish = try await PinnedWish.find(for: plan, of: name, in: namespace, by: assembly.client)
     }
     return Found(
-      service: try ManagedService(object, spec: wish), journal: journal, stored: stored)
+      service: try ManagedService(object, spec: wish), journal: journal, stored: stored,
+      isOpen: isOpen)
   }
 
   /// Makes what drives the service, and takes in what people wrote before anything is begun: what
   /// the document pauses does not go on meanwhile.
   private func begin(_ found: Found, _ object: KubernetesObject) async throws -> Driving {
     if !object.isDeleting {
-      try await notices.hold(object)
+      try await notices.hold(object, by: shard)
       // A thousand services of which nothing was told are not read for that.
       if hasTold.withLock({ $0 }) || ServiceNotice.isToldAmiss(object) {
         try await notices.begin(object)
@@ -372,6 +413,12 @@ final class ServiceDrive: Sendable {
       driven.operator.stop()
       return nil
     }
+    let duty = duty(object)
+    guard duty != .nothing else {
+      // Somebody gave the open run to another shard.
+      driven.operator.stop()
+      return nil
+    }
     let due = await driving.exchange.turn(object)
     let state = driven.operator.snapshot
     // At rest no step is waited for, and there is no reading of the ledger that would do it.
@@ -385,7 +432,7 @@ final class ServiceDrive: Sendable {
     }
     let isWishNew = (object.body["spec"] ?? .object([])) != driven.service.wish
     if isWishNew { giveUpRun(of: driven, state, for: object) }
-    if object.isDeleting || isWishNew || sight.rival != nil {
+    if object.isDeleting || isWishNew || sight.rival != nil || duty != .all {
       driven.operator.stopAtRest()
       assembly.turns.callAway(uid)
     }
@@ -413,44 +460,6 @@ extension ServiceDrive {
       Decision(
         choice: .giveUp, by: "spec of \(key)",
         reason: "it was changed, and \(place.run), which had changed nothing yet, stood"))
-  }
-}
-
-/// Whether a run waits for somebody, and it is known what became of all that was begun.
-enum StandStill {
-  static func isReached(_ state: ServiceState) -> Bool {
-    guard state.record.inFlight == nil, state.record.unresolved == nil else { return false }
-    guard let run = state.record.run else { return true }
-    let waitsForApproval =
-      run.phase == .approve && state.record.policy.needsApproval
-      && state.record.approved != run.plan.target.version
-    return run.block != nil || state.record.isPaused || waitsForApproval || run.awaitsOwner
-  }
-
-  /// Where a run stands.
-  struct Place: Hashable, Sendable {
-    var run: RunID
-    /// What is tried once more, if something is.
-    var effect: EffectID?
-    var attempts: Int
-    var block: String?
-  }
-
-  /// Where a run stands for something that another wish may mend: not for its turn, and not for its
-  /// approval. Nil for one that goes on, or has changed something.
-  static func forAnotherWish(_ state: ServiceState) -> Place? {
-    let record = state.record
-    guard let run = record.run, run.phase.isBeforeExpansion, !run.hasBegun,
-      record.unresolved == nil
-    else { return nil }
-    let retry = record.retry.flatMap { $0.failure.disposition == .wait ? $0 : nil }
-    let unreadable = state.watch.unreadable
-    let isBlind = unreadable?.disposition == .wait && unreadable?.code != RunTurns.waiting
-    if let action = record.inFlight?.action.name, action != retry?.action { return nil }
-    guard run.block != nil || retry != nil || isBlind else { return nil }
-    return Place(
-      run: run.plan.run, effect: record.inFlight?.id, attempts: retry?.attempts ?? 0,
-      block: run.block?.code)
   }
 }
 

@@ -2,7 +2,7 @@ import KubernetesFleet
 import Logging
 import WindlassCore
 
-/// Drives every ManagedService that there is, each apart from the others, while this process leads.
+/// Drives every ManagedService of its shard, each apart from the others, while this process leads.
 struct ServiceHost: Sendable {
   let assembly: OperatorAssembly
   let view: ClusterView
@@ -59,17 +59,21 @@ struct ServiceHost: Sendable {
     _ drives: inout [String: ServiceDrive], _ known: inout KnownServices,
     _ group: inout TaskGroup<Turn>
   ) async {
-    let objects = await view.services()
-    let services = known.read(objects)
+    let all = await view.services()
+    let services = known.read(all)
+    // Those of other shards as well: of two services on one workload the elder has it, whoever
+    // looks after it.
     assembly.claims.note(services)
-    assembly.workloads.keep(only: services.map(\.place))
+    let shard = assembly.settings.shard
+    let objects = all.filter { shard.duty(for: $0) != .nothing || drives[$0.uid] != nil }
+    let own = Set(objects.map(\.uid))
+    assembly.workloads.keep(only: services.filter { own.contains($0.uid) }.map(\.place))
     let rivals = services.compactMap { service in
       assembly.claims.rival(of: service).map { (service.uid, $0) }
     }
     let rivalByUID = Dictionary(rivals) { first, _ in first }
-    let listed = Set(objects.map(\.uid))
-    for drive in drives.values where !listed.contains(drive.uid) { drive.see(nil) }
-    assembly.turns.expect(listed.subtracting(drives.keys))
+    for drive in drives.values where !own.contains(drive.uid) { drive.see(nil) }
+    assembly.turns.expect(own.subtracting(drives.keys))
     for object in objects {
       if let drive = drives[object.uid] {
         drive.see(object, rival: rivalByUID[object.uid])

@@ -12,7 +12,9 @@ struct BundleTests {
   init() throws {
     let found = try DeployedDocument.all(in: "olm").first { $0.kind == "ClusterServiceVersion" }
     bundle = try #require(found).object.body
-    base = try DeployedDocument.all(in: "kustomize/base")
+    base = try ["kustomize/base", "kustomize/operator"].flatMap {
+      try DeployedDocument.all(in: $0)
+    }
   }
 
   private func rules(_ role: String) -> [JSONValue] {

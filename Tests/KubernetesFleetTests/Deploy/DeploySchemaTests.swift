@@ -62,7 +62,7 @@ struct DeploySchemaTests {
 
   @Test func `a field that nobody knows is found, wherever it stands`() async throws {
     let deployment = try #require(
-      try DeployedDocument.all(in: "kustomize/base").first { $0.kind == "Deployment" })
+      try DeployedDocument.all(in: "kustomize/operator").first { $0.kind == "Deployment" })
     try await ClusterWorld.with(.inProcess) { world in
       await world.host.change { $0.createNamespace("windlass") }
       for path in [

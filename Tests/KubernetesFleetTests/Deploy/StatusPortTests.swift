@@ -10,7 +10,9 @@ struct StatusPortTests {
   private let container: JSONValue
 
   init() throws {
-    base = try DeployedDocument.all(in: "kustomize/base")
+    base = try ["kustomize/base", "kustomize/operator"].flatMap {
+      try DeployedDocument.all(in: $0)
+    }
     let deployment = base.first { $0.kind == "Deployment" }?.object.body
     container = try #require(deployment?.value(at: "/spec/template/spec/containers/0"))
   }

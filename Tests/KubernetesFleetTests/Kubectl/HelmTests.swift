@@ -58,6 +58,7 @@ struct HelmTests {
     ("namespaced", "replicas: 1\n\(Helm.shop)"),
     ("high-availability", "replicas: 2\n\(Helm.shop)"),
     ("all-namespaces", "allNamespaces: true"),
+    ("sharded", "shards: [a]\n\(Helm.shop)"),
   ])
   func `the chart makes what an overlay makes`(overlay: String, values: String) async throws {
     try await Kubectl.with { kubectl in
@@ -97,6 +98,8 @@ struct HelmTests {
       "image: \(Helm.image)\nnamespaces: [{name: a, secrets: [\"b,c\"]}]"
     ),
     ("nothing to watch", "image: \(Helm.image)"),
+    ("a shard without a name", "image: \(Helm.image)\nshards: [\"\"]\n\(Helm.shop)"),
+    ("two shards of one name", "image: \(Helm.image)\nshards: [a, a]\n\(Helm.shop)"),
     (
       "an interval that is none",
       "image: \(Helm.image)\n\(Helm.shop)\nserviceMonitor: {interval: soon}"

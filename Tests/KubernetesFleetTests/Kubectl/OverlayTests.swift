@@ -12,7 +12,7 @@ import WindlassWire
     if: Kubectl.path != nil,
     "kubectl is not here; .ci/kubectl.sh brings it where PyPI can be reached"))
 struct OverlayTests {
-  private static let overlays = ["all-namespaces", "high-availability", "namespaced"]
+  private static let overlays = ["all-namespaces", "high-availability", "namespaced", "sharded"]
 
   @Test func `each overlay that is there is one that is tested`() throws {
     let folder = DeployedDocument.root.appending(path: "kustomize/overlays").path
@@ -45,7 +45,9 @@ struct OverlayTests {
       #expect(
         try await kubectl.succeed(
           "get", "deployment", "windlass-operator", "-n", "windlass", "-o", limit) == "300Mi")
-      try await kubectl.succeed("delete", "--wait=false", "-f", "-", input: text)
+      // The namespace comes first, and what is in it may be gone when its turn comes.
+      try await kubectl.succeed(
+        "delete", "--wait=false", "--ignore-not-found", "-f", "-", input: text)
     }
   }
 

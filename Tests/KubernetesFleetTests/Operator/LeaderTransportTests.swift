@@ -89,8 +89,8 @@ struct ServiceNoticeTests {
 
   @Test func `a service is held until it is let go, and no other of its name is`() async throws {
     try await with { world, notices, made in
-      try await notices.hold(made)
-      try await notices.hold(made)
+      try await notices.hold(made, by: ServiceShard())
+      try await notices.hold(made, by: ServiceShard())
       _ = try await world.client.delete(Self.reference, .background)
       let held = try #require(try await world.client.get(Self.reference))
       #expect(held.isDeleting && held.finalizers == [ServiceNotice.finalizer])
@@ -98,7 +98,7 @@ struct ServiceNoticeTests {
       #expect(try await world.client.get(Self.reference) == nil)
       // What came later under the name is another one.
       _ = try await world.client.create(Documents.service(), as: .managedServices)
-      try await notices.hold(made)
+      try await notices.hold(made, by: ServiceShard())
       #expect(try await world.client.get(Self.reference)?.finalizers == [])
     }
   }

@@ -170,8 +170,11 @@ final class OperatorWorld: Sendable {
 
   /// Starts an operator, as a process with a name that none had before.
   ///
-  /// - Parameter meets: Told at each of the engine's failpoints.
+  /// - Parameters:
+  ///   - shard: Which services it looks after.
+  ///   - meets: Told at each of the engine's failpoints.
   @discardableResult func startOperator(
+    shard: ServiceShard = ServiceShard(),
     _ meets: @escaping @Sendable (OperatorProcess, String, FailpointMoment) -> Void = { _, _, _ in }
   ) throws -> OperatorProcess {
     let number = processes.withLock { $0.count + 1 }
@@ -182,7 +185,7 @@ final class OperatorWorld: Sendable {
     let token = isInstalled ? Installation.token : process.identity
     let running = ClusterOperator(
       settings: OperatorSettings(
-        namespaces: [ServiceScene.namespace],
+        namespaces: [ServiceScene.namespace], shard: shard,
         image: isInstalled
           ? Installation.image
           : "registry.example/windlass@sha256:" + String(repeating: "f", count: 64),

@@ -22,7 +22,8 @@ struct GateDesk: Sendable {
       return reply(503, key, closed("NotKnown", "the services were not listed yet"))
     }
     guard let drive = drives.first(where: { $0.key == key }) else {
-      return reply(404, key, closed("NoSuchService", "there is no ManagedService \(key)"))
+      let message = "there is no ManagedService \(key) of this operator's shard"
+      return reply(404, key, closed("NoSuchService", message))
     }
     let (version, admission) = await admission(by: drive, question.subject)
     // Whoever leads by now may know better.
