@@ -196,6 +196,8 @@ public struct Oracle: Sendable {
     oracle.deployed = nil
     // What was asked of them and not done is asked no more.
     for index in oracle.instances.indices { oracle.instances[index].isStopped = false }
+    // A workload without a mark is taken as it is: nothing tells a change from what was there.
+    if oracle.markEpoch == nil { oracle.isTouched = false }
     return oracle
   }
 
