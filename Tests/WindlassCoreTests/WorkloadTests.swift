@@ -119,6 +119,17 @@ import WindlassCore
     #expect(surging == nil)
   }
 
+  @Test func `a wave that is ordered anew counts no more as good than are`() {
+    let order = Self.ordered(
+      .ordered, aim: .wave(WaveBound(good: 1, surge: 0, unavailable: 1))
+    ) {
+      $0.build = Digest(String(repeating: "c", count: 64))
+      $0.isReady = false
+    }
+    #expect(order?.aim == .wave(WaveBound(good: 0, surge: 0, unavailable: 1)))
+    #expect(order?.removing == ["pod-3"])
+  }
+
   @Test func `a reading that took longer than the pause between two is new when it comes`() {
     let reading = Self.reading { $0.hold = .foreign("kubectl") }
     var ledger = Samples.ledger(4, applied: [3, 4])

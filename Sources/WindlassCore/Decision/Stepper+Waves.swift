@@ -30,7 +30,8 @@ extension Stepper {
     case .wave(let bound) where isDone && isOutOfReach(bound, run, shape, workload):
       return wave(run, shape, workload, good: good.count)
     case .wave, .whole:
-      return clearPlaces(run, shape, workload, aim) ?? awaitController(run, workload)
+      return clearPlaces(run, shape, workload, aim, good: good.count)
+        ?? awaitController(run, workload)
     case .hold, .retreat: return awaitController(run, workload)
     }
   }
@@ -41,7 +42,7 @@ extension Stepper {
   ///
   /// An instance of the source is let be: it may become ready again, and then it serves.
   private mutating func clearPlaces(
-    _ run: Run, _ shape: WorkloadShape, _ workload: WorkloadReading, _ aim: WorkloadAim
+    _ run: Run, _ shape: WorkloadShape, _ workload: WorkloadReading, _ aim: WorkloadAim, good: Int
   ) -> Move? {
     guard shape == .ordered, workload.isTakenIn else { return nil }
     let target = run.plan.target
@@ -49,7 +50,13 @@ extension Stepper {
       strays(beside: target.version).filter { $0.release != run.plan.source?.version }.map(\.id))
     let stuck = stuck(beside: target.version, rollout(of: run), shape, workload)
       .filter(foreign.contains)
-    return stuck.isEmpty ? nil : order(aim, target, removing: stuck)
+    guard !stuck.isEmpty else { return nil }
+    guard case .wave(let bound) = aim, bound.good > good else {
+      return order(aim, target, removing: stuck)
+    }
+    // Those that the wave counted on are gone: it begins with as few as if they had never been.
+    let smaller = WaveBound(after: good, run.plan.rollout, shape, rules)
+    return order(.wave(smaller), target, removing: stuck)
   }
 
   /// What the workload was told by this run to do with the target; nil while it was told nothing.
