@@ -70,6 +70,11 @@ package actor PostgresMigrator: MigrationEngine {
     var applied: [HistoryEntry] = []
     do throws(StepFailure) {
       while !batches.isEmpty {
+        try stream(&batches, &session) { entry in
+          progress(.applied(entry))
+          applied.append(entry)
+        }
+        guard !batches.isEmpty else { break }
         let batch = batches.removeFirst()
         do throws(StepFailure) {
           let entries =
@@ -100,6 +105,23 @@ package actor PostgresMigrator: MigrationEngine {
       try session.use { connection, _ throws(StepFailure) in
         try forecast(request, directory, sums, on: connection)
       }
+    }
+  }
+
+  /// Applies what comes first as requests that do not wait for each other, as far as that goes.
+  private func stream(
+    _ batches: inout [PostgresBatch], _ session: inout MigratingSession,
+    report: (HistoryEntry) -> Void
+  ) throws(StepFailure) {
+    guard session.isReadyForRequests else { return }
+    do throws(StepFailure) {
+      try session.use { connection, place throws(StepFailure) in
+        try MigrationStream(connection: connection, place: place, options: options)
+          .run(&batches, report: report)
+      }
+    } catch {
+      // What became of those on their way is read back by the one that is looked at by itself.
+      guard error.disposition == .retry else { throw error }
     }
   }
 

@@ -25,6 +25,8 @@ package struct PostgresScript: Hashable, Sendable {
   /// The whole text without its outermost `BEGIN` and `COMMIT`, when all of it runs in one
   /// transaction; nil when it can't.
   package var atomicText: String?
+  /// The statements of `atomicText`; empty when there is none.
+  package var atomicStatements: [PostgresStatement]
   /// The steps, for a text that can't run in one transaction.
   package var steps: [Step]
 
@@ -45,6 +47,7 @@ package struct PostgresScript: Hashable, Sendable {
       !blank.contains { $0.range == statement.range }
     }
     atomicText = isAtomic ? Self.blanking(removed.map(\.range), in: text) : nil
+    atomicStatements = isAtomic ? Array(blank) : []
     steps = isAtomic ? [] : Self.steps(of: statements)
   }
 

@@ -87,7 +87,7 @@ struct PostgresBackfillTests {
 
   @Test func `a reply to COMMIT that is lost in a batch is resolved by the mark`() async throws {
     let (world, epoch) = try await Self.world()
-    let proxy = try TamperingProxy(.losesFirstCommitReply, before: .shared)
+    let proxy = try TamperingProxy(.losesCommitReply(1), before: .shared)
     defer { proxy.close() }
     let database = try world.database(world.options(proxy.url(of: world.url)))
     try await database.apply(Self.order(world, epoch))

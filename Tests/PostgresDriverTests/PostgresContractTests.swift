@@ -84,7 +84,7 @@ struct PostgresDatabaseSubject: ServiceDatabaseSubject {
   }
 
   func applyLosingReply(_ order: MigrationOrder) async throws {
-    let proxy = try TamperingProxy(.losesFirstCommitReply, before: .shared)
+    let proxy = try TamperingProxy(.losesCommitReply(1), before: .shared)
     defer { proxy.close() }
     // What becomes of it is what the clause asks.
     try? await world.database(world.options(proxy.url(of: world.url))).apply(order)

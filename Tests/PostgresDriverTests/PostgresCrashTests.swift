@@ -8,7 +8,7 @@ struct PostgresCrashTests {
   @Test func `a reply to COMMIT that is lost is resolved by reading back`() async throws {
     let world = try PostgresWorld(["1_a.up.sql": "CREATE TABLE a (b int)"])
     let epoch = try await world.database().takeFence(after: nil, run: "run")
-    let proxy = try TamperingProxy(.losesFirstCommitReply, before: .shared)
+    let proxy = try TamperingProxy(.losesCommitReply(1), before: .shared)
     defer { proxy.close() }
     let database = try world.database(world.options(proxy.url(of: world.url)))
     try await database.apply(world.order(1, after: nil, epoch: epoch))
@@ -19,7 +19,7 @@ struct PostgresCrashTests {
 
   @Test func `a fence whose reply is lost is taken once`() async throws {
     let world = try PostgresWorld()
-    let proxy = try TamperingProxy(.losesFirstCommitReply, before: .shared)
+    let proxy = try TamperingProxy(.losesCommitReply(1), before: .shared)
     defer { proxy.close() }
     let database = try world.database(world.options(proxy.url(of: world.url)))
     #expect(try await database.takeFence(after: nil, run: "run") == Epoch(1))

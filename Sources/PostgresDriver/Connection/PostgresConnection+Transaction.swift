@@ -17,9 +17,13 @@ package struct PostgresLimits: Hashable, Sendable {
     self.holdBudget = holdBudget
   }
 
+  /// The oldest server that knows a limit for a whole transaction.
+  static let transactionTimeoutVersion = 170_000
+
   /// What a transaction begins with.
   fileprivate func beginning(serverVersion: Int) -> [String] {
-    ["BEGIN"] + statements(knowsTransactionTimeout: serverVersion >= 170_000)
+    ["BEGIN"]
+      + statements(knowsTransactionTimeout: serverVersion >= Self.transactionTimeoutVersion)
   }
 
   /// The limits as settings of the transaction that is open.
@@ -27,21 +31,24 @@ package struct PostgresLimits: Hashable, Sendable {
     statements(knowsTransactionTimeout: knowsTransactionTimeout).joined(separator: "; ")
   }
 
-  private func statements(knowsTransactionTimeout: Bool) -> [String] {
-    let lock = "SET LOCAL lock_timeout = \(max(1, lockBudget.milliseconds))"
+  /// The settings of the transaction that is open, each in milliseconds.
+  func values(knowsTransactionTimeout: Bool) -> [(name: String, milliseconds: Int64)] {
+    let lock = ("lock_timeout", max(1, lockBudget.milliseconds))
     guard let holdBudget else {
-      let limit = Bounds.concurrentIndexDeadline.milliseconds
-      return [lock, "SET LOCAL statement_timeout = \(limit)"]
+      return [lock, ("statement_timeout", Bounds.concurrentIndexDeadline.milliseconds)]
     }
     let limit = max(1, holdBudget.milliseconds)
-    var statements = [
-      lock, "SET LOCAL statement_timeout = \(limit)",
-      "SET LOCAL idle_in_transaction_session_timeout = \(limit)",
+    var values = [
+      lock, ("statement_timeout", limit), ("idle_in_transaction_session_timeout", limit),
     ]
-    if knowsTransactionTimeout {
-      statements.append("SET LOCAL transaction_timeout = \(2 * limit)")
+    if knowsTransactionTimeout { values.append(("transaction_timeout", 2 * limit)) }
+    return values
+  }
+
+  private func statements(knowsTransactionTimeout: Bool) -> [String] {
+    values(knowsTransactionTimeout: knowsTransactionTimeout).map { name, milliseconds in
+      "SET LOCAL \(name) = \(milliseconds)"
     }
-    return statements
   }
 }
 

@@ -25,6 +25,11 @@ struct MigratingSession {
     return connection
   }
 
+  /// Whether a session is open on which the tables of Windlass and the ledger were seen.
+  var isReadyForRequests: Bool {
+    options.url.dialect == .postgres && isComplete && opened?.isAlive == true
+  }
+
   /// Runs the body on the session; after a failure the next one begins with a new session.
   mutating func use<Result>(
     _ body: (PostgresConnection, LedgerPlace) throws(StepFailure) -> Result

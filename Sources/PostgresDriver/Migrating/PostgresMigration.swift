@@ -178,12 +178,7 @@ struct PostgresMigration {
         database: connection.place)
       guard outcome == .applied else { return (outcome, history, own.isComplete) }
       try own.lockRows()
-      var entries: [HistoryEntry] = []
-      for migration in migrations {
-        let began = ContinuousClock.now
-        try migration.run(migration.script.atomicText ?? "", on: connection)
-        entries.append(migration.step.entry(duration: (ContinuousClock.now - began).interval))
-      }
+      let entries = try run(migrations, on: connection)
       try own.record(entries)
       try own.unlockRows()
       return (.applied, entries, own.isComplete)
@@ -192,6 +187,56 @@ struct PostgresMigration {
     return (result.0, result.1, held)
   }
 
+  /// Runs the bodies inside the transaction that is open, where there are several without waiting
+  /// for each before the next is sent.
+  private static func run(
+    _ migrations: [PostgresMigration], on connection: PostgresConnection
+  ) throws(StepFailure) -> [HistoryEntry] {
+    var entries: [HistoryEntry] = []
+    var rest = migrations[...]
+    while let next = rest.first {
+      let plain = rest.prefix { $0.script.plainStatements != nil }
+      if plain.count > 1 {
+        entries += try stream(plain, on: connection)
+        rest = rest.dropFirst(plain.count)
+        continue
+      }
+      let began = ContinuousClock.now
+      try next.run(next.script.atomicText ?? "", on: connection)
+      entries.append(next.step.entry(duration: (ContinuousClock.now - began).interval))
+      rest = rest.dropFirst()
+    }
+    return entries
+  }
+
+  private static func stream(
+    _ migrations: ArraySlice<PostgresMigration>, on connection: PostgresConnection
+  ) throws(StepFailure) -> [HistoryEntry] {
+    var entries: [HistoryEntry] = []
+    var next = migrations.startIndex
+    let pipeline = try PostgresPipeline(connection)
+    var began = ContinuousClock.now
+    for migration in migrations {
+      while next < migrations.endIndex, pipeline.count < requestsMax {
+        let statements = migrations[next].script.plainStatements ?? []
+        try pipeline.send(statements.map { PipelineStatement(once: $0.textInPlace) })
+        next += 1
+      }
+      if let failure = try pipeline.receive().failure?.failure {
+        try pipeline.close()
+        throw migration.explaining(failure)
+      }
+      let now = ContinuousClock.now
+      entries.append(migration.step.entry(duration: (now - began).interval))
+      began = now
+    }
+    try pipeline.close()
+    return entries
+  }
+
+  /// Bodies that are on their way in one transaction at a time.
+  private static let requestsMax = 16
+
   /// Runs a text of statements inside the transaction that is open.
   func run(_ text: String, on connection: PostgresConnection) throws(StepFailure) {
     // A text without statements is no error to the other tool either.
@@ -199,8 +244,13 @@ struct PostgresMigration {
     do throws(StepFailure) {
       try connection.run(script: text)
     } catch {
-      throw error.code == "DatabaseLocked" || error.code == "Interrupted"
-        ? error : step.rolledBack(error)
+      throw explaining(error)
     }
+  }
+
+  /// The failure of the body, whose transaction is rolled back.
+  private func explaining(_ failure: StepFailure) -> StepFailure {
+    failure.code == "DatabaseLocked" || failure.code == "Interrupted"
+      ? failure : step.rolledBack(failure)
   }
 }

@@ -44,6 +44,9 @@ final class CrashWorld {
     DROP TABLE older;
     """,
     "3_rows.up.sql": "UPDATE items SET n = n + 1000; INSERT INTO notes (text) VALUES ('last');",
+    "4_more.up.sql": "UPDATE items SET n = n + 10000;",
+    "5_more.up.sql": "INSERT INTO notes (text) VALUES ('end');",
+    "6_more.up.sql": "ALTER TABLE items ADD COLUMN last INT NOT NULL DEFAULT 7;",
   ]
 
   private static let postgresFiles = [
@@ -64,6 +67,9 @@ final class CrashWorld {
     DROP TABLE old;
     """,
     "3_rows.up.sql": "UPDATE items SET n = n + 1000; INSERT INTO notes (text) VALUES ('last');",
+    "4_more.up.sql": "UPDATE items SET n = n + 10000;",
+    "5_more.up.sql": "INSERT INTO notes (text) VALUES ('end');",
+    "6_more.up.sql": "ALTER TABLE items ADD COLUMN last INT NOT NULL DEFAULT 7;",
   ]
 
   // MARK: Attempts
@@ -137,7 +143,7 @@ final class CrashWorld {
   func state() async throws -> [String] {
     var state = try await rows("SELECT version, dirty FROM schema_migrations")
     state += try await rows("SELECT version FROM windlass_migration_log ORDER BY version")
-    state += try await rows("SELECT id, n, extra FROM items ORDER BY id")
+    state += try await rows("SELECT * FROM items ORDER BY id")
     state += try await rows("SELECT text FROM notes ORDER BY id")
     let (schema, index) =
       engine == .mysql
@@ -163,7 +169,8 @@ final class CrashWorld {
   /// What is there once everything is applied once.
   var complete: [String] {
     let index = engine == .mysql ? ["items_by_n", "PRIMARY"] : ["items_by_n", "items_pkey"]
-    return ["3,0", "1", "2", "3", "1,1101,15", "2,1101,15"]
-      + ["note 1", "note 2", "behind", "last"] + ["items", "notes", "schema_migrations"] + index
+    return ["6,0", "1", "2", "3", "4", "5", "6", "1,11101,15,7", "2,11101,15,7"]
+      + ["note 1", "note 2", "behind", "last", "end"] + ["items", "notes", "schema_migrations"]
+      + index
   }
 }

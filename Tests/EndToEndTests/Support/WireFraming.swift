@@ -17,7 +17,9 @@ struct WireFraming {
   private var rest: [UInt8] = []
   /// The parts of a request whose end has not come.
   private var held: [UInt8] = []
-  private var text = ""
+  private var texts: [String] = []
+  /// The statements that the server keeps, by their names.
+  private var names: [String: String] = [:]
   /// PostgreSQL's first message has no letter in front.
   private var isGreeted = false
 
@@ -64,11 +66,13 @@ struct WireFraming {
     switch Character(UnicodeScalar(bytes[0])) {
     case "Q": return Piece(bytes: bytes, request: Self.word(payload))
     // The name of what is prepared comes before the statement.
-    case "P": text = Self.word(payload.drop { $0 != 0 }.dropFirst())
+    case "P": names[Self.word(payload)] = Self.word(payload.drop { $0 != 0 }.dropFirst())
+    // The name of what is carried out comes behind that of its portal.
+    case "B": texts.append(names[Self.word(payload.drop { $0 != 0 }.dropFirst())] ?? "")
     case "S":
-      defer { (held, text) = ([], "") }
-      return Piece(bytes: held + bytes, request: text)
-    case "B", "C", "D", "E": break
+      defer { (held, texts) = ([], []) }
+      return Piece(bytes: held + bytes, request: texts.joined(separator: "; "))
+    case "C", "D", "E": break
     default: return Piece(bytes: bytes)
     }
     held += bytes
@@ -77,5 +81,28 @@ struct WireFraming {
 
   private static func word(_ bytes: some Collection<UInt8>) -> String {
     String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+  }
+}
+
+/// Finds the ends of replies in what a server sends to a client that may ask ahead.
+struct WireReplies {
+  private var rest: [UInt8] = []
+
+  /// Takes bytes of PostgreSQL's, and gives back how many of them belong to replies that are
+  /// complete with them, one number for each reply.
+  mutating func ends(in bytes: some Collection<UInt8>) -> [Int] {
+    let known = rest.count
+    rest += bytes
+    var ends: [Int] = []
+    var start = 0
+    while rest.count >= start + 5 {
+      let length = rest[(start + 1)..<(start + 5)].reduce(0) { $0 << 8 | Int($1) }
+      guard rest.count >= start + 1 + length else { break }
+      let isEnd = rest[start] == UInt8(ascii: "Z")
+      start += 1 + length
+      if isEnd { ends.append(start - known) }
+    }
+    rest.removeFirst(start)
+    return ends
   }
 }

@@ -121,7 +121,11 @@ final class WireProxy: Sendable {
   /// - Returns: whether the server must not notice yet.
   private func relay(_ client: Int32, _ upstream: Int32) -> Bool {
     var framing = WireFraming(wire)
-    var awaitsReply = false
+    var replies = WireReplies()
+    // Requests without a whole reply, of a client that asks ahead.
+    var unanswered = 0
+    // Replies that come before the one that is swallowed; nil when none is.
+    var before: Int?
     var buffer = [UInt8](repeating: 0, count: 65_536)
     while true {
       var entries = [
@@ -132,7 +136,17 @@ final class WireProxy: Sendable {
       if entries[1].revents != 0 {
         let count = read(upstream, &buffer, buffer.count)
         guard count > 0 else { return false }
-        if awaitsReply { return strike() }
+        let ends = wire == .postgres ? replies.ends(in: buffer[..<count]) : []
+        unanswered = max(0, unanswered - ends.count)
+        if let others = before, others <= ends.count {
+          let rest = others == 0 ? 0 : ends[others - 1]
+          guard Self.send(buffer[..<rest], to: client) else { return false }
+          // Nothing of the reply has come yet where all that came belongs to others.
+          if rest < count { return strike() }
+          before = 0
+          continue
+        }
+        before = before.map { $0 - ends.count }
         guard Self.send(buffer[..<count], to: client) else { return false }
       }
       guard entries[0].revents != 0 else { continue }
@@ -143,7 +157,8 @@ final class WireProxy: Sendable {
         if isStruck, fault?.moment == .beforeRequest { return strike() }
         guard Self.send(piece.bytes[...], to: upstream) else { return false }
         if isStruck, fault?.moment == .whileRunning { return strike() }
-        if isStruck { awaitsReply = true }
+        if isStruck { before = unanswered }
+        if wire == .postgres, piece.request != nil { unanswered += 1 }
       }
     }
   }

@@ -7,8 +7,9 @@ import Synchronization
 final class TamperingProxy: Sendable {
   /// What it does.
   enum Mode: Sendable {
-    /// The first reply to a COMMIT is swallowed, and the connection is closed.
-    case losesFirstCommitReply
+    /// The reply to a COMMIT is swallowed, with what comes behind it, and the connection is closed;
+    /// which one is counted from one.
+    case losesCommitReply(Int)
     /// The server process's number is not the server's own, as behind a pooler.
     case forgesProcess
     /// What the first client sends at that time, counted from one, waits for `letGo`.
@@ -20,6 +21,7 @@ final class TamperingProxy: Sendable {
   private let mode: Mode
   private let hasLost = Mutex(false)
   private let requests = Mutex(0)
+  private let commits = Mutex(0)
   private let held = AsyncStream.makeStream(of: Void.self)
   private let permit = DispatchSemaphore(value: 0)
   private let listener: Int32
@@ -80,10 +82,11 @@ final class TamperingProxy: Sendable {
         guard count > 0 else { return }
         var bytes = Array(buffer[..<count])
         if index == 0 { holdBack() }
-        if index == 1, tamper(&bytes) { return }
+        let isLast = index == 1 && tamper(&bytes)
         guard write(index == 0 ? upstream : client, bytes, bytes.count) == bytes.count else {
           return
         }
+        if isLast { return }
       }
     }
   }
@@ -115,15 +118,18 @@ final class TamperingProxy: Sendable {
   /// Changes what the server said; true when the connection is to be closed instead.
   private func tamper(_ bytes: inout [UInt8]) -> Bool {
     switch mode {
-    case .losesFirstCommitReply:
+    case .losesCommitReply(let number):
       let reply: [UInt8] = [0x43, 0, 0, 0, 11] + Array("COMMIT\0".utf8)
-      guard bytes.indices.contains(where: { bytes[$0...].starts(with: reply) }) else {
-        return false
+      let places = bytes.indices.filter { bytes[$0...].starts(with: reply) }
+      let before = commits.withLock { commits in
+        defer { commits += places.count }
+        return commits
       }
-      return hasLost.withLock { hasLost in
-        defer { hasLost = true }
-        return !hasLost
-      }
+      guard before < number, before + places.count >= number else { return false }
+      // What came before it reaches the client.
+      bytes = Array(bytes[..<places[number - before - 1]])
+      hasLost.withLock { $0 = true }
+      return true
     case .forgesProcess:
       let mark: [UInt8] = [0x4B, 0, 0, 0, 12]
       if let place = bytes.indices.first(where: { bytes[$0...].starts(with: mark) }),
