@@ -68,11 +68,17 @@ package actor PostgresMigrator: MigrationEngine {
       batches = PostgresBatch.joining(batches)
     }
     var applied: [HistoryEntry] = []
+    // How often nothing was applied by requests, as where golang-migrate locks by a table.
+    var vainStreams = 0
     do throws(StepFailure) {
       while !batches.isEmpty {
-        try stream(&batches, &session) { entry in
-          progress(.applied(entry))
-          applied.append(entry)
+        if vainStreams < Self.vainStreamsMax, session.isReadyForRequests {
+          let before = applied.count
+          try stream(&batches, &session) { entry in
+            progress(.applied(entry))
+            applied.append(entry)
+          }
+          vainStreams = applied.count > before ? 0 : vainStreams + 1
         }
         guard !batches.isEmpty else { break }
         let batch = batches.removeFirst()
@@ -108,12 +114,13 @@ package actor PostgresMigrator: MigrationEngine {
     }
   }
 
+  private static let vainStreamsMax = 5
+
   /// Applies what comes first as requests that do not wait for each other, as far as that goes.
   private func stream(
     _ batches: inout [PostgresBatch], _ session: inout MigratingSession,
     report: (HistoryEntry) -> Void
   ) throws(StepFailure) {
-    guard session.isReadyForRequests else { return }
     do throws(StepFailure) {
       try session.use { connection, place throws(StepFailure) in
         try MigrationStream(connection: connection, place: place, options: options)

@@ -149,7 +149,7 @@ struct PostgresSeriesTests {
     options.lockDeadline = .seconds(100)
     let changed = options
     async let outcome = world.migrate(options: changed)
-    // Readers come and go meanwhile, each well within the budget for which one may stand in a queue.
+    // Readers come and go meanwhile, well within the budget for which one may stand in a queue.
     let reader = try world.connection()
     try reader.run(script: "SET statement_timeout = '5s'")
     for _ in 0..<50 { _ = try reader.scalar("SELECT count(*) FROM a") }

@@ -4,9 +4,9 @@ import WindlassSchema
 /// A migration as one request: what it begins with, the body, what is written with it, and
 /// `COMMIT`.
 ///
-/// The server itself stops where the migration must not go on, because a check that does not hold is
-/// an error there, after which it skips the rest. What is in the way is for `PostgresMigration` to
-/// find out, which asks before it does anything.
+/// The server itself stops where the migration must not go on, because a check that does not hold
+/// is an error there, after which it skips the rest. What is in the way is for `PostgresMigration`
+/// to find out, which asks before it does anything.
 struct MigrationRequest {
   /// How the request ended.
   enum End {
@@ -157,8 +157,8 @@ struct MigrationRequest {
     }
   }
 
-  /// Writes the history, in which the server says how long the body took, and drops what is not true
-  /// any more.
+  /// Writes the history, in which the server says how long the body took, and drops what is not
+  /// true any more.
   private static func recording(
     _ step: MigrationStep, checksum: Digest, _ place: LedgerPlace, within holdBudget: Interval?
   ) -> SQLStatement {

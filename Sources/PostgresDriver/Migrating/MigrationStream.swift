@@ -3,8 +3,8 @@ import WindlassSchema
 
 /// Migrations of a series, each of them one request, a few of which are on their way at a time.
 ///
-/// A request is sent before it is known what becomes of the one before. It checks by itself that the
-/// ledger says what it builds on, so that none is carried out after one that was not.
+/// A request is sent before it is known what becomes of the one before. It checks by itself that
+/// the ledger says what it builds on, so that none is carried out after one that was not.
 struct MigrationStream {
   let connection: PostgresConnection
   let place: LedgerPlace
