@@ -83,7 +83,7 @@ let package = Package(
 
     // Layer 1: rules about schemas, values of HTTP and JSON.
     .target(
-      name: "WindlassSchema", dependencies: ["WindlassCore", "CPgQuery", "CSodium"],
+      name: "WindlassSchema", dependencies: ["WindlassCore", "CLinux", "CPgQuery", "CSodium"],
       swiftSettings: strict,
       // The archive: the shared library would be needed wherever Windlass runs.
       linkerSettings: [.linkedLibrary(":libpg_query.a")]),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -180,3 +181,5 @@ int clinux_forbid_core(void) { return result_of(prctl(PR_SET_DUMPABLE, 0, 0, 0, 
 int clinux_give_back(void) { return malloc_trim(0); }
 
 int clinux_bound_pools(int pools) { return mallopt(M_ARENA_MAX, pools); }
+
+int clinux_own_descriptors(void) { return result_of(unshare(CLONE_FILES)); }

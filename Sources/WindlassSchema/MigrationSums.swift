@@ -1,4 +1,6 @@
+import CLinux
 import Dispatch
+import Glibc
 import Synchronization
 import WindlassCore
 
@@ -29,8 +31,24 @@ package final class MigrationSums: Sendable {
   package init(of directory: MigrationDirectory) {
     self.directory = directory
     guard directory.entries.count > Self.pieceSize else { return }
-    // A queue of its own has a thread even where the shared ones are all busy.
-    DispatchQueue(label: "windlass.sums").async { self.makePieces() }
+    begin()
+  }
+
+  /// Begins a thread of its own, which ends with the files; where none is to be had, whoever takes
+  /// the sums makes them all.
+  private func begin() {
+    let kept = Unmanaged.passRetained(self)
+    var thread = pthread_t()
+    let code = pthread_create(
+      &thread, nil,
+      { context in
+        guard let context else { return nil }
+        // Two threads that open files in one table of descriptors wait for each other.
+        _ = clinux_own_descriptors()
+        Unmanaged<MigrationSums>.fromOpaque(context).takeRetainedValue().makePieces()
+        return nil
+      }, kept.toOpaque())
+    if code == 0 { pthread_detach(thread) } else { kept.release() }
   }
 
   /// The sums in the order of the directory's entries, nil for one that is not to be had in the

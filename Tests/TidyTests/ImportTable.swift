@@ -14,8 +14,8 @@ enum ImportTable {
     "WindlassCore": [],
     // Layer 1
     "WindlassSchema": [
-      "CPgQuery", "CSodium", "Dispatch", "FoundationEssentials", "Glibc", "Synchronization",
-      "WindlassCore",
+      "CLinux", "CPgQuery", "CSodium", "Dispatch", "FoundationEssentials", "Glibc",
+      "Synchronization", "WindlassCore",
     ],
     "WindlassWire": ["WindlassCore"],
     // Layer 2

@@ -154,4 +154,8 @@ int clinux_give_back(void);
 /// another. 1 when it will, else 0.
 int clinux_bound_pools(int pools);
 
+/// Gives the calling thread a table of descriptors of its own, which begins as a copy of the
+/// process's; for a thread that ends soon, and uses no descriptor that another one opens later.
+int clinux_own_descriptors(void);
+
 #endif
