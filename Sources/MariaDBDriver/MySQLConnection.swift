@@ -9,6 +9,14 @@ struct MySQLOutcome: Hashable, Sendable {
   var affected: Int64 = 0
 }
 
+/// How far a request of several statements came.
+struct MySQLAdvance {
+  /// What each statement gave back that was carried out.
+  var outcomes: [MySQLOutcome] = []
+  /// Why the one behind them was not; nil when there is none.
+  var failure: StepFailure?
+}
+
 /// One connection, used by one thread at a time; closed with the value.
 ///
 /// Queries go through the library's non-blocking calls, so that this thread itself keeps the
@@ -37,6 +45,12 @@ final class MySQLConnection {
   var tablesWithoutTransactions: Set<String>?
   /// Whether the server tells this user who holds locks on tables; true until it did not.
   var tellsLocks = true
+  /// Whether the server tells this user which transactions are open; true until it did not.
+  var tellsTransactions = true
+  /// What the last request told of the table that the next statement changes.
+  var foresight: MySQLForesight?
+  /// How many requests were sent.
+  private(set) var requestCount = 0
   /// How long the server itself lets a statement run; zero without a limit.
   private(set) var statementLimit = Interval.zero
   /// Whether the server takes several statements in one request.
@@ -146,27 +160,45 @@ final class MySQLConnection {
       if !text.isEmpty { text += ";\n" }
       text += try MySQLText.rendered(statement, database: address.name)
     }
-    try takeSeveral(true)
-    let watch = StatementWatch(limit: limit)
-    watch.begin()
-    answered = 0
-    try sendRequest(text, watch)
-    var outcomes: [MySQLOutcome] = []
-    do throws(StepFailure) {
-      repeat {
-        outcomes.append(try takeOutcome(watch, limit: rows))
-        answered = outcomes.count
-      } while try goToNextResult(watch)
-    } catch {
-      // Results that nobody takes would be those of the next statement.
-      if library.hasMoreResults(handle) != 0 { giveUp() }
-      throw error
-    }
+    let advance = try advance(through: text, within: limit, rows: rows)
+    let outcomes = advance.outcomes
+    if let failure = advance.failure { throw failure }
     guard outcomes.count == statements.count else {
       giveUp()
       throw lost("it answered \(outcomes.count) of \(statements.count) statements")
     }
     return outcomes
+  }
+
+  /// Sends statements in one request, and takes their outcomes as far as the server goes.
+  ///
+  /// - Parameter watched: the place of a statement that is not Windlass's own, and who looks at it
+  ///   from the moment on at which the one before has ended.
+  func advance(
+    through text: String, within limit: Interval = Bounds.queryDeadline,
+    rows: Int = Bounds.rowsMax, watching watched: (place: Int, watch: StatementWatch)? = nil
+  ) throws(StepFailure) -> MySQLAdvance {
+    try takeSeveral(true)
+    var watch = StatementWatch(limit: limit)
+    watch.begin()
+    answered = 0
+    var advance = MySQLAdvance()
+    do throws(StepFailure) {
+      try sendRequest(text, watch)
+      repeat {
+        advance.outcomes.append(try takeOutcome(watch, limit: rows))
+        answered = advance.outcomes.count
+        if let watched, answered >= watched.place {
+          watch = answered == watched.place ? watched.watch : StatementWatch(limit: limit)
+          watch.begin()
+        }
+      } while try goToNextResult(watch)
+    } catch {
+      // Results that nobody takes would be those of the next statement.
+      if library.hasMoreResults(handle) != 0 { giveUp() }
+      advance.failure = error
+    }
+    return advance
   }
 
   /// Runs one statement with parameters.
@@ -213,13 +245,15 @@ final class MySQLConnection {
   }
 
   private func sendRequest(_ text: String, _ watch: StatementWatch) throws(StepFailure) {
-    let bytes = Array(text.utf8).map { CChar(bitPattern: $0) }
+    requestCount += 1
     var code: Int32 = 0
     // The library keeps the pointer until the query is sent.
-    let buffer = UnsafeMutableBufferPointer<CChar>.allocate(capacity: bytes.count + 1)
+    let length = text.utf8.count
+    let buffer = UnsafeMutableBufferPointer<CChar>.allocate(capacity: length + 1)
     defer { buffer.deallocate() }
-    _ = buffer.initialize(from: bytes + [0])
-    var status = library.queryStart(&code, handle, buffer.baseAddress, UInt(bytes.count))
+    _ = buffer.initialize(from: text.utf8.lazy.map { CChar(bitPattern: $0) })
+    buffer[length] = 0
+    var status = library.queryStart(&code, handle, buffer.baseAddress, UInt(length))
     while status != 0 { status = library.queryContinue(&code, handle, try wait(status, watch)) }
     guard code == 0 else { throw failed() }
   }
@@ -316,6 +350,13 @@ final class MySQLConnection {
     let failure = Self.failure(handle, library, address)
     if failure.code == "ConnectionLost" { isLost = true }
     return failure
+  }
+
+  /// The failure of a server that answered fewer statements than it was sent; nothing more can be
+  /// done on the connection.
+  func silent() -> StepFailure {
+    giveUp()
+    return lost("it answered \(answered) statements of a request and no more")
   }
 
   private func lost(_ reason: String) -> StepFailure {

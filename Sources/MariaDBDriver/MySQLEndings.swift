@@ -7,6 +7,9 @@ final class MySQLEndings {
   /// The history's line that is to be written, and what the ledger says until it is.
   private(set) var owed: (entry: HistoryEntry, ledger: MySQLLedgerState)?
   private var written: [HistoryEntry] = []
+  /// Whether backfills may be under way, which the end of a migration forgets; under Windlass's
+  /// lock nobody else begins one.
+  var mayHaveBackfills = true
 
   /// Leaves an end for later; none waits already.
   func owe(_ entry: HistoryEntry, _ ledger: MySQLLedgerState) { owed = (entry, ledger) }

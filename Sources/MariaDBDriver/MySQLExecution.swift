@@ -18,6 +18,10 @@ struct MySQLExecution {
   var endings = MySQLEndings()
   /// Named locks that have to be this session's whenever something is written.
   var locks: [String] = []
+  /// The statements of the body, where it was read before.
+  var statements: [MySQLStatement]?
+  /// The table that the next migration changes first, where that is known.
+  var next: MySQLObject?
 
   private var own: MySQLOwnSchema {
     MySQLOwnSchema(connection: connection, ledger: options.ledger)
@@ -38,7 +42,7 @@ struct MySQLExecution {
     if let epoch { try own.requireEpoch(epoch) }
     try own.create()
     try own.createLedger()
-    let statements = try split()
+    let statements = if let statements { statements } else { try split() }
     let began = ContinuousClock.now
     // What was written last on this connection, under the same locks, needs no reading.
     if endings.owed == nil {
@@ -84,7 +88,10 @@ struct MySQLExecution {
     )
   }
 
-  private func split() throws(StepFailure) -> [MySQLStatement] {
+  /// Cuts the body into its statements.
+  ///
+  /// - Throws: `MigrationRefused` for a body that is not run.
+  func split() throws(StepFailure) -> [MySQLStatement] {
     if let refusal = options.refusal(of: step.body) { throw refusal }
     do {
       return try MySQLStatements.split(step.body.text)
@@ -222,7 +229,7 @@ struct MySQLExecution {
   private func transaction<Result>(
     intending entry: MySQLStep, isMarked: Bool, _ body: () throws(StepFailure) -> Result
   ) throws(StepFailure) -> Result {
-    let intending = try journal.intending(entry)
+    let intending = journal.intending(entry)
     guard !isMarked else {
       return try connection.transaction(on: ground(begun), writing: [intending], body)
     }
@@ -230,7 +237,7 @@ struct MySQLExecution {
     return try connection.transaction(
       on: ground(before),
       writing: options.ledger.writing(version, isDirty: true)
-        + (endings.owed.map { own.ending($0.entry) } ?? [])
+        + (endings.owed.map { own(ending: $0.entry) } ?? [])
         + [MySQLStepJournal.clearing, intending], body)
   }
 
@@ -265,16 +272,70 @@ struct MySQLExecution {
   private func runProbed(
     _ statement: MySQLStatement, _ line: MySQLStep, isMarked: Bool, _ runner: StatementRunner
   ) throws(StepFailure) {
-    try transaction(intending: line, isMarked: isMarked) {}
-    if endings.owed != nil { noteWritten() }
-    checkpoint("before \(line.position)")
-    connection.tablesWithoutTransactions = nil
-    try runner.run(statement)
+    let isDone = isMarked ? false : try runWithIntent(statement, line, runner)
+    if !isDone {
+      try transaction(intending: line, isMarked: isMarked) {}
+      if endings.owed != nil { noteWritten() }
+      checkpoint("before \(line.position)")
+      connection.tablesWithoutTransactions = nil
+      try runner.run(statement)
+    }
     checkpoint("after \(line.position)")
     // With the last one the whole migration is noted.
     guard line.position < line.count else { return }
     try journal.finish(version, line.position)
     checkpoint("noted \(line.position)")
+  }
+
+  /// Runs the first statement of a migration in one request with its intent, which the server
+  /// commits before it begins with the statement, and in which it goes no further where something
+  /// is not as it has to be.
+  ///
+  /// - Returns: false where nothing was done, because it has to be done in steps that are judged
+  ///   one by one.
+  private func runWithIntent(
+    _ statement: MySQLStatement, _ line: MySQLStep, _ runner: StatementRunner
+  ) throws(StepFailure) -> Bool {
+    let state = endings.owed?.ledger ?? MySQLLedgerState(version: step.after, isDirty: false)
+    let marking = options.ledger.marking(version, from: state, locks: locks)
+    guard epoch == nil, !marking.isEmpty, let attempt = try runner.firstAttempt(statement) else {
+      return false
+    }
+    checkpoint("before \(line.position)")
+    let writes =
+      [SQLStatement("START TRANSACTION")] + marking
+      + (endings.owed.map { own(ending: $0.entry) } ?? [])
+      + [MySQLStepJournal.clearing, journal.intending(line), SQLStatement("COMMIT")]
+    var texts: [String] = []
+    for write in writes {
+      texts.append(try MySQLText.rendered(write, database: connection.address.name))
+    }
+    texts.append(attempt.text)
+    let next = line.position == line.count ? next : nil
+    texts += next.map { MySQLForesight.questions(for: $0, on: connection) } ?? []
+    connection.tablesWithoutTransactions = nil
+    let advance = try connection.advance(
+      // A comment at the end of the statement must not swallow what stands behind it.
+      through: texts.joined(separator: "\n;\n"), watching: (writes.count, attempt.watch))
+    let done = advance.outcomes.count
+    if done < writes.count {
+      let hasMoved = connection.errorNumber == MySQLLedger.movedError
+      if !connection.isLost { _ = try? connection.run("ROLLBACK") }
+      guard hasMoved, !connection.isLost else { throw advance.failure ?? connection.silent() }
+      return false
+    }
+    if endings.owed != nil { noteWritten() }
+    guard done > writes.count else {
+      guard let failure = advance.failure else { throw connection.silent() }
+      try runner.run(statement, tried: (attempt, failure))
+      return true
+    }
+    runner.note(attempt)
+    if let next, texts.count > writes.count + 1 {
+      connection.foresight = MySQLForesight(
+        advance.outcomes[(writes.count + 1)...], of: next, on: connection)
+    }
+    return true
   }
 
   // MARK: The end
@@ -299,8 +360,12 @@ struct MySQLExecution {
   }
 
   private func ending(_ entry: HistoryEntry) -> [SQLStatement] {
-    options.ledger.writing(entry.version, isDirty: false) + own.ending(entry)
+    options.ledger.writing(entry.version, isDirty: false) + own(ending: entry)
       + [MySQLStepJournal.clearing]
+  }
+
+  private func own(ending entry: HistoryEntry) -> [SQLStatement] {
+    own.ending(entry, forgetsBackfills: endings.mayHaveBackfills)
   }
 
   private var begun: MySQLLedgerState { MySQLLedgerState(version: version, isDirty: true) }

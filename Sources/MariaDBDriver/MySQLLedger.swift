@@ -41,6 +41,34 @@ package struct MySQLLedger: Hashable, Sendable {
     ]
   }
 
+  /// Marks the row as dirty at a version, where it is the only one and says what it has to; inside
+  /// a transaction, and in two statements, of which the second fails for anything else, and where
+  /// one of the named locks is not this session's. For MariaDB alone.
+  ///
+  /// - Returns: nothing for a table without a row.
+  func marking(
+    _ version: SchemaVersion, from state: MySQLLedgerState, locks: [String]
+  ) -> [SQLStatement] {
+    guard let before = state.version else { return [] }
+    let found = "@windlass_ledger"
+    let conditions =
+      ["ROW_COUNT() = 1", "\(found) = '\(before.number) \(state.isDirty ? 1 : 0)'"]
+      + locks.map { _ in "IS_USED_LOCK(?) = CONNECTION_ID()" }
+    return [
+      SQLStatement(
+        "DELETE FROM \(name)"
+          + " WHERE (\(found) := CONCAT(version, ' ', dirty <> 0)) IS NOT NULL LIMIT 2"),
+      // The column takes no null.
+      SQLStatement(
+        "INSERT INTO \(name) (version, dirty)"
+          + " VALUES (IF(\(conditions.joined(separator: " AND ")), \(version.number), NULL), 1)",
+        locks.map { .text($0) }),
+    ]
+  }
+
+  /// The number of the error by which `marking` fails where the row is another.
+  static let movedError: UInt32 = 1048
+
   /// Reads every row, of which there must be at most one.
   var reading: String { "SELECT version, dirty FROM \(name) LIMIT 2" }
 

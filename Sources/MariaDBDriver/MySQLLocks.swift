@@ -159,11 +159,7 @@ enum MySQLBlockers {
     guard connection.server.isMariaDB, locks.isEmpty else { return locks }
     // Without the right to see other sessions the attempt itself finds out. Where there is no
     // transaction at all, as is most often, the sessions need not be listed, which takes far more.
-    let others = try? connection.scalar(
-      """
-      SELECT COUNT(*) FROM information_schema.INNODB_TRX
-      WHERE trx_mysql_thread_id NOT IN (0, CONNECTION_ID())
-      """)
+    let others = try? connection.scalar(countingTransactions)
     guard others != .integer(0) else { return [] }
     let rows = try? connection.rows(
       """
@@ -174,6 +170,12 @@ enum MySQLBlockers {
       """)
     return tableLocks(rows ?? [])
   }
+
+  /// Counts the open transactions of other sessions.
+  static let countingTransactions = """
+    SELECT COUNT(*) FROM information_schema.INNODB_TRX
+    WHERE trx_mysql_thread_id NOT IN (0, CONNECTION_ID())
+    """
 
   private static func tableLocks(_ rows: [SQLRow]) -> Set<TableLock> {
     Set(

@@ -101,14 +101,16 @@ package actor MySQLMigrator: MigrationEngine {
       }
     }
     guard !forecast.pending.isEmpty else { return MigrateOutcome(forecast: forecast, applied: []) }
-    try await work.retrying { () throws(StepFailure) -> Void in
+    let hasBackfills = try await work.retrying { () throws(StepFailure) -> Bool in
       // A wrong one is told before anything is changed.
       _ = try MySQLReplicas(options).sights(beside: work.connection())
       let own = try work.own()
       try own.create()
       try own.forgetCatalogue()
+      return try own.hasBackfills()
     }
     let series = MySQLSeries(work, checkpoint: checkpoint)
+    series.note(mayHaveBackfills: hasBackfills)
     var applied: [HistoryEntry] = []
     let report = {
       for entry in series.takeWritten() {
@@ -119,11 +121,18 @@ package actor MySQLMigrator: MigrationEngine {
     // What was written before a failure is told all the same.
     defer { report() }
     var after = forecast.from
-    for pending in forecast.pending {
-      let step = MigrationStep(
-        body: try directory.body(of: pending.version), phase: pending.phase, run: request.run,
-        fence: .none, after: after, startedAt: now())
+    var next: MigrationStep?
+    for (index, pending) in forecast.pending.enumerated() {
+      var step =
+        if let next { next } else { try step(pending, request, directory, after: after) }
+      step.startedAt = now()
+      after = pending.version
+      next = nil
+      if index + 1 < forecast.pending.count {
+        next = try self.step(forecast.pending[index + 1], request, directory, after: after)
+      }
       if let backfill = try Backfill(step.body, dialect: .mysql) {
+        series.note(mayHaveBackfills: true)
         try await work.retrying { () throws(StepFailure) in try series.settle() }
         report()
         if let entry = try await apply(backfill, step, work, progress) {
@@ -131,15 +140,26 @@ package actor MySQLMigrator: MigrationEngine {
           progress(.applied(entry))
         }
       } else {
-        try await work.retrying { () throws(StepFailure) in try series.apply(step) }
+        let foreseen = next.flatMap { $0.body.backfill == nil ? $0 : nil }
+        try await work.retrying { () throws(StepFailure) in
+          try series.apply(step, before: foreseen)
+        }
         report()
       }
-      after = pending.version
     }
     try await work.retrying { () throws(StepFailure) in try series.settle() }
     report()
     try await work.retrying { () throws(StepFailure) in try work.own().recordCatalogue() }
     return MigrateOutcome(forecast: forecast, applied: applied)
+  }
+
+  private func step(
+    _ pending: PendingMigration, _ request: MigrateRequest, _ directory: MigrationDirectory,
+    after: SchemaVersion?
+  ) throws(StepFailure) -> MigrationStep {
+    MigrationStep(
+      body: try directory.body(of: pending.version), phase: pending.phase, run: request.run,
+      fence: .none, after: after, startedAt: now())
   }
 
   package func acceptDrift() async throws(StepFailure) {

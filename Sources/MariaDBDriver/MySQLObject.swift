@@ -100,9 +100,35 @@ struct MySQLObject: Hashable, Sendable {
   }
 }
 
+extension MySQLObject {
+  /// Asks how the object is defined.
+  var asking: String {
+    "SHOW CREATE \(kind.rawValue.uppercased()) \(MySQLText.quoted(name))"
+  }
+
+  /// The definition in the answer.
+  func definition(in row: SQLRow?) -> String {
+    let place: Int =
+      switch kind {
+      case .table: 1
+      case .trigger, .procedure, .function: 2
+      case .event: 3
+      }
+    guard let row, place < row.values.count else { return "" }
+    // What this user may not see is there all the same.
+    return row.values[place].text.map(MySQLConnection.withoutCounter) ?? "hidden"
+  }
+
+  /// Whether an error says that there is no such table, trigger, routine or event.
+  static func isMissing(_ number: UInt32) -> Bool {
+    [1146, 1305, 1360, 1539, 4091].contains(number)
+  }
+}
+
 extension MySQLConnection {
   /// How the objects are defined now, by the journal's names; empty text for one that is not there.
   func definitions(of objects: [MySQLObject]) throws(StepFailure) -> [String: String] {
+    if let definition = foreseen(objects) { return [objects[0].key: definition] }
     var definitions: [String: String] = [:]
     for object in objects {
       definitions[object.key] = try definition(of: object)
@@ -111,22 +137,10 @@ extension MySQLConnection {
   }
 
   private func definition(of object: MySQLObject) throws(StepFailure) -> String {
-    let place: Int =
-      switch object.kind {
-      case .table: 1
-      case .trigger, .procedure, .function: 2
-      case .event: 3
-      }
     do throws(StepFailure) {
-      let row = try run(
-        "SHOW CREATE \(object.kind.rawValue.uppercased()) \(MySQLText.quoted(object.name))"
-      ).rows.first
-      guard let row, place < row.values.count else { return "" }
-      // What this user may not see is there all the same.
-      return row.values[place].text.map(Self.withoutCounter) ?? "hidden"
+      return object.definition(in: try run(object.asking).rows.first)
     } catch {
-      // No such table, trigger, routine or event.
-      guard [1146, 1305, 1360, 1539, 4091].contains(errorNumber) else { throw error }
+      guard MySQLObject.isMissing(errorNumber) else { throw error }
       return ""
     }
   }

@@ -174,15 +174,22 @@ struct MySQLOwnSchema {
   }
 
   /// What is written of an applied migration besides the ledger.
-  func ending(_ entry: HistoryEntry) -> [SQLStatement] {
+  ///
+  /// - Parameter forgetsBackfills: false where there are surely none.
+  func ending(_ entry: HistoryEntry, forgetsBackfills: Bool = true) -> [SQLStatement] {
     [
       SQLStatement(
         """
         INSERT INTO \(OwnTables.history)
           (version, file, checksum, phase, run, duration_ms, applied_at)
         VALUES (?, ?, ?, ?, ?, ?, ?)
-        """, entry.values), forgettingBackfills(from: entry.version.number),
-    ]
+        """, entry.values)
+    ] + (forgetsBackfills ? [forgettingBackfills(from: entry.version.number)] : [])
+  }
+
+  /// Whether a backfill is under way; the table exists.
+  func hasBackfills() throws(StepFailure) -> Bool {
+    try connection.scalar("SELECT COUNT(*) FROM \(OwnTables.backfill)") != .integer(0)
   }
 
   /// Drops the history above the ledger's version, after a person took migrations back.

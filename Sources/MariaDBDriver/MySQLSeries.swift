@@ -11,6 +11,8 @@ final class MySQLSeries {
   private let endings = MySQLEndings()
   /// The migration whose end waits, and the connection on which it does.
   private var last: (step: MigrationStep, connection: MySQLConnection)?
+  /// The migration that was read while the one before it was on its way.
+  private var read: (step: MigrationStep, statements: [MySQLStatement])?
   /// The connection that has golang-migrate's lock.
   private weak var locked: MySQLConnection?
 
@@ -19,13 +21,18 @@ final class MySQLSeries {
     self.checkpoint = checkpoint
   }
 
+  /// Takes note of whether backfills may be under way, as long as the connection lasts.
+  func note(mayHaveBackfills: Bool) { endings.mayHaveBackfills = mayHaveBackfills }
+
   /// The history's lines that were written since this was asked last.
   func takeWritten() -> [HistoryEntry] { endings.takeWritten() }
 
   /// Makes one attempt at a migration; the end of it may wait. The caller holds Windlass's lock.
-  func apply(_ step: MigrationStep) throws(StepFailure) {
+  ///
+  /// - Parameter next: the one that follows it, whose table is looked at on the way.
+  func apply(_ step: MigrationStep, before next: MigrationStep? = nil) throws(StepFailure) {
     try recover()
-    try perform(step, owes: true)
+    try perform(step, before: next, owes: true)
   }
 
   /// Writes the end that waits, if one does.
@@ -44,6 +51,7 @@ final class MySQLSeries {
     guard let last, last.connection !== connection else { return }
     try takeLock(on: connection)
     endings.forget()
+    endings.mayHaveBackfills = true
     let known = try work.own().historyEntry(of: last.step.body.version)
     if let known, known.run == last.step.run, known.checksum == last.step.checksum {
       endings.note(known)
@@ -54,10 +62,18 @@ final class MySQLSeries {
     try release()
   }
 
-  private func perform(_ step: MigrationStep, owes: Bool) throws(StepFailure) {
+  private func perform(
+    _ step: MigrationStep, before next: MigrationStep? = nil, owes: Bool
+  ) throws(StepFailure) {
     let connection = try work.connection()
     try takeLock(on: connection)
-    let execution = try execution(step, connection)
+    var execution = try execution(step, connection)
+    if let read, read.step.body == step.body { execution.statements = read.statements }
+    read = nil
+    if let next, let statements = try? self.execution(next, connection).split() {
+      read = (next, statements)
+      execution.next = statements.first.flatMap(Self.table(of:))
+    }
     do throws(StepFailure) {
       if try execution.perform(owes: owes) == .alreadyApplied,
         let known = try work.own().historyEntry(of: step.body.version)
@@ -72,6 +88,12 @@ final class MySQLSeries {
     }
     last = endings.owed == nil ? nil : (step, connection)
     if last == nil { try release() }
+  }
+
+  /// The only table that a definition names.
+  private static func table(of statement: MySQLStatement) -> MySQLObject? {
+    let objects = statement.kind == .definition ? MySQLObject.named(in: statement) : []
+    return objects.count == 1 && objects[0].kind == .table ? objects[0] : nil
   }
 
   private func execution(

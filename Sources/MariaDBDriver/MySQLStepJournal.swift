@@ -58,7 +58,7 @@ struct MySQLStepJournal {
   }
 
   /// Writes that a statement is about to run.
-  func intending(_ step: MySQLStep) throws(StepFailure) -> SQLStatement {
+  func intending(_ step: MySQLStep) -> SQLStatement {
     SQLStatement(
       """
       REPLACE INTO \(OwnTables.step)
@@ -72,7 +72,7 @@ struct MySQLStepJournal {
         .text(step.run.text), step.epoch.map { .integer($0.number) } ?? .null,
         .text(step.digest.text), .integer(step.session),
         step.after.map { .integer(Int64(bitPattern: $0.number)) } ?? .null,
-        .text(try step.encodedObjects()),
+        .text(step.encodedObjects),
       ])
   }
 
@@ -118,15 +118,33 @@ extension MySQLStep {
       standing: isDone ? .notBegun : before.isEmpty ? .untraceable : .begun)
   }
 
-  fileprivate func encodedObjects() throws(StepFailure) -> String {
-    do {
-      return String(decoding: try JSONEncoder().encode(before), as: UTF8.self)
-    } catch {
-      throw StepFailure(
-        code: "JournalUnwritable", disposition: .stop,
-        message: "The journal entry of statement \(position) of migration \(version) can't be"
-          + " written as JSON (\(error)). Report it.")
+  /// The objects and their definitions as a JSON object.
+  fileprivate var encodedObjects: String {
+    var text = Array("{".utf8)
+    for (key, value) in before {
+      if text.count > 1 { text.append(UInt8(ascii: ",")) }
+      Self.write(key, to: &text)
+      text.append(UInt8(ascii: ":"))
+      Self.write(value, to: &text)
     }
+    text.append(UInt8(ascii: "}"))
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  /// Writes a JSON string.
+  private static func write(_ value: String, to text: inout [UInt8]) {
+    let quote = UInt8(ascii: "\"")
+    text.append(quote)
+    for byte in value.utf8 {
+      if byte < 0x20 {
+        let digits = String(byte, radix: 16)
+        text += Array("\\u00\(digits.utf8.count < 2 ? "0" : "")\(digits)".utf8)
+        continue
+      }
+      if byte == quote || byte == UInt8(ascii: "\\") { text.append(UInt8(ascii: "\\")) }
+      text.append(byte)
+    }
+    text.append(quote)
   }
 
   private static func decodedObjects(_ text: String) -> [String: String] {

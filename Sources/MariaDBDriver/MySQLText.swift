@@ -5,7 +5,8 @@ import WindlassSchema
 enum MySQLText {
   /// The statement with its parameters in the places of `?`.
   ///
-  /// Texts and blobs go as hexadecimal digits, so that no value can be read as anything else.
+  /// Blobs, and texts of anything but letters, digits and a few signs, go as hexadecimal digits, so
+  /// that no value can be read as anything else.
   static func rendered(_ statement: SQLStatement, database: String) throws(StepFailure) -> String {
     guard !statement.parameters.isEmpty else { return statement.text }
     let bytes = Array(statement.text.utf8)
@@ -36,7 +37,8 @@ enum MySQLText {
     case .null: "NULL"
     case .integer(let number): String(number)
     case .real(let number): number.isFinite ? "\(number)e0".replacingExponent : "NULL"
-    case .text(let text): "_utf8mb4 x'\(hexadecimal(Array(text.utf8)))'"
+    case .text(let text):
+      isPlain(text) ? "_utf8mb4'\(text)'" : "_utf8mb4 x'\(hexadecimal(Array(text.utf8)))'"
     case .blob(let bytes): "x'\(hexadecimal(bytes))'"
     }
   }
@@ -48,6 +50,19 @@ enum MySQLText {
     return "`"
       + name.split(separator: "`", omittingEmptySubsequences: false).joined(separator: "``")
       + "`"
+  }
+
+  /// Whether the text is nothing but what means itself between quotes in every SQL mode.
+  private static func isPlain(_ text: String) -> Bool {
+    text.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."),
+        UInt8(ascii: "-"), UInt8(ascii: ":"):
+        true
+      default: false
+      }
+    }
   }
 
   private static func hexadecimal(_ bytes: [UInt8]) -> String {

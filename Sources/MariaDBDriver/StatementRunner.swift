@@ -24,13 +24,16 @@ struct StatementRunner {
   /// A change of a table asks for the cheapest way that the server admits: it says at once which
   /// ways it does not, so that it never copies a table silently.
   ///
-  /// - Parameter holdsLocks: whether the transaction holds rows of the service already.
+  /// - Parameters:
+  ///   - holdsLocks: whether the transaction holds rows of the service already.
+  ///   - tried: the first attempt, which was made already, and how it failed just now.
   /// - Returns: since when it may have kept others out.
   /// - Throws: `.retry` with `DatabaseLocked` when a lock was not had within the budget, and
   ///   `HoldBudgetExceeded` when a lock that blocks others was held too long.
   @discardableResult
   func run(
-    _ statement: MySQLStatement, holdsLocks: Bool = false
+    _ statement: MySQLStatement, holdsLocks: Bool = false,
+    tried: (attempt: FirstAttempt, failure: StepFailure)? = nil
   ) throws(StepFailure) -> StatementHold {
     let variants = variants(of: statement)
     for (index, variant) in variants.enumerated() {
@@ -38,7 +41,7 @@ struct StatementRunner {
         return try attempt(
           statement.text + variant.suffix, isOnline: variant.isOnline,
           standsAlone: [.definition, .truncation].contains(statement.kind), holdsLocks: holdsLocks,
-          gate: variant.isInstant ? gate(of: statement) : nil)
+          gate: variant.isInstant ? gate(of: statement) : nil, tried: index == 0 ? tried : nil)
       } catch {
         let isLast = index == variants.count - 1
         guard !isLast, Self.refusals.contains(connection.errorNumber) else {
@@ -49,6 +52,37 @@ struct StatementRunner {
       }
     }
     return StatementHold(possible: .now, known: .now)
+  }
+
+  /// The first attempt at a statement, for a request that holds more.
+  struct FirstAttempt {
+    let text: String
+    let watch: StatementWatch
+    /// Whether readers and writers go on meanwhile.
+    let isOnline: Bool
+  }
+
+  /// What the first attempt at a statement is; nil where it can't travel with others, because the
+  /// text could hide a second statement, or it has to be watched while it waits for a lock.
+  func firstAttempt(_ statement: MySQLStatement) throws(StepFailure) -> FirstAttempt? {
+    guard connection.server.isMariaDB, [.definition, .truncation].contains(statement.kind),
+      !statement.text.utf8.contains(UInt8(ascii: ";")),
+      let variant = variants(of: statement).first
+    else { return nil }
+    let limit = limit(isOnline: variant.isOnline)
+    try connection.limitStatements(to: limit * 2)
+    return FirstAttempt(
+      text: statement.text + variant.suffix, watch: StatementWatch(limit: limit),
+      isOnline: variant.isOnline)
+  }
+
+  /// Takes note of what a first attempt that succeeded has kept others out for.
+  func note(_ attempt: FirstAttempt) {
+    if !attempt.isOnline { hold?.note(since: attempt.watch.hold.possible) }
+  }
+
+  private func limit(isOnline: Bool) -> Interval {
+    isOnline ? Bounds.onlineStatementDeadline : options.holdBudget
   }
 
   /// The errors by which a server refuses a way before it has done anything: the way itself, its
@@ -100,19 +134,27 @@ struct StatementRunner {
   }
 
   private func attempt(
-    _ text: String, isOnline: Bool, standsAlone: Bool, holdsLocks: Bool, gate: MySQLTableGate?
+    _ text: String, isOnline: Bool, standsAlone: Bool, holdsLocks: Bool, gate: MySQLTableGate?,
+    tried: (attempt: FirstAttempt, failure: StepFailure)?
   ) throws(StepFailure) -> StatementHold {
-    let limit = isOnline ? Bounds.onlineStatementDeadline : options.holdBudget
+    let limit = limit(isOnline: isOnline)
     // MariaDB does not wait for a table at all, but for a row it waits a second.
     let waits = !connection.server.isMariaDB || !standsAlone
-    let watch = StatementWatch(
-      limit: limit, lockLimit: waits ? options.lockBudget : nil, holdsLocks: holdsLocks)
+    let watch =
+      tried?.attempt.watch
+      ?? StatementWatch(
+        limit: limit, lockLimit: waits ? options.lockBudget : nil, holdsLocks: holdsLocks)
     try connection.limitStatements(to: limit * 2)
     // Behind a gate an attempt costs less, so that the first ones are few.
     let patience = options.lockBudget.milliseconds / (gate == nil ? 1 : 4)
     let deadline = ContinuousClock.now + .milliseconds(patience)
+    var past = tried?.failure
     while true {
       do throws(StepFailure) {
+        if let failure = past {
+          past = nil
+          throw failure
+        }
         try connection.run(text, within: limit, watch: watch)
         let held = watch.hold
         if !isOnline { hold?.note(since: held.possible) }
@@ -171,6 +213,8 @@ struct StatementRunner {
   func refuseHolders(of statement: MySQLStatement) throws(StepFailure) {
     let tables = tables(of: statement)
     guard !tables.isEmpty else { return }
+    // Nobody was there a moment ago.
+    if connection.foreseen(MySQLObject.named(in: statement)) != nil { return }
     let before = MySQLBlockers.lasting(on: tables, connection)
     guard !before.isEmpty else { return }
     let pause = max(options.lockBudget.milliseconds, MySQLBlockers.listAge.milliseconds)

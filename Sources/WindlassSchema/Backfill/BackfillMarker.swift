@@ -21,6 +21,10 @@ struct BackfillMarkers {
   /// - Throws: for a comment that begins like a marker and is none.
   init(_ file: String) throws(SQLTokenError) {
     let bytes = Array(file.utf8)
+    guard Self.namesWindlass(bytes) else {
+      text = file
+      return
+    }
     var prefix = "windlass_range"
     while file.lowercased().contains(prefix) { prefix += "_" }
     var output: [UInt8] = []
@@ -44,6 +48,17 @@ struct BackfillMarkers {
       position += 1
     }
     text = String(decoding: output, as: UTF8.self)
+  }
+
+  /// Whether the program's name stands anywhere, in letters of whatever case; without it there is
+  /// no marker, nor what looks like one.
+  private static func namesWindlass(_ bytes: [UInt8]) -> Bool {
+    let name = Array("windlass".utf8)
+    guard bytes.count >= name.count else { return false }
+    return (0...(bytes.count - name.count)).contains { start in
+      bytes[start] | 0x20 == name[0]
+        && name.indices.allSatisfy { bytes[start + $0] | 0x20 == name[$0] }
+    }
   }
 
   /// The marker's comment that begins there: the words behind `windlass:`, and where it ends.
