@@ -21,11 +21,14 @@ package enum CoordinationDialect: Sendable {
   /// The schema in which a table without a qualifier is.
   var ownSchema: String { self == .postgres ? "current_schema()" : "DATABASE()" }
 
-  /// Makes the tables that are missing, one statement each.
+  /// Makes the tables that are missing, a statement at a time; all of them together are one
+  /// transaction where the engine can.
   var creation: [String] {
     switch self {
     case .postgres:
       [
+        // Of several that make one table at once all but one would fail, in one way or another.
+        "SELECT pg_advisory_xact_lock(hashtextextended('\(OwnTables.lease)', 0))",
         """
         CREATE TABLE IF NOT EXISTS \(OwnTables.lease) (
           id int PRIMARY KEY CHECK (id = 1), holder text NOT NULL, term bigint NOT NULL,
