@@ -118,7 +118,9 @@ struct PostgresSeriesTests {
   {
     let holder = try world.connection()
     try holder.run(script: "BEGIN; SELECT * FROM c")
-    try await Task.sleep(for: .milliseconds(50))
+    // One that has just begun is not looked for before a lock is tried.
+    let isOlder = "SELECT (clock_timestamp() > now() + interval '50 milliseconds')::int"
+    try await waitUntil { try holder.scalar(isOlder) == .integer(1) }
     for text in ["ALTER TABLE c ADD COLUMN e int", "CREATE INDEX i ON c (d); DROP INDEX i"] {
       try write(2...9, [6: text])
       if text.hasPrefix("CREATE") { try holder.run(script: "LOCK TABLE c IN ROW EXCLUSIVE MODE") }
@@ -132,8 +134,14 @@ struct PostgresSeriesTests {
       #expect(try rows == integers([2, 3, 4, 5]))
       #expect(try world.ledger() == [[.integer(5), .integer(0)]])
     }
+    let observer = try world.connection()
+    let others = """
+      SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND backend_type = 'client backend' AND pid NOT IN (pg_backend_pid(), \(holder.process))
+      """
+    try await waitUntil { try observer.scalar(others) == .integer(0) }
     async let outcome = world.migrate()
-    try await Task.sleep(for: .milliseconds(100))
+    try await waitUntil { try observer.scalar(others) != .integer(0) }
     try holder.run(script: "COMMIT")
     #expect(try await outcome.applied.map(\.version) == [6, 7, 8, 9])
     #expect(try rows == integers([2, 3, 4, 5, 7, 8, 9]))

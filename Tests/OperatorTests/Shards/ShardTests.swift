@@ -23,6 +23,13 @@ struct ShardTests {
     try await world.change(["metadata": ["labels": .object([JSONMember(ServiceShard.label, "b")])]])
   }
 
+  /// Returns when the first operator's run is in its expansion.
+  private static func reachExpansion(_ world: OperatorWorld) async throws {
+    try await world.reaches("adoption") { $0.isAtRest(at: "1.0.0") }
+    try await world.publish(releases: 2)
+    try await world.waits("the expansion") { world.model.schema == 3 }
+  }
+
   private static func expectOneUpgrade(_ world: OperatorWorld) {
     #expect(world.model.counts.migrations == [3: 1, 4: 1, 5: 1])
     #expect(world.model.counts.commitPoints == 1)
@@ -58,9 +65,7 @@ struct ShardTests {
     try await OperatorWorld.with { world in
       let first = try world.startOperator()
       let second = try world.startOperator(shard: Self.other)
-      try await world.reaches("adoption") { $0.isAtRest(at: "1.0.0") }
-      try await world.publish(releases: 2)
-      try await world.waits("the expansion") { world.model.schema == 3 }
+      try await Self.reachExpansion(world)
       try await Self.label(world)
       await world.pass(.seconds(3))
       first.kill()
@@ -79,9 +84,7 @@ struct ShardTests {
     try await OperatorWorld.with { world in
       let first = try world.startOperator()
       let second = try world.startOperator(shard: Self.other)
-      try await world.reaches("adoption") { $0.isAtRest(at: "1.0.0") }
-      try await world.publish(releases: 2)
-      try await world.waits("the expansion") { world.model.schema == 3 }
+      try await Self.reachExpansion(world)
       first.kill()
       try await Self.label(world)
       await world.pass(.minutes(30))
@@ -98,9 +101,7 @@ struct ShardTests {
     try await OperatorWorld.with { world in
       let first = try world.startOperator()
       try world.startOperator(shard: Self.other)
-      try await world.reaches("adoption") { $0.isAtRest(at: "1.0.0") }
-      try await world.publish(releases: 2)
-      try await world.waits("the expansion") { world.model.schema == 3 }
+      try await Self.reachExpansion(world)
       try await Self.label(world)
       let record = JSONValue.object([JSONMember(ServiceShard.record, .string(Self.other.name))])
       try await world.change(["metadata": ["annotations": record]])

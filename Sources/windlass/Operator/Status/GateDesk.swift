@@ -22,7 +22,9 @@ struct GateDesk: Sendable {
       return reply(503, key, closed("NotKnown", "the services were not listed yet"))
     }
     guard let drive = drives.first(where: { $0.key == key }) else {
-      let message = "there is no ManagedService \(key) of this operator's shard"
+      let message =
+        "there is no ManagedService \(key) of this operator's shard: see its name, and ask the "
+        + "operators of the shard that its label \(ServiceShard.label) names"
       return reply(404, key, closed("NoSuchService", message))
     }
     let (version, admission) = await admission(by: drive, question.subject)
