@@ -40,6 +40,24 @@ struct MigrationExecution: Sendable {
     return entry
   }
 
+  /// Runs several migrations of one transaction, of which all are kept or none, on a database whose
+  /// history is known to be empty: ledger, history and catalogue are written behind the last one.
+  static func perform(
+    _ batch: [Self], on connection: SQLiteConnection
+  ) throws(StepFailure) -> [HistoryEntry] {
+    guard let first = batch.first, let last = batch.last else { return [] }
+    let own = OwnSchema(connection: connection, ledger: first.ledger)
+    try own.create()
+    _ = try first.check(own, history: [])
+    var entries: [HistoryEntry] = []
+    for execution in batch { entries.append(try execution.run(on: connection)) }
+    // No body may have written what is about to be written.
+    _ = try first.check(own, history: [])
+    try own.record(entries, endingAt: last.step.body.version)
+    try own.recordCatalogue()
+    return entries
+  }
+
   private func check(
     _ own: OwnSchema, history: [HistoryEntry]
   ) throws(StepFailure) -> MigrationStep.Outcome {

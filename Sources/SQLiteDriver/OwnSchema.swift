@@ -91,16 +91,38 @@ struct OwnSchema {
   ///
   /// - Parameter makesLedger: Whether the ledger's table may be missing.
   func record(_ entry: HistoryEntry, makesLedger: Bool = true) throws(StepFailure) {
-    for statement in (makesLedger ? ledger.creation : []) + ledger.writing(entry.version) {
-      try connection.execute(statement.text, statement.parameters)
-    }
-    try connection.execute(
-      """
-      INSERT INTO \(OwnTables.history)
-        (version, file, checksum, phase, run, duration_ms, applied_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-      """, entry.values)
+    try writeLedger(entry.version, makesLedger: makesLedger)
+    try connection.execute(Self.noting, entry.values)
     // In a series the first one does that for all.
     if makesLedger { try forgetBackfills(from: entry.version) }
+  }
+
+  /// Writes applied migrations into the history, and the last one into the ledger, whose table may
+  /// be missing.
+  func record(
+    _ entries: [HistoryEntry], endingAt version: SchemaVersion
+  ) throws(StepFailure) {
+    try writeLedger(version, makesLedger: true)
+    let noting = try PreparedStatement(Self.noting, on: connection)
+    for entry in entries {
+      try noting.bind(entry.values)
+      while try noting.step() {}
+      noting.reset()
+    }
+    if let first = entries.first { try forgetBackfills(from: first.version) }
+  }
+
+  private static let noting = """
+    INSERT INTO \(OwnTables.history)
+      (version, file, checksum, phase, run, duration_ms, applied_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+    """
+
+  private func writeLedger(
+    _ version: SchemaVersion, makesLedger: Bool
+  ) throws(StepFailure) {
+    for statement in (makesLedger ? ledger.creation : []) + ledger.writing(version) {
+      try connection.execute(statement.text, statement.parameters)
+    }
   }
 
   /// Drops the history above the ledger's version, after a person took migrations back.

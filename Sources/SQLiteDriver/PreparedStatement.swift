@@ -60,6 +60,12 @@ final class PreparedStatement {
     }
   }
 
+  /// Goes back to the beginning, for other values to be bound.
+  func reset() {
+    // What it returns is the failure of the last step, which was reported there.
+    sqlite3_reset(handle)
+  }
+
   /// The names of the result's columns.
   var columns: [String] {
     (0..<sqlite3_column_count(handle)).map { index in

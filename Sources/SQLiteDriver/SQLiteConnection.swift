@@ -12,6 +12,10 @@ package final class SQLiteConnection {
   /// The journal that is kept between transactions; nil where none may be.
   let keptJournal: KeptJournal?
 
+  /// Whether SQLite leaves the memory of this process uncounted, which nothing asks for. Where
+  /// somebody else used it before, it counts on, and is only slower.
+  private static let leavesMemoryUncounted = csqlite_leave_memory_uncounted() == SQLITE_OK
+
   /// Opens the database and brings it to the options' modes.
   package init(_ options: SQLiteOptions) throws(StepFailure) {
     guard !options.path.utf8.contains(0) else {
@@ -25,6 +29,7 @@ package final class SQLiteConnection {
     }
     // Only what is synced in full by each commit can be relied on by the next.
     keptJournal = options.mayKeepJournal && options.durability != .normal ? KeptJournal() : nil
+    _ = Self.leavesMemoryUncounted
     var opened: OpaquePointer?
     let code = sqlite3_open_v2(options.path, &opened, flags, keptJournal?.name)
     guard code == SQLITE_OK, let opened else {

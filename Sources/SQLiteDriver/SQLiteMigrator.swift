@@ -124,11 +124,12 @@ package actor SQLiteMigrator: MigrationEngine {
     return try await LockBackoff.retrying(deadline: options.lockDeadline, path: options.path) {
       () throws(StepFailure) in
       try connection.transaction(limits) { connection throws(StepFailure) in
-        var entries: [HistoryEntry] = []
-        for execution in batch {
-          entries.append(try execution.perform(on: connection, in: series))
+        guard batch.count > 1 else {
+          return try batch.map { execution throws(StepFailure) in
+            try execution.perform(on: connection, in: series)
+          }
         }
-        return entries
+        return try MigrationExecution.perform(batch, on: connection)
       }.result
     }
   }

@@ -35,8 +35,26 @@ import WindlassSchema
     let report = try await Self.report(world)
     #expect(report.version == 3)
     #expect(!report.isDirty)
-    #expect(report.history.map(\.version) == [1, 2, 3])
+    #expect(report.history == outcome.applied)
     #expect(report.drift == nil)
+    let ledger = try SQLiteConnection(SQLiteOptions(path: world.path, access: .readOnly))
+    #expect(
+      try ledger.rows("SELECT version, dirty FROM schema_migrations").map(\.values)
+        == [[.integer(3), .integer(0)]])
+  }
+
+  @Test(arguments: [
+    "INSERT INTO schema_migrations (version, dirty) VALUES (3, 0)",
+    "CREATE TRIGGER t AFTER INSERT ON flags BEGIN DELETE FROM windlass_migration_log; END;"
+      + "INSERT INTO flags (name) VALUES ('a')",
+  ])
+  func `no body of a fresh database writes what stands behind the last one`(
+    body: String
+  ) async throws {
+    let world = try ServiceWorld()
+    try world.write(Self.files.merging(["4_own.up.sql": body]) { $1 })
+    await #expect(throws: StepFailure.self) { try await Self.migrate(world) }
+    #expect(try await Self.report(world).version == nil)
   }
 
   @Test func `a file that fails leaves a fresh database as it was`() async throws {
