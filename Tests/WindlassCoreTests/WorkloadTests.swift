@@ -119,6 +119,29 @@ import WindlassCore
     #expect(surging == nil)
   }
 
+  @Test func `a place that another release is crashing in is told while the old fleet is watched`()
+    throws
+  {
+    var state = Self.rolling(.ordered)
+    state.record.run?.phase = .observe
+    var messages: [String] = []
+    for (second, isReady) in [(Int64(120), false), (121, true), (122, false)] {
+      let reading = Self.reading(after: .seconds(second)) {
+        $0.instances[2].build = Digest(String(repeating: "c", count: 64))
+        $0.instances[2].isReady = isReady
+      }
+      state = Self.told(state, reading).state
+      let block = try #require(state.record.run?.block)
+      #expect(block.code == "OldFleetUnhealthy")
+      messages.append(block.message)
+    }
+    #expect(state.record.run?.phase == .observe)
+    // It comes and goes, and what is said of it stays.
+    #expect(Set(messages).count == 1)
+    #expect(messages[0].contains("Instance pod-3"))
+    #expect(messages[0].contains("remove it"))
+  }
+
   @Test func `a wave that is ordered anew counts no more as good than are`() {
     let order = Self.ordered(
       .ordered, aim: .wave(WaveBound(good: 1, surge: 0, unavailable: 1))

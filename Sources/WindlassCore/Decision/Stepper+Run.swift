@@ -190,14 +190,20 @@ extension Stepper {
     if let move = keepGate(to: run.plan.source) { return move }
     let ready = serving.count { isReady($0) }
     guard ready < policy.replicas else { return look() }
-    if standing == nil {
-      let remedy = inTheWay(of: source, run.plan.workload) ?? "Look at their logs"
-      standing = Block(
-        code: "OldFleetUnhealthy",
-        message: "\(ready) of \(policy.replicas) instances of \(source) are ready: the schema is "
-          + "not changed before all are. \(remedy)")
-    }
+    tellUnhealthy(source, run, until: "the schema is not changed before all are")
     return .wait(until: idle)
+  }
+
+  /// Says that instances of the old release are missing, and what to do about it.
+  private mutating func tellUnhealthy(_ source: Version, _ run: Run, until what: String) {
+    guard standing == nil else { return }
+    let policy = rollout(of: run)
+    let ready = wanted(source).count { isReady($0) }
+    let remedy = inTheWay(of: source, run.plan.workload) ?? "Look at their logs"
+    standing = Block(
+      code: "OldFleetUnhealthy",
+      message: "\(ready) of \(policy.replicas) instances of \(source) are ready: \(what)."
+        + " \(remedy)")
   }
 
   /// What to do about an instance of another release in a place that its controller does not clear:
@@ -206,7 +212,9 @@ extension Stepper {
     let strays = strays(beside: source)
     let stray: InstanceRecord? =
       switch shape {
-      case .ordered: strays.first { !isReady($0) }
+      // One that serves is replaced by the controller; one that is ready now and then never is.
+      case .ordered:
+        strays.first { !isStable($0, record.run?.plan.rollout ?? record.policy.rollout) }
       case .byRemoval, .signalled: strays.first
       case .surging, nil: nil
       }
@@ -273,6 +281,10 @@ extension Stepper {
     let isWhole = wanted(source.version).count { isReady($0) } >= rollout(of: run).replicas
     let hasWatched = now - run.phaseSince >= run.plan.rollout.observe
     if !isWhole, let move = keepGate(to: source) { return move }
+    // What no instance of the old release brought about is for a person to mend.
+    if !isWhole, hasWatched {
+      tellUnhealthy(source.version, run, until: "none of the new release begins before all are")
+    }
     return isWhole && hasWatched ? enter(.roll) : look()
   }
 
