@@ -136,7 +136,7 @@ extension Oracle {
   ) {
     let rollout = run.plan.rollout
     let good = instances.count {
-      $0.release == run.plan.target.version && $0.mayBeAlive && run.promoted.contains($0.id)
+      $0.release == run.plan.target.version && seemsAlive($0) && run.promoted.contains($0.id)
     }
     note(
       breach(.r5, unless: bound.good <= good, "\(id) counts \(bound.good) as good, \(good) are"))
@@ -155,13 +155,19 @@ extension Oracle {
         "\(id) lets \(bound.unavailable) be missing"))
   }
 
+  /// Whether the instance lives as far as the last reading can tell: an order can't know of what
+  /// died since.
+  private func seemsAlive(_ instance: Known) -> Bool {
+    instance.mayBeAlive || lastReadingAt.map { instance.diedAt > $0 } ?? false
+  }
+
   /// Without a bound the controller goes to the end: everything must be good before (R5).
   private mutating func judge(whole id: EffectID, _ run: Open, _ workload: WorkloadReading) {
     guard run.plan.workload != .signalled else { return }
     // It has none any more.
     if let mark = workload.template.mark, mark.run == run.plan.run, mark.aim == .whole { return }
     let new = instances.filter {
-      $0.release == run.plan.target.version && $0.mayBeAlive && $0.life == .alive && !$0.isStopped
+      $0.release == run.plan.target.version && seemsAlive($0) && $0.life == .alive && !$0.isStopped
     }
     let good = new.count { run.promoted.contains($0.id) }
     note(

@@ -86,6 +86,7 @@ extension Simulation {
     default: break
     }
     note(fact)
+    if case .runEnded = fact { leaveEditToItsOwner() }
   }
 
   /// What the core is given, as facts.

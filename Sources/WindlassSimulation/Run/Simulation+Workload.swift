@@ -121,6 +121,15 @@ extension Simulation {
     noteTouch()
   }
 
+  /// What somebody changed in a run that has ended, and is no other release, is from then on what
+  /// the workload's owner may change at rest.
+  func leaveEditToItsOwner() {
+    guard let before = workload?.saidBefore, before.saying.version == workload?.says.version
+    else { return }
+    workload?.isGivenFree = true
+    noteTouch()
+  }
+
   func pauseWorkload(lasting: Interval?) {
     guard workload?.hold == nil else { return }
     workload?.hold = .foreign("a person")
