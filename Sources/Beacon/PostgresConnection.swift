@@ -30,12 +30,8 @@ final class PostgresConnection: DatabaseConnection, @unchecked Sendable {
       throw DatabaseError(message: message, query: "")
     }
     handle = opened
-    do throws(DatabaseError) {
-      try setUp()
-    } catch {
-      PQfinish(opened)
-      throw error
-    }
+    // Where it fails, the end of this object closes the connection.
+    try setUp()
   }
 
   deinit { PQfinish(handle) }

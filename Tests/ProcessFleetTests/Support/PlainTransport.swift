@@ -63,10 +63,8 @@ final class PlainClient: Sendable {
         connect(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
       }
     }
-    guard result == 0 else {
-      close(socket)
-      return nil
-    }
+    // Everything is set by now, so that the end of this object closes it in any case.
+    guard result == 0 else { return nil }
   }
 
   deinit { close(socket) }
@@ -124,10 +122,8 @@ final class LoopbackListener: Sendable {
       }
     }
     self.port = address.sin_port.bigEndian
-    guard result else {
-      close(number)
-      return nil
-    }
+    // Everything is set by now, so that the end of this object closes it in any case.
+    guard result else { return nil }
   }
 
   deinit { close(socket) }

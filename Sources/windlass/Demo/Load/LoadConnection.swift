@@ -38,11 +38,8 @@ final class LoadConnection {
         connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
       }
     }
-    guard code == 0 else {
-      let failure = LoadConnection.failure("the connection failed")
-      close(descriptor)
-      throw failure
-    }
+    // Everything is set by now, so that the end of this object closes it in any case.
+    guard code == 0 else { throw LoadConnection.failure("the connection failed") }
   }
 
   deinit { close(descriptor) }
