@@ -14,7 +14,7 @@ struct MigrationExecution: Sendable {
     try own.create()
     let outcome = try check(own, history: own.history())
     guard outcome == .applied else { return outcome }
-    try own.record(run(on: connection))
+    try own.record([run(on: connection)])
     try own.recordCatalogue()
     return .applied
   }
@@ -30,7 +30,7 @@ struct MigrationExecution: Sendable {
     // The forecast named it as pending, so its own history can't hold it.
     _ = try check(own, history: [])
     let entry = try run(on: connection)
-    try own.record(entry, makesLedger: isFirst)
+    try own.record([entry], makesLedger: isFirst)
     if step.body.version == series.last {
       try own.recordCatalogue()
     } else if isFirst {
@@ -40,20 +40,26 @@ struct MigrationExecution: Sendable {
     return entry
   }
 
-  /// Runs several migrations of one transaction, of which all are kept or none, on a database whose
-  /// history is known to be empty: ledger, history and catalogue are written behind the last one.
+  /// The same of several in one transaction, of which all are kept or none: ledger, history and
+  /// catalogue are written behind the last one, so that SQLite compiles no statement for each.
+  ///
+  /// As in a series, bodies behind the first one find the ledger's table, which is empty until the
+  /// end.
   static func perform(
     _ batch: [Self], on connection: SQLiteConnection
   ) throws(StepFailure) -> [HistoryEntry] {
-    guard let first = batch.first, let last = batch.last else { return [] }
+    guard let first = batch.first else { return [] }
     let own = OwnSchema(connection: connection, ledger: first.ledger)
     try own.create()
     _ = try first.check(own, history: [])
     var entries: [HistoryEntry] = []
-    for execution in batch { entries.append(try execution.run(on: connection)) }
+    for execution in batch {
+      entries.append(try execution.run(on: connection))
+      if entries.count == 1 { try own.makeLedger() }
+    }
     // No body may have written what is about to be written.
     _ = try first.check(own, history: [])
-    try own.record(entries, endingAt: last.step.body.version)
+    try own.record(entries)
     try own.recordCatalogue()
     return entries
   }

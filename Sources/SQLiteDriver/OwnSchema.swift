@@ -87,42 +87,35 @@ struct OwnSchema {
     return rows.map { HistoryEntry($0) }
   }
 
-  /// Writes an applied migration into ledger and history.
-  ///
-  /// - Parameter makesLedger: Whether the ledger's table may be missing.
-  func record(_ entry: HistoryEntry, makesLedger: Bool = true) throws(StepFailure) {
-    try writeLedger(entry.version, makesLedger: makesLedger)
-    try connection.execute(Self.noting, entry.values)
-    // In a series the first one does that for all.
-    if makesLedger { try forgetBackfills(from: entry.version) }
+  /// Makes the ledger's table unless it is there.
+  func makeLedger() throws(StepFailure) {
+    for statement in ledger.creation { try connection.execute(statement.text) }
   }
 
-  /// Writes applied migrations into the history, and the last one into the ledger, whose table may
-  /// be missing.
-  func record(
-    _ entries: [HistoryEntry], endingAt version: SchemaVersion
-  ) throws(StepFailure) {
-    try writeLedger(version, makesLedger: true)
-    let noting = try PreparedStatement(Self.noting, on: connection)
+  /// Writes the applied migrations of one transaction into the history, and the last one into the
+  /// ledger.
+  ///
+  /// - Parameters:
+  ///   - entries: ascending.
+  ///   - makesLedger: Whether the ledger's table may be missing.
+  func record(_ entries: [HistoryEntry], makesLedger: Bool = true) throws(StepFailure) {
+    guard let first = entries.first, let last = entries.last else { return }
+    if makesLedger { try makeLedger() }
+    for statement in ledger.writing(last.version) {
+      try connection.execute(statement.text, statement.parameters)
+    }
+    let noting = try PreparedStatement(
+      """
+      INSERT INTO \(OwnTables.history)
+        (version, file, checksum, phase, run, duration_ms, applied_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+      """, on: connection)
     for entry in entries {
       try noting.bind(entry.values)
       while try noting.step() {}
       noting.reset()
     }
-    if let first = entries.first { try forgetBackfills(from: first.version) }
-  }
-
-  private static let noting = """
-    INSERT INTO \(OwnTables.history)
-      (version, file, checksum, phase, run, duration_ms, applied_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-    """
-
-  private func writeLedger(
-    _ version: SchemaVersion, makesLedger: Bool
-  ) throws(StepFailure) {
-    for statement in (makesLedger ? ledger.creation : []) + ledger.writing(version) {
-      try connection.execute(statement.text, statement.parameters)
-    }
+    // In a series the first one does that for all.
+    if makesLedger { try forgetBackfills(from: first.version) }
   }
 
   /// Drops the history above the ledger's version, after a person took migrations back.

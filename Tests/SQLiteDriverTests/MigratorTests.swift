@@ -57,6 +57,18 @@ import WindlassSchema
     #expect(try await Self.report(world).version == nil)
   }
 
+  @Test func `a body of a fresh database finds the ledger of the first one`() async throws {
+    let world = try ServiceWorld()
+    let view =
+      "CREATE VIEW applied AS SELECT version FROM schema_migrations;"
+      + "CREATE TABLE seen AS SELECT count(*) AS ledgers FROM schema_migrations;"
+    try world.write(Self.files.merging(["4_view.up.sql": view]) { $1 })
+    #expect(try await Self.migrate(world).applied.count == 4)
+    let service = try SQLiteConnection(SQLiteOptions(path: world.path, access: .readOnly))
+    #expect(try service.scalar("SELECT version FROM applied") == .integer(4))
+    #expect(try service.scalar("SELECT ledgers FROM seen") == .integer(0))
+  }
+
   @Test func `a file that fails leaves a fresh database as it was`() async throws {
     let world = try ServiceWorld()
     try world.write(Self.files.merging(["3_rules.up.sql": "CREATE TABLE flags (x);"]) { $1 })

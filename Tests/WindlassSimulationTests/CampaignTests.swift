@@ -78,10 +78,19 @@ import WindlassSimulation
   }
 
   /// Each of these failed once: a wave out of reach of a shrunk workload, an instance that lived on
-  /// through its machine's boot and then went unseen, a word of a person that was taken for later.
-  @Test(arguments: [UInt64(57), 136, 271, 526, 767, 1154, 2182])
+  /// through its machine's boot and then went unseen, a word of a person that was taken for later,
+  /// a wave that counted on an instance that was gone, a run that stood without a word.
+  @Test(arguments: [UInt64(57), 136, 271, 526, 767, 1154, 2182, 6214, 9198, 9276])
   func `a workload's seed that failed once stays whole`(seed: UInt64) {
     let violations = Campaign(profile: .cluster).run(seed: seed).violations
+    #expect(violations.isEmpty, "\(violations)")
+  }
+
+  /// Each of these failed once: an edit that its owner let stand at rest, a place in which what a
+  /// person wrote went on crashing.
+  @Test(arguments: [UInt64(5309), 7079, 9913])
+  func `a forgetful daemon's seed that failed once stays whole`(seed: UInt64) {
+    let violations = Campaign(profile: .forgetfulCluster).run(seed: seed).violations
     #expect(violations.isEmpty, "\(violations)")
   }
 

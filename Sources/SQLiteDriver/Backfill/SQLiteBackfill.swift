@@ -164,7 +164,7 @@ private struct SQLiteBackfillTransaction: BackfillTransaction {
   }
 
   func finish(_ entry: HistoryEntry) throws(StepFailure) {
-    try own.record(entry)
+    try own.record([entry])
     // Without a record of it yet, the next migration of a series makes the true one.
     if recordsCatalogue { try own.recordCatalogue() } else { try own.forgetCatalogue() }
   }
